@@ -1,0 +1,124 @@
+#include "base/arena.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_ASAN 1
+#endif
+#endif
+
+#ifdef ARENA_ASAN
+#include <sanitizer/asan_interface.h>
+#define POISON(p, n) ASAN_POISON_MEMORY_REGION((p), (n))
+#define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION((p), (n))
+#else
+#define POISON(p, n) ((void)0)
+#define UNPOISON(p, n) ((void)0)
+#endif
+
+enum { ALIGN = 16, BLOCK_MIN = 64 << 10, BLOCK_MAX = 4 << 20 };
+
+struct block {
+    struct block *prev;
+    ptrdiff_t size; /* bytes of data[] */
+    ptrdiff_t used;
+    _Alignas(ALIGN) unsigned char data[];
+};
+
+struct arena {
+    struct block *top;
+    ptrdiff_t next_size;
+};
+
+static _Noreturn void out_of_memory(void) {
+    (void)fputs("unpin: out of memory\n", stderr);
+    exit(1);
+}
+
+struct arena *arena_open(void) {
+    struct arena *arena = calloc(1, sizeof *arena);
+    if (!arena) out_of_memory();
+    arena->next_size = BLOCK_MIN;
+    return arena;
+}
+
+static void block_free(struct block *block) {
+    UNPOISON(block->data, (size_t)block->size);
+    free(block);
+}
+
+void arena_close(struct arena *arena) {
+    if (!arena) return;
+    while (arena->top) {
+        struct block *prev = arena->top->prev;
+        block_free(arena->top);
+        arena->top = prev;
+    }
+    free(arena);
+}
+
+static void block_push(struct arena *arena, ptrdiff_t need) {
+    ptrdiff_t size = arena->next_size;
+    if (arena->next_size < BLOCK_MAX) arena->next_size *= 2;
+    if (size < need) size = need;
+    struct block *block = malloc(sizeof *block + (size_t)size);
+    if (!block) out_of_memory();
+    block->prev = arena->top;
+    block->size = size;
+    block->used = 0;
+    POISON(block->data, (size_t)size);
+    arena->top = block;
+}
+
+void *arena_alloc(struct arena *arena, ptrdiff_t size) {
+    if (size < 0 || size > PTRDIFF_MAX - ALIGN - (ptrdiff_t)sizeof(struct block)) out_of_memory();
+    ptrdiff_t need = (size + ALIGN - 1) & ~(ptrdiff_t)(ALIGN - 1);
+    if (need == 0) need = ALIGN;
+    if (!arena->top || arena->top->size - arena->top->used < need) block_push(arena, need);
+    unsigned char *data = arena->top->data + arena->top->used;
+    arena->top->used += need;
+    UNPOISON(data, (size_t)size);
+    memset(data, 0, (size_t)size);
+    return data;
+}
+
+void *arena_array(struct arena *arena, ptrdiff_t size, ptrdiff_t count) {
+    if (count < 0 || (size > 0 && count > PTRDIFF_MAX / size)) out_of_memory();
+    return arena_alloc(arena, size * count);
+}
+
+void *arena_grow(struct arena *arena, void *old, ptrdiff_t old_size, ptrdiff_t new_size) {
+    if (new_size <= old_size) return old;
+    void *data = arena_alloc(arena, new_size);
+    if (old_size > 0) memcpy(data, old, (size_t)old_size);
+    return data;
+}
+
+struct arena_mark arena_mark(const struct arena *arena) {
+    return (struct arena_mark){arena->top, arena->top ? arena->top->used : 0};
+}
+
+void arena_rewind(struct arena *arena, struct arena_mark mark) {
+    while (arena->top && (void *)arena->top != mark.block) {
+        struct block *prev = arena->top->prev;
+        block_free(arena->top);
+        arena->top = prev;
+    }
+    if (!arena->top) return;
+    POISON(arena->top->data + mark.used, (size_t)(arena->top->used - mark.used));
+    arena->top->used = mark.used;
+}
+
+void *vec_room(struct arena *arena, void *data, ptrdiff_t len, ptrdiff_t *cap, ptrdiff_t size) {
+    ptrdiff_t grown = *cap ? *cap : 4;
+    if (grown > PTRDIFF_MAX / 2 / size) out_of_memory();
+    grown *= 2;
+    void *moved = arena_grow(arena, data, len * size, grown * size);
+    *cap = grown;
+    return moved;
+}

@@ -1,0 +1,46 @@
+/*
+ * fs - the file system, as a table that is passed in: the real one, or a fake one for tests and fuzzers.
+ *
+ * Paths are absolute or relative to the working directory. Everything returns an err with the path in it.
+ */
+#ifndef UNPIN_OS_FS_H
+#define UNPIN_OS_FS_H
+
+#include "base/err.h"
+
+struct fs_stat {
+    bool exists;
+    bool is_dir, is_file, is_link;
+    uint32_t mode; /* permission bits with set-id and sticky */
+    int64_t size;
+    int64_t inode, device;
+    int64_t mtime_ns, ctime_ns;
+};
+
+struct fs {
+    void *self;
+    /* 0 or an errno value. */
+    int (*read_file)(void *self, struct arena *arena, const char *path, int64_t limit, struct str *ret);
+    int (*list_dir)(void *self, struct arena *arena, const char *path, struct str **ret, int32_t *ret_len);
+    int (*stat_path)(void *self, const char *path, bool follow, struct fs_stat *ret);
+};
+
+/* The real file system. */
+const struct fs *fs_real(void);
+
+/* All bytes of a regular file; ERR_LIMIT above `limit` bytes. */
+ERR_MUST_CHECK struct err *fs_read(const struct fs *fs, struct arena *arena, struct str path, int64_t limit,
+                                   struct str *ret);
+/* As fs_read; a file that is not there gives *found = false and no error. */
+ERR_MUST_CHECK struct err *fs_read_optional(const struct fs *fs, struct arena *arena, struct str path, int64_t limit,
+                                            struct str *ret, bool *found);
+/* Names in a directory without `.` and `..`, sorted by bytes. */
+ERR_MUST_CHECK struct err *fs_list(const struct fs *fs, struct arena *arena, struct str path, struct str **ret,
+                                   int32_t *ret_len);
+/* What is at `path` (the link itself unless `follow`). Nothing there is no error: ret->exists is false. */
+ERR_MUST_CHECK struct err *fs_stat(const struct fs *fs, struct arena *arena, struct str path, bool follow,
+                                   struct fs_stat *ret);
+/* `dir`/`name`. */
+struct str path_join(struct arena *arena, struct str dir, struct str name);
+
+#endif

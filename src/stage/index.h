@@ -1,0 +1,70 @@
+/*
+ * index - the package indexes: pages and metadata for the pool, artifacts for apply.
+ *
+ * Knows PEP 503/691/700 pages, PEP 658/714 metadata files, byte ranges of wheels, sdists; the cache on disk; and pip's and
+ * uv's configuration. Fetches many documents at once. What an index sends is hostile until checked.
+ */
+#ifndef UNPIN_STAGE_INDEX_H
+#define UNPIN_STAGE_INDEX_H
+
+#include "stage/pool.h"
+#include "stage/want.h"
+
+struct index;
+
+struct index_options {
+    const struct str *index_urls; /* from the command line, in order (first: --index-url); empty: from configuration */
+    int32_t index_urls_len;
+    const struct str *extra_index_urls;
+    int32_t extra_index_urls_len;
+    const struct str *find_links;
+    int32_t find_links_len;
+    bool no_index;
+    bool offline; /* only the cache (and `recorded`) */
+    bool refresh; /* do not trust cached pages */
+    struct str cache_dir; /* empty: $UNPIN_CACHE_DIR, $XDG_CACHE_HOME/unpin, ~/.cache/unpin */
+    struct str recorded;  /* directory of recorded answers that serve when there is no network; empty: none */
+    const struct environment *env; /* tags and Requires-Python decide which files are candidates */
+    const struct want *want;       /* exclude_newer, only_binary */
+    void (*progress)(void *self, struct str what, int64_t done, int64_t total); /* NULL: quiet */
+    void *progress_self;
+};
+
+struct index_stats {
+    int32_t pages, metadata, requests; /* documents asked for, HTTP requests sent */
+    int64_t bytes;                     /* received */
+    int32_t rounds;                    /* batches */
+    bool used_recorded;                /* some answers came from `recorded` */
+    int64_t us;                        /* time spent */
+};
+
+/* Reads the configuration and opens the cache. Close with index_close. ERR_CONFIG, ERR_USAGE. */
+ERR_MUST_CHECK struct err *index_open(struct arena *arena, const struct fs *fs, const struct index_options *options,
+                                      struct index **ret);
+void index_close(struct index *index);
+
+/*
+ * Fetches what `needs` names, all at once, into the pool. A project that no index has becomes PAGE_ABSENT; metadata that
+ * cannot be had become META_UNREADABLE with a problem noted. Fails (ERR_NETWORK, ERR_INDEX, ERR_HASH) only where a page
+ * cannot be had for another reason than its absence.
+ */
+ERR_MUST_CHECK struct err *index_supply(struct index *index, struct pool *pool, const struct needs *needs);
+
+/* Puts a wheel (or sdist) named by URL or path into the pool as a release of its project, metadata known: for requests
+ * by URL and local file. Gives the project's name and the release's version. */
+ERR_MUST_CHECK struct err *index_supply_url(struct index *index, struct pool *pool, struct str url, struct str name,
+                                            struct project_id *ret, int32_t *ret_release);
+
+/* Downloads `artifact` into `path` (created exclusively), hash checked while it arrives. ERR_HASH, ERR_NETWORK, ERR_IO. */
+ERR_MUST_CHECK struct err *index_download(struct index *index, const struct artifact *artifact, struct str path);
+/* Several at once; `paths` in the order of `artifacts`. */
+ERR_MUST_CHECK struct err *index_download_all(struct index *index, const struct artifact *const *artifacts,
+                                              const struct str *paths, int32_t len);
+
+struct index_stats index_stats(const struct index *index);
+/* What is in force and where it comes from, one "name = value  (source)" per line, credentials masked. */
+struct str index_config_format(struct arena *arena, const struct index *index);
+/* Sentences about documents that were ignored and why. */
+const struct str *index_problems(const struct index *index, int32_t *ret_len);
+
+#endif

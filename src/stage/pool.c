@@ -1,0 +1,91 @@
+#include "stage/pool.h"
+
+struct project_id pool_project(struct pool *pool, struct str name) {
+    int32_t at = map_find(&pool->by_name, name);
+    if (at >= 0) return (struct project_id){at};
+    at = (int32_t)pool->projects.len;
+    struct project *project = vec_push(pool->arena, &pool->projects);
+    *project = (struct project){.name = name, .installed = -1};
+    map_add(pool->arena, &pool->by_name, name, at);
+    return (struct project_id){at};
+}
+
+struct project *pool_find(const struct pool *pool, struct str name) {
+    int32_t at = map_find(&pool->by_name, name);
+    return at < 0 ? NULL : &pool->projects.data[at];
+}
+
+int32_t project_find(const struct project *project, const struct version *version) {
+    int32_t low = 0, high = project->releases_len;
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        int order = version_cmp(&project->releases[middle].version, version);
+        if (order == 0) return middle;
+        if (order < 0) low = middle + 1;
+        else high = middle;
+    }
+    return -1;
+}
+
+static void add_installed(struct pool *pool, const struct dist *dist) {
+    struct project_id id = pool_project(pool, dist->name);
+    struct project *project = &pool->projects.data[id.n];
+    project->releases = arena_new(pool->arena, struct release, 1);
+    project->releases_len = 1;
+    project->installed = 0;
+    project->held = dist->vendor != 0;
+    struct release *release = &project->releases[0];
+    release->version = dist->version;
+    release->installed = true;
+    release->prerelease = dist->version_valid && version_is_prerelease(&dist->version);
+    release->uploaded = INT64_MIN;
+    release->meta_state = dist->metadata_known ? META_KNOWN : META_UNREADABLE;
+    release->metadata = dist->metadata_known ? &dist->metadata : NULL;
+}
+
+struct pool pool_make(struct arena *arena, const struct environment *env) {
+    struct pool pool = {.arena = arena};
+    for (int32_t i = 0; i < env->dists_len; i++)
+        if (!env->dists[i].shadowed) add_installed(&pool, &env->dists[i]);
+    return pool;
+}
+
+/* Index facts join what is installed; the installed metadata stay the truth. */
+static void merge_installed(struct release *installed, const struct release *page) {
+    installed->artifact = page->artifact;
+    installed->yanked = page->yanked;
+    installed->yanked_reason = page->yanked_reason;
+    installed->uploaded = page->uploaded;
+    installed->on_index = true;
+}
+
+void pool_add_page(struct pool *pool, struct project_id id, const struct release *releases, int32_t len) {
+    struct project *project = &pool->projects.data[id.n];
+    bool was_installed = project->installed >= 0;
+    struct release kept = was_installed ? project->releases[project->installed] : (struct release){0};
+    struct release *merged = arena_new(pool->arena, struct release, len + 1);
+    int32_t n = 0;
+    bool placed = !was_installed;
+    project->has_dates = len > 0;
+    project->installed = -1;
+    for (int32_t i = 0; i < len; i++) {
+        int order = placed ? -1 : version_cmp(&releases[i].version, &kept.version);
+        if (!placed && order >= 0) {
+            if (order == 0) merge_installed(&kept, &releases[i]);
+            project->installed = n;
+            merged[n++] = kept;
+            placed = true;
+            if (order == 0) continue;
+        }
+        if (releases[i].uploaded == INT64_MIN) project->has_dates = false;
+        merged[n] = releases[i];
+        merged[n++].on_index = true;
+    }
+    if (!placed) {
+        project->installed = n;
+        merged[n++] = kept;
+    }
+    project->releases = merged;
+    project->releases_len = n;
+    project->page = PAGE_KNOWN;
+}

@@ -1,0 +1,104 @@
+/*
+ * pool - what can be installed: projects, their releases, and the metadata of those that were needed so far.
+ *
+ * The pool starts with the installed distributions only. `index` adds pages and metadata as the solver asks for them;
+ * what is not there yet is *unknown*, never absent. Releases of a project stand in ascending order of version.
+ */
+#ifndef UNPIN_STAGE_POOL_H
+#define UNPIN_STAGE_POOL_H
+
+#include "base/arena.h"
+#include "stage/environment.h"
+
+struct project_id {
+    int32_t n; /* position in pool.projects */
+};
+
+enum page_state {
+    PAGE_UNKNOWN, /* not asked for yet */
+    PAGE_KNOWN,
+    PAGE_ABSENT, /* no index has the project */
+};
+
+enum meta_state {
+    META_UNKNOWN, /* not asked for yet */
+    META_KNOWN,
+    META_UNREADABLE, /* asked for, could not be had or understood: no candidate */
+};
+
+/* Why a release that exists is no candidate (bits). */
+enum release_bar {
+    BAR_PYTHON = 1,   /* Requires-Python excludes this interpreter */
+    BAR_TAGS = 2,     /* wheels only for other platforms, and no sdist */
+    BAR_DATE = 4,     /* uploaded after --exclude-newer */
+    BAR_SDIST = 8,    /* only an sdist, and --only-binary */
+    BAR_QUARANTINED = 16, /* PEP 792 */
+};
+
+/* A file of the index. */
+struct artifact {
+    struct str filename;
+    struct str url; /* without fragment */
+    struct str sha256; /* hex, empty: the index gives none */
+    int64_t size;      /* bytes, -1: not known */
+    bool sdist;
+    struct str requires_python; /* from the page */
+    bool has_metadata;          /* the index advertises `url`.metadata (PEP 658/714) */
+    struct str metadata_sha256; /* hex, may be empty */
+};
+
+/* A version of a project. */
+struct release {
+    struct version version;
+    struct artifact artifact; /* what would be installed: the best wheel, else the sdist */
+    uint32_t bars;            /* bits of release_bar; 0: may be a candidate */
+    bool installed;           /* the version that is installed */
+    bool on_index;
+    bool prerelease;
+    bool yanked;
+    struct str yanked_reason;
+    int64_t uploaded; /* seconds since 1970; INT64_MIN: the index gives no date */
+    enum meta_state meta_state;
+    const struct metadata *metadata; /* where KNOWN */
+};
+
+struct project {
+    struct str name; /* normalized */
+    enum page_state page;
+    struct release *releases; /* ascending; the installed one is among them even where no index has it */
+    int32_t releases_len;
+    int32_t installed; /* position of the installed release, -1: not installed */
+    bool held;         /* a vendor build: stays unless named by --replace */
+    bool has_dates;    /* every release has an upload date */
+};
+
+struct pool {
+    struct arena *arena;
+    VEC(struct project) projects;
+    struct map by_name;
+};
+
+/* A pool holding what is installed. */
+struct pool pool_make(struct arena *arena, const struct environment *env);
+/* The project of a normalized name, added as PAGE_UNKNOWN if it is new. */
+struct project_id pool_project(struct pool *pool, struct str name);
+/* The project of a normalized name, NULL if it is not in the pool. */
+struct project *pool_find(const struct pool *pool, struct str name);
+/* The release equal to `version` (local versions compared), -1: none. */
+int32_t project_find(const struct project *project, const struct version *version);
+/* Puts the releases of a page in: `releases` ascending, distinct; the installed one is merged in (it keeps its installed
+ * metadata). Sets PAGE_KNOWN. */
+void pool_add_page(struct pool *pool, struct project_id id, const struct release *releases, int32_t len);
+
+/* What the solver lacks. */
+struct need {
+    struct project_id project;
+    int32_t release; /* -1: the page; else the metadata of this release */
+};
+
+struct needs {
+    const struct need *items; /* without duplicates */
+    int32_t len;
+};
+
+#endif

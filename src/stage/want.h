@@ -1,0 +1,48 @@
+/*
+ * want - what the user asks for: requests, and how far a plan may go for them.
+ */
+#ifndef UNPIN_STAGE_WANT_H
+#define UNPIN_STAGE_WANT_H
+
+#include "os/fs.h"
+#include "stage/environment.h"
+
+enum { WANT_REQUESTS_MAX = 10000, WANT_DEPTH_MAX = 16 };
+
+struct request {
+    struct requirement requirement; /* url set for URLs, paths and VCS; its name is empty until the artifact is known */
+    struct str origin;              /* "command line", or the file */
+    int32_t line;                   /* in the file; 0 for the command line */
+    bool constraint;                /* a -c line: bounds, but does not ask for the project */
+    const struct str *hashes;       /* "sha256:hex" from --hash; any one must match */
+    int32_t hashes_len;
+};
+
+struct want {
+    const struct request *requests; /* whose markers hold in the environment; the others are dropped */
+    int32_t requests_len;
+    const struct str *remove; /* normalized names to remove */
+    int32_t remove_len;
+    const struct str *keep; /* normalized names that must not change */
+    int32_t keep_len;
+    const struct str *replace; /* vendor builds that may change */
+    int32_t replace_len;
+    const struct str *no_lift; /* normalized names whose lock stays */
+    int32_t no_lift_len;
+    const struct str *ignore_advisories; /* ids */
+    int32_t ignore_advisories_len;
+    bool upgrade;       /* -U: the newest version of what was asked for comes before few lifts */
+    bool pre;           /* pre-releases are candidates */
+    bool only_binary;   /* no sdists */
+    bool no_allowances;
+    bool no_lifts;      /* no lock may be lifted at all */
+    int64_t exclude_newer; /* seconds since 1970; INT64_MAX: none */
+};
+
+/* Parses the words of a command line (`words`) and the requirement files (-r, nested -r and -c as pip reads them).
+ * A word is a requirement, a path of a wheel, or a URL. ERR_REQUEST with file and line. */
+ERR_MUST_CHECK struct err *want_parse(struct arena *arena, const struct fs *fs, const struct environment *env,
+                                      const struct str *words, int32_t words_len, const struct str *files,
+                                      int32_t files_len, struct want *ret);
+
+#endif
