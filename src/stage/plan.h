@@ -117,7 +117,7 @@ struct plan {
     const struct plan_suggestion *suggestions;
     int32_t suggestions_len;
     struct plan_proof proof;
-    int64_t scan_us, index_us, solve_us, total_us; /* time spent, microseconds */
+    int64_t index_us, solve_us; /* time spent, microseconds */
 };
 
 #endif

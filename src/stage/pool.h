@@ -101,4 +101,11 @@ struct needs {
     int32_t len;
 };
 
+/* Where the pool's unknowns come from: the package indexes, or a made-up world in tests. */
+struct source {
+    void *self;
+    /* Puts what `needs` names into the pool; see index_supply. */
+    struct err *(*supply)(void *self, struct pool *pool, const struct needs *needs);
+};
+
 #endif
