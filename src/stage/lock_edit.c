@@ -1,0 +1,88 @@
+/* Editing of lock files: the bytes that change, and no others. */
+#include "stage/lock.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+#include <stdlib.h>
+
+/* Bytes `from` to `to` of a file become `text`. */
+struct patch {
+    ptrdiff_t from, to;
+    struct str text;
+};
+
+struct patches {
+    struct arena *arena;
+    VEC(struct patch) items;
+};
+
+static void patch_add(struct patches *patches, ptrdiff_t from, ptrdiff_t to, struct str text) {
+    *vec_push(patches->arena, &patches->items) = (struct patch){from, to, text};
+}
+
+static const struct lock_edit *edit_find(const struct lock_edit *edits, int32_t len, struct str name) {
+    for (int32_t i = 0; i < len; i++)
+        if (str_eq(edits[i].name, name)) return &edits[i];
+    return NULL;
+}
+
+/* True if the line admits the version as it stands. */
+static bool admits(struct arena *arena, const struct lock_line *line, struct str to) {
+    struct version version;
+    if (line->requirement.url.len || !version_try_parse(arena, to, &version)) return false;
+    return specifier_set_match(&line->requirement.specifiers, &version);
+}
+
+/* What the edit changes in one line. */
+static void line_patch(struct patches *patches, const struct lock_file *file, const struct lock_line *line,
+                       const struct lock_edit *edit) {
+    struct arena *arena = patches->arena;
+    bool pin = line->version_from >= 0;
+    if (pin && str_eq(str_slice(file->text, line->version_from, line->version_to), edit->to)) return;
+    if (!pin && admits(arena, line, edit->to)) return;
+    if (pin) patch_add(patches, line->version_from, line->version_to, edit->to);
+    else if (line->specifier.from >= 0)
+        patch_add(patches, line->specifier.from, line->specifier.to, str_format(arena, "==%.*s", FMT(edit->to)));
+    else if (line->whole.from >= 0)
+        patch_add(patches, line->whole.from, line->whole.to,
+                  str_format(arena, "%.*s==%.*s", FMT(line->requirement.raw_name), FMT(edit->to)));
+    else return; /* a variable's value lies across the whole line: nothing in this file can be changed for it */
+    if (line->hashes.from < 0) return;
+    struct str hash = edit->hash.len ? str_format(arena, "--hash=%.*s", FMT(edit->hash)) : S("");
+    ptrdiff_t from = line->hashes.from;
+    /* Without a hash to write, a continuation that leads to it goes too: a backslash may not be the end of the lock. */
+    while (hash.len == 0 && from > 0 && (char_is_space(file->text.data[from - 1]) || file->text.data[from - 1] == '\\'))
+        from--;
+    patch_add(patches, from, line->hashes.to, hash);
+}
+
+static int patch_order(const void *a, const void *b) {
+    const struct patch *x = a, *y = b;
+    return x->from < y->from ? -1 : x->from > y->from;
+}
+
+struct str lock_edit_format(struct arena *arena, const struct lock_set *set, int32_t file,
+                            const struct lock_edit *edits, int32_t len) {
+    struct patches patches = {.arena = arena};
+    const struct lock_file *target = &set->files[file];
+    for (int32_t i = 0; i < set->lines_len; i++) {
+        const struct lock_line *line = &set->lines[i];
+        const struct lock_edit *edit =
+            line->file == file && line->active ? edit_find(edits, len, line->requirement.name) : NULL;
+        if (edit) line_patch(&patches, target, line, edit);
+    }
+    if (patches.items.len == 0) return target->text;
+    qsort(patches.items.data, (size_t)patches.items.len, sizeof *patches.items.data, patch_order);
+    struct buf out = {.arena = arena};
+    ptrdiff_t at = 0;
+    for (ptrdiff_t i = 0; i < patches.items.len; i++) {
+        const struct patch *patch = &patches.items.data[i];
+        if (patch->from < at) continue;
+        buf_add(&out, str_slice(target->text, at, patch->from));
+        buf_add(&out, patch->text);
+        at = patch->to;
+    }
+    buf_add(&out, str_from(target->text, at));
+    return buf_str(&out);
+}
