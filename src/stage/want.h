@@ -7,13 +7,14 @@
 #include "os/fs.h"
 #include "stage/environment.h"
 
-enum { WANT_REQUESTS_MAX = 10000, WANT_DEPTH_MAX = 16 };
+enum { WANT_REQUESTS_MAX = 10000, WANT_DEPTH_MAX = 16, WANT_FILES_MAX = 256, WANT_FILE_MAX = 16 << 20 };
 
 struct request {
     struct requirement requirement; /* url set for URLs, paths and VCS; its name is empty until the artifact is known */
     struct str origin;              /* "command line", or the file */
     int32_t line;                   /* in the file; 0 for the command line */
     bool constraint;                /* a -c line: bounds, but does not ask for the project */
+    bool editable;                  /* -e: only with a VCS URL */
     const struct str *hashes;       /* "sha256:hex" from --hash; any one must match */
     int32_t hashes_len;
 };
@@ -31,18 +32,34 @@ struct want {
     int32_t no_lift_len;
     const struct str *ignore_advisories; /* ids */
     int32_t ignore_advisories_len;
-    bool upgrade;       /* -U: the newest version of what was asked for comes before few lifts */
-    bool pre;           /* pre-releases are candidates */
-    bool only_binary;   /* no sdists */
+    bool upgrade;     /* -U: the newest version of what was asked for comes before few lifts */
+    bool pre;         /* pre-releases are candidates */
+    bool only_binary; /* no sdists */
     bool no_allowances;
-    bool no_lifts;      /* no lock may be lifted at all */
+    bool no_lifts;         /* no lock may be lifted at all */
     int64_t exclude_newer; /* seconds since 1970; INT64_MAX: none */
+
+    /* Options that stand in requirement files, in reading order; the command line's own come before them. */
+    struct str index_url; /* the last --index-url; empty: none */
+    const struct str *extra_index_urls;
+    int32_t extra_index_urls_len;
+    const struct str *find_links; /* URLs, or paths relative to the working directory */
+    int32_t find_links_len;
+    bool no_index;
+    bool require_hashes;     /* --require-hashes, or any --hash */
+    const struct str *notes; /* sentences: requests dropped for their marker, options that have no effect */
+    int32_t notes_len;
 };
 
 /* Parses the words of a command line (`words`) and the requirement files (-r, nested -r and -c as pip reads them).
- * A word is a requirement, a path of a wheel, or a URL. ERR_REQUEST with file and line. */
+ * A word is a requirement, a path of a wheel, or a URL. ERR_REQUEST with file, line, column and, where it is clear what
+ * was meant, a hint. Sets `requests`, `pre`, `only_binary` and the options of files; everything else of `ret` is zero
+ * but `exclude_newer`, which is INT64_MAX. */
 ERR_MUST_CHECK struct err *want_parse(struct arena *arena, const struct fs *fs, const struct environment *env,
                                       const struct str *words, int32_t words_len, const struct str *files,
                                       int32_t files_len, struct want *ret);
+
+/* True if the words at --keep, --replace and the like name projects: gives the normalized name. ERR_REQUEST. */
+ERR_MUST_CHECK struct err *want_parse_name(struct arena *arena, struct str word, struct str *ret);
 
 #endif

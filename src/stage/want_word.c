@@ -1,0 +1,252 @@
+#include "stage/want_word.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "pypa/filename.h"
+#include "pypa/name.h"
+#include "pypa/requirement_file.h"
+
+#include <unistd.h>
+
+enum { WORKING_DIRECTORY_MAX = 4096 };
+
+static const struct str archive_suffixes[] = {S_INIT(".whl"),    S_INIT(".tar.gz"), S_INIT(".zip"),
+                                              S_INIT(".tgz"),    S_INIT(".tar"),    S_INIT(".tar.bz2"),
+                                              S_INIT(".tar.xz"), S_INIT(".tbz"),    S_INIT(".txz")};
+
+/* The archive suffix of a path or URL; empty: none. */
+static struct str archive_suffix(struct str path) {
+    struct str lower = path;
+    for (size_t i = 0; i < sizeof archive_suffixes / sizeof *archive_suffixes; i++)
+        if (str_ends(lower, archive_suffixes[i])) return archive_suffixes[i];
+    return (struct str){0};
+}
+
+static bool is_url(struct str word) {
+    ptrdiff_t colon = str_find_char(word, ':');
+    struct str scheme = str_slice(word, 0, colon < 0 ? 0 : colon);
+    if (str_eq_nocase(scheme, S("file"))) return true;
+    ptrdiff_t slashes = str_find(word, S("://"));
+    if (slashes <= 0 || slashes != colon) return false;
+    for (ptrdiff_t i = 0; i < scheme.len; i++)
+        if (!char_is_alnum(scheme.data[i]) && str_find_char(S("+-."), scheme.data[i]) < 0) return false;
+    return true;
+}
+
+static bool is_vcs(struct str url) {
+    return str_starts(url, S("git+")) || str_starts(url, S("hg+")) || str_starts(url, S("svn+")) ||
+           str_starts(url, S("bzr+"));
+}
+
+/* The value of `key` in a URL's fragment ("#egg=name&subdirectory=x"); empty: none. */
+static struct str fragment_value(struct str url, struct str key) {
+    ptrdiff_t hash = str_find_char(url, '#');
+    struct str rest = hash < 0 ? (struct str){0} : str_from(url, hash + 1);
+    while (rest.data) {
+        struct str pair = str_cut(&rest, '&');
+        struct str name = str_cut(&pair, '=');
+        if (str_eq(name, key)) return pair;
+    }
+    return (struct str){0};
+}
+
+/* The last part of a URL's or file's path, without query and fragment, decoded. */
+static struct str file_name_of(struct arena *arena, struct str url) {
+    struct str rest = url;
+    struct str path = str_cut(&rest, '#');
+    rest = path;
+    path = str_cut(&rest, '?');
+    return percent_decode(arena, str_from(path, str_find_last(path, '/') + 1));
+}
+
+/* The project of an sdist's file name: what is before the last dash that a version follows. */
+static bool sdist_project(struct arena *arena, struct str filename, struct str *ret) {
+    struct str stem = str_slice(filename, 0, filename.len - archive_suffix(filename).len);
+    for (ptrdiff_t i = stem.len - 1; i > 0; i--) {
+        struct version version;
+        if (stem.data[i] != '-' || !version_try_parse(arena, str_from(stem, i + 1), &version)) continue;
+        *ret = str_slice(stem, 0, i);
+        return name_is_valid(*ret);
+    }
+    return false;
+}
+
+/* Name and extras of a URL requirement that stands alone; `bare` is the URL without marker and extras. */
+ERR_MUST_CHECK static struct err *name_of_url(struct arena *arena, struct str bare, struct str *ret) {
+    struct str egg = fragment_value(bare, S("egg")), filename = file_name_of(arena, bare);
+    ptrdiff_t bracket = str_find_char(egg, '[');
+    if (bracket > 0) egg = str_slice(egg, 0, bracket);
+    if (name_is_valid(egg)) {
+        *ret = egg;
+        return NULL;
+    }
+    if (str_ends(filename, S(".whl"))) {
+        struct wheel_name wheel;
+        struct err *cause = wheel_name_parse(arena, filename, &wheel);
+        if (!cause) {
+            *ret = wheel.name;
+            return NULL;
+        }
+        return err_because(err_make(arena, ERR_REQUEST, "'%.*s' is not the name of a wheel", FMT(filename)), cause);
+    }
+    if (!is_vcs(bare) && archive_suffix(filename).len && sdist_project(arena, filename, ret)) return NULL;
+    struct err *err = err_make(arena, ERR_REQUEST, "the URL '%.*s' does not say which project it is", FMT(bare));
+    return err_hint(arena, err, "write NAME @ %.*s", FMT(bare));
+}
+
+/* "name[extras] @ url ; marker" put together and parsed by the one parser of requirements. */
+ERR_MUST_CHECK static struct err *url_requirement(struct arena *arena, struct str name, struct str extras,
+                                                  struct str url, struct str marker, struct requirement *ret) {
+    struct buf text = {.arena = arena};
+    buf_addf(&text, "%.*s%.*s @ %.*s", FMT(name), FMT(extras), FMT(url));
+    if (marker.len) buf_addf(&text, " ; %.*s", FMT(marker));
+    struct err *err = requirement_parse(arena, buf_str(&text), ret);
+    if (err) err->kind = ERR_REQUEST;
+    return err;
+}
+
+/* Cuts a trailing "[extra,…]" off a path or URL. */
+static struct str cut_extras(struct str *word) {
+    if (!str_ends(*word, S("]"))) return (struct str){0};
+    ptrdiff_t open = str_find_last(*word, '[');
+    if (open <= 0) return (struct str){0};
+    struct str extras = str_from(*word, open);
+    *word = str_slice(*word, 0, open);
+    return extras;
+}
+
+/* Cuts "; marker" off: behind a URL or path only where a blank stands at the semicolon. */
+static struct str cut_marker(struct str *word) {
+    ptrdiff_t at = str_find(*word, S("; "));
+    if (at < 0) at = str_find(*word, S(" ;"));
+    if (at < 0) return (struct str){0};
+    ptrdiff_t semicolon = at + str_find_char(str_from(*word, at), ';');
+    struct str marker = str_trim(str_from(*word, semicolon + 1));
+    *word = str_trim(str_slice(*word, 0, semicolon));
+    return marker;
+}
+
+ERR_MUST_CHECK static struct err *url_parse(struct arena *arena, struct str word, struct requirement *ret) {
+    struct str url = word, marker = cut_marker(&url), extras = cut_extras(&url), name;
+    TRY(name_of_url(arena, url, &name));
+    return url_requirement(arena, name, extras, url, marker, ret);
+}
+
+/* A file: URL of an absolute path: bytes that would end it or begin something else are escaped. */
+static struct str url_of_path(struct arena *arena, struct str path) {
+    struct buf url = {.arena = arena};
+    buf_add(&url, S("file://"));
+    for (ptrdiff_t i = 0; i < path.len; i++) {
+        unsigned char c = (unsigned char)path.data[i];
+        if (char_is_alnum(path.data[i]) || str_find_char(S("/._-~+"), path.data[i]) >= 0)
+            buf_add_char(&url, path.data[i]);
+        else buf_addf(&url, "%%%02X", c);
+    }
+    return buf_str(&url);
+}
+
+ERR_MUST_CHECK static struct err *absolute(struct arena *arena, struct str path, struct str *ret) {
+    if (str_starts(path, S("/"))) {
+        *ret = path;
+        return NULL;
+    }
+    char here[WORKING_DIRECTORY_MAX];
+    if (!getcwd(here, sizeof here))
+        return err_make(arena, ERR_REQUEST, "'%.*s' is relative, and there is no working directory", FMT(path));
+    while (str_starts(path, S("./"))) path = str_from(path, 2);
+    *ret = path_join(arena, str_copy(arena, str_of(here)), path);
+    return NULL;
+}
+
+/* What is at a word that may be a path: as given, or in the folder of the file it stands in. */
+static struct fs_stat look(struct arena *arena, const struct fs *fs, struct str folder, struct str *path) {
+    struct fs_stat st = {0};
+    if (path->len == 0 || str_find_char(*path, '\0') >= 0) return st;
+    if (fs_stat(fs, arena, *path, true, &st) != NULL) st = (struct fs_stat){0};
+    if (st.exists || folder.len == 0 || str_starts(*path, S("/"))) return st;
+    struct str beside = path_join(arena, folder, *path);
+    if (fs_stat(fs, arena, beside, true, &st) != NULL) return (struct fs_stat){0};
+    if (st.exists) *path = beside;
+    return st;
+}
+
+/* A word that pip takes for a path. `*is_path` is false where it is something else. */
+ERR_MUST_CHECK static struct err *path_parse(struct arena *arena, const struct fs *fs, struct str folder,
+                                             struct str word, bool *is_path, struct requirement *ret) {
+    struct str path = word, marker = cut_marker(&path), extras = cut_extras(&path), given = path, full, name;
+    struct fs_stat st = look(arena, fs, folder, &path);
+    bool looks = str_find_char(given, '/') >= 0 || str_starts(given, S("."));
+    bool archive = archive_suffix(given).len > 0;
+    *is_path = (st.is_dir && looks) || archive;
+    if (!*is_path) return NULL;
+    if (st.is_dir) {
+        struct err *err =
+            err_make(arena, ERR_REQUEST, "'%.*s' is a source tree, which a plan cannot look into", FMT(given));
+        return err_hint(arena, err, "build a wheel of it and ask for that: pip wheel --no-deps %.*s", FMT(given));
+    }
+    if (!st.exists) return err_make(arena, ERR_REQUEST, "the file '%.*s' is not there", FMT(given));
+    if (!str_ends(given, S(".whl"))) {
+        struct err *err = err_make(arena, ERR_REQUEST, "'%.*s' is not a wheel", FMT(given));
+        return err_hint(arena, err, "build a wheel of it and ask for that: pip wheel --no-deps %.*s", FMT(given));
+    }
+    TRY(absolute(arena, path, &full));
+    struct str url = url_of_path(arena, full);
+    TRY(name_of_url(arena, url, &name));
+    return url_requirement(arena, name, extras, url, marker, ret);
+}
+
+/* What was probably meant by a word that is no requirement; empty: no idea. */
+static struct str meant(struct arena *arena, const struct fs *fs, struct str word) {
+    ptrdiff_t end = 0;
+    while (end < word.len && (char_is_alnum(word.data[end]) || str_find_char(S("._-[],"), word.data[end]) >= 0)) end++;
+    struct str name = str_slice(word, 0, end), rest = str_trim(str_from(word, end));
+    struct version version;
+    struct fs_stat st;
+    if (fs_stat(fs, arena, word, true, &st) == NULL && st.is_file && str_ends(word, S(".txt")))
+        return str_format(arena, "to read requirements from that file: -r %.*s", FMT(word));
+    if (str_starts(rest, S("=")) && !str_starts(rest, S("=="))) rest = str_trim(str_from(rest, 1));
+    if (str_starts(rest, S("@"))) rest = str_trim(str_from(rest, 1));
+    if (name.len && version_try_parse(arena, rest, &version))
+        return str_format(arena, "did you mean %.*s==%.*s?", FMT(name), FMT(rest));
+    if (str_starts(rest, S("=>")) || str_starts(rest, S("=<")))
+        return str_format(arena, "did you mean %.*s%c=%.*s?", FMT(name), rest.data[1], FMT(str_from(rest, 2)));
+    if (rest.len && str_find_char(rest, ' ') > 0 && str_find_char(rest, ',') < 0 &&
+        str_find_char(S("<>!~="), rest.data[0]) >= 0)
+        return S("separate specifiers by commas: 'name>=1,<2'");
+    return (struct str){0};
+}
+
+struct err *want_word_parse(struct arena *arena, const struct fs *fs, struct str folder, struct str word,
+                            struct requirement *ret) {
+    struct str trimmed = str_trim(word);
+    bool is_path = false;
+    if (trimmed.len == 0) return err_make(arena, ERR_REQUEST, "an empty request");
+    if (str_find_char(trimmed, '\0') >= 0) return err_make(arena, ERR_REQUEST, "a request with a NUL byte");
+    if (is_url(trimmed)) return url_parse(arena, trimmed, ret);
+    struct requirement requirement;
+    struct err *err = requirement_parse(arena, trimmed, &requirement);
+    bool named_url = !err && requirement.url.len && is_url(requirement.url);
+    if (named_url || (!err && !requirement.url.len && archive_suffix(trimmed).len == 0)) {
+        *ret = requirement;
+        return NULL;
+    }
+    TRY(path_parse(arena, fs, folder, trimmed, &is_path, ret));
+    if (is_path) return NULL;
+    struct str hint = meant(arena, fs, trimmed);
+    struct err *refused = err_make(arena, ERR_REQUEST, "'%.*s' is not a request", FMT(trimmed));
+    if (err) {
+        refused->column = err->column;
+        (void)err_because(refused, err);
+    }
+    return hint.len ? err_hint(arena, refused, "%.*s", FMT(hint)) : refused;
+}
+
+struct err *want_word_parse_editable(struct arena *arena, struct str word, struct requirement *ret) {
+    if (is_vcs(word)) return url_parse(arena, word, ret);
+    struct err *err =
+        err_make(arena, ERR_REQUEST, "'-e %.*s' is a source tree, which a plan cannot look into", FMT(word));
+    return err_hint(
+        arena, err,
+        "plan its requirements (unpin install -r FILE), then install it alone: pip install --no-deps -e %.*s",
+        FMT(word));
+}
