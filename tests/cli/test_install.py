@@ -1,0 +1,213 @@
+"""unpin install, apply, undo, history: on a plain directory and on an overlay mount."""
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+import world as worlds
+
+
+def test_install_does_what_the_plan_says(any_env):
+    env = any_env
+    broken = env.pip_check()
+    plan = env.plan("black==25.9.0")
+    before = env.installed()
+    env.run("install", "-y", "black==25.9.0").ok()
+    after = env.installed()
+    expected = {**before, **{c["name"]: c["to"] for c in plan["changes"]}}
+    assert after == expected
+    assert env.pip_check() == broken, "pip sees what it saw before"
+    assert env.lock_diff() == [(n, "black==23.7.0   # the formatter of the house", "black==25.9.0   # the formatter of the house")
+                               for n, *_ in env.lock_diff()[:1]]
+    told = subprocess.run([os.path.join(env.prefix, "bin", "black"), "--version"], capture_output=True, text=True, env=env.variables)
+    assert "25.9.0" in told.stdout, told.stderr
+
+
+def test_exactly_the_lifted_lines_change(env):
+    plan = env.run("install", "-y", "--json", "flask==3.1.0").ok()
+    lifts = {lift["line"]: lift for lift in env_plan(plan)["lifts"]}
+    diff = env.lock_diff()
+    assert sorted(lifts) == [n for n, _, _ in diff]
+    for n, old, new in diff:
+        assert new == old.replace(lifts[n]["from"], lifts[n]["to"])
+
+
+def env_plan(run):
+    """The plan within the document of `install --json`, wherever the schema puts it."""
+    document = run.json
+    return document.get("plan", document)
+
+
+def test_the_lock_keeps_its_peculiar_bytes(env):
+    with open(env.lock, "rb") as f:
+        text = f.read()
+    odd = b"\xef\xbb\xbf# caf\xc3\xa9 \r\n\r\n" + text.replace(b"click==8.1.7\n", b"Click  ==\t8.1.7  # why\r\n").rstrip(b"\n")
+    with open(env.lock, "wb") as f:
+        f.write(odd)
+    os.chmod(env.lock, 0o640)
+    env.run("install", "-y", "click==8.1.8").ok()
+    assert env.lock_bytes() == odd.replace(b"8.1.7", b"8.1.8")
+    assert os.stat(env.lock).st_mode & 0o777 == 0o640
+
+
+def test_records_hold_after_an_install(env):
+    env.run("install", "-y", "werkzeug>=3", "pytest>=8").ok()
+    code = ("import base64, hashlib, importlib.metadata as m\nfor d in m.distributions():\n  for f in d.files or []:\n    p = f.locate()\n"
+            "    if f.hash and '__pycache__' not in str(f):\n      h = base64.urlsafe_b64encode(hashlib.new(f.hash.mode, open(p, 'rb').read()).digest()).rstrip(b'=').decode()\n"
+            "      assert h == f.hash.value, p\nprint('good')")
+    done = subprocess.run([env.python, "-I", "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "good", done.stderr
+    info = os.path.join(env.site, f"pytest-{env.installed()['pytest']}.dist-info")
+    with open(os.path.join(info, "INSTALLER")) as f:
+        assert f.read().strip() == "unpin"
+    assert os.path.exists(os.path.join(info, "REQUESTED"))
+    assert not os.path.exists(os.path.join(env.site, f"pluggy-{env.installed()['pluggy']}.dist-info", "REQUESTED"))
+
+
+def test_pip_and_uv_can_go_on_afterwards(env):
+    env.run("install", "-y", "click==8.1.8").ok()
+    done = subprocess.run([env.python, "-m", "pip", "uninstall", "-y", "click"], capture_output=True, text=True, env={**env.variables, "PIP_CONSTRAINT": ""})
+    assert done.returncode == 0, done.stderr
+    assert not os.path.exists(os.path.join(env.site, "click"))
+
+
+def test_undo_gives_back_every_byte_without_a_network(any_env, index):
+    env = any_env
+    tree, lock = env.tree(), env.lock_bytes()
+    env.run("install", "-y", "flask==3.1.0", "black==25.9.0").ok()
+    assert env.tree() != tree
+    index.down = True
+    env.run("undo", "-y", PIP_INDEX_URL="http://127.0.0.1:9/simple/").ok()
+    assert env.tree() == tree
+    assert env.lock_bytes() == lock
+
+
+def test_undo_twice_walks_back_and_undo_of_nothing_is_told(env):
+    start, lock = env.tree(), env.lock_bytes()
+    env.run("install", "-y", "click==8.1.8").ok()
+    middle = env.tree()
+    env.run("install", "-y", "filelock==3.18.0").ok()
+    env.run("undo", "-y").ok()
+    assert env.tree() == middle
+    env.run("undo", "-y").ok()
+    assert env.tree() == start and env.lock_bytes() == lock
+    run = env.run("undo", "-y")
+    assert run.status in (1, 2) and run.err
+
+
+def test_undo_refuses_to_overwrite_what_somebody_changed(env):
+    env.run("install", "-y", "click==8.1.8").ok()
+    victim = os.path.join(env.site, "click", "core.py")
+    with open(victim, "a") as f:
+        f.write("# mine\n")
+    run = env.run("undo", "-y")
+    assert run.status in (1, 6, 75), (run.status, run.err)
+    assert "core.py" in run.out + run.err
+    with open(victim) as f:
+        assert f.read().endswith("# mine\n")
+
+
+def test_history_names_what_was_done(env):
+    env.run("history").ok()
+    env.run("install", "-y", "click==8.1.8").ok()
+    run = env.run("history").ok()
+    assert "click" in run.out
+    assert json.loads(env.run("history", "--json").ok().out)["schema"] == 1
+    env.run("undo", "-y").ok()
+    assert "undo" in env.run("history").ok().out
+
+
+def test_without_consent_nothing_happens(env):
+    tree, lock = env.tree(), env.lock_bytes()
+    run = env.run("install", "click==8.1.8").ok(4)
+    assert "-y" in run.err + run.out
+    assert env.tree() == tree and env.lock_bytes() == lock
+
+
+def test_nothing_to_do_needs_no_consent(env):
+    tree = env.tree()
+    env.run("install", "click").ok(0)
+    assert env.tree() == tree
+
+
+def test_an_infeasible_install_changes_nothing(env):
+    tree, lock = env.tree(), env.lock_bytes()
+    env.run("install", "-y", "torch==2.7.0").ok(3)
+    assert env.tree() == tree and env.lock_bytes() == lock
+
+
+def test_saved_plan_is_applied(env):
+    path = os.path.join(env.folder, "plan.json")
+    env.run("plan", "-o", path, "click==8.1.8").ok()
+    before = env.installed()
+    env.run("apply", "-y", path).ok()
+    assert env.installed() == {**before, "click": "8.1.8"}
+
+
+def test_saved_plan_for_another_state_is_refused(env):
+    path = os.path.join(env.folder, "plan.json")
+    env.run("plan", "-o", path, "click==8.1.8").ok()
+    done = subprocess.run([env.python, "-m", "pip", "install", "-q", "--no-deps", "filelock==3.18.0"], capture_output=True, text=True, env={**env.variables, "PIP_CONSTRAINT": ""})
+    assert done.returncode == 0, done.stderr
+    tree = env.tree()
+    env.run("apply", "-y", path).ok(75)
+    assert env.tree() == tree
+
+
+def test_saved_plan_with_a_changed_lock_is_refused(env):
+    path = os.path.join(env.folder, "plan.json")
+    env.run("plan", "-o", path, "click==8.1.8").ok()
+    with open(env.lock, "a") as f:
+        f.write("# somebody was here\n")
+    env.run("apply", "-y", path).ok(75)
+
+
+def test_remove(env):
+    before = env.installed()
+    env.run("remove", "-y", "tabulate").ok()
+    del before["tabulate"]
+    assert env.installed() == before
+    env.run("undo", "-y").ok()
+    assert env.installed()["tabulate"] == "0.9.0"
+
+
+def test_remove_is_refused_where_others_need_it(env):
+    tree = env.tree()
+    run = env.run("remove", "-y", "markupsafe").ok(3)
+    assert "jinja2" in (run.out + run.err).lower()
+    assert env.tree() == tree
+
+
+def test_unlisted_files_stay(env):
+    mine = os.path.join(env.site, "click", "my_notes.txt")
+    with open(mine, "w") as f:
+        f.write("mine")
+    env.run("install", "-y", "click==8.1.8").ok()
+    assert os.path.exists(mine)
+
+
+def test_byte_code_of_replaced_modules_goes(env):
+    subprocess.run([env.python, "-m", "compileall", "-q", os.path.join(env.site, "click")], check=True)
+    env.run("install", "-y", "click==8.1.8").ok()
+    done = subprocess.run([env.python, "-B", "-c", "import click, importlib.metadata as m; print(m.version('click'), click.__file__)"], capture_output=True, text=True)
+    assert done.stdout.startswith("8.1.8"), done.stderr
+
+
+@pytest.mark.parametrize("version", sorted(worlds.interpreters()), ids=lambda v: "py%d.%d" % v)
+def test_each_python(version, unpin_binary, tmp_path):
+    """The whole way once with each version of Python that is here."""
+    from conftest import IndexServer, drop_environment, make_environment
+    world = worlds.World(version)
+    with IndexServer([world.wheels, world.stubs], world.dates()) as index:
+        env = make_environment(world, unpin_binary, tmp_path, index.url, "plain")
+        tree, broken = env.tree(), env.pip_check()
+        env.run("install", "-y", "jsonschema>=4.23", "black==25.9.0").ok()
+        assert env.pip_check() == broken
+        assert env.installed()["jsonschema"] == "4.23.0"
+        done = subprocess.run([env.python, "-B", "-c", "import jsonschema, rpds, referencing"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        env.run("undo", "-y").ok()
+        assert env.tree() == tree
+        drop_environment(env, "plain")
