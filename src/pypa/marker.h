@@ -35,9 +35,27 @@ struct marker;
 /* Parses the text behind the `;`. ERR_MALFORMED, ERR_LIMIT. */
 ERR_MUST_CHECK struct err *marker_parse(struct arena *arena, struct str text, const struct marker **ret);
 
+struct scanner;
+/* The same for a marker in the middle of a text: reads as far as it goes. */
+ERR_MUST_CHECK struct err *marker_scan(struct scanner *scanner, const struct marker **ret);
+
 /* The value of the marker with `extra` set to the (normalized) extra; {NULL, 0} for none, as pip does for a requirement
- * nobody asked for through an extra. NULL markers are true. `scratch` holds temporary memory. */
+ * nobody asked for through an extra. NULL markers are true. `scratch` holds temporary memory. What
+ * is not defined (`~=` of texts that are no versions) is false. */
 bool marker_eval(struct arena *scratch, const struct marker *marker, const struct marker_env *env, struct str extra);
+
+/* What a lock file (PEP 751) is installed with: names, normalized. */
+struct marker_sets {
+    const struct str *extras;
+    int32_t extras_len;
+    const struct str *groups;
+    int32_t groups_len;
+};
+
+/* The value of a marker of a lock file, where `extras` and `dependency_groups` stand for sets (`"dev" in
+ * dependency_groups`); marker_eval takes both as empty. */
+bool marker_eval_lock(struct arena *scratch, const struct marker *marker, const struct marker_env *env,
+                      const struct marker_sets *sets);
 
 /* True if the marker mentions `extra` anywhere. */
 bool marker_has_extra(const struct marker *marker);

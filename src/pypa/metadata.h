@@ -13,16 +13,16 @@ enum { METADATA_MAX_SIZE = 4 << 20, METADATA_REQUIRES_MAX = 10000 };
 
 struct metadata {
     struct str metadata_version;
-    struct str name;      /* as written */
-    struct str version;   /* as written */
+    struct str name;    /* as written */
+    struct str version; /* as written */
     struct str summary;
-    struct specifier_set requires_python; /* empty: any */
-    struct str requires_python_text;      /* as written; empty: absent */
+    struct specifier_set requires_python;    /* empty: any */
+    struct str requires_python_text;         /* as written; empty: absent */
     const struct requirement *requires_dist; /* in file order */
     int32_t requires_len;
     const struct str *extras; /* Provides-Extra, normalized */
     int32_t extras_len;
-    bool requires_dynamic; /* `Dynamic: Requires-Dist` (PEP 643): an sdist's list may change when it is built */
+    bool requires_dynamic;      /* `Dynamic: Requires-Dist` (PEP 643): an sdist's list may change when it is built */
     const struct str *problems; /* sentences about lines that could not be understood */
     int32_t problems_len;
 };

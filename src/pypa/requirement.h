@@ -9,9 +9,9 @@
 enum { REQUIREMENT_MAX_LEN = 64 << 10, REQUIREMENT_EXTRAS_MAX = 100 };
 
 struct requirement {
-    struct str text;     /* as given, trimmed */
-    struct str name;     /* normalized */
-    struct str raw_name; /* as written */
+    struct str text;          /* as given, trimmed */
+    struct str name;          /* normalized */
+    struct str raw_name;      /* as written */
     const struct str *extras; /* normalized, sorted, without duplicates */
     int32_t extras_len;
     struct specifier_set specifiers; /* empty with a url */

@@ -21,7 +21,7 @@ struct specifier {
     enum specifier_op op;
     bool wildcard;          /* == or != with `.*` */
     struct version version; /* without the `.*`; for ARBITRARY only `text` is set unless it parses */
-    struct str text;        /* as given, trimmed: ">=1.0" */
+    struct str text;        /* as given, trimmed: ">= 1.0" */
 };
 
 /* All must hold. The empty set holds for every version. */
@@ -34,6 +34,10 @@ enum { SPECIFIER_SET_MAX = 1000 }; /* specifiers of one set; more are refused */
 
 /* Comma-separated specifiers; blanks are allowed around each; empty text gives the empty set. ERR_MALFORMED. */
 ERR_MUST_CHECK struct err *specifier_set_parse(struct arena *arena, struct str text, struct specifier_set *ret);
+
+/* The longest specifier at the start of `text`: its length in bytes, -1 if there is none. An arbitrary equality (`===`)
+ * reaches to the next blank, `;` or `)`, over commas. For the scanner of requirements. */
+ptrdiff_t specifier_scan(struct arena *arena, struct str text, struct specifier *ret);
 
 /* True if every specifier holds for `version`, pre-releases taken as candidates like any other (what `packaging` calls
  * prereleases=True). */
@@ -54,7 +58,11 @@ bool specifier_set_pins(const struct specifier_set *set, const struct version *v
  */
 bool specifier_set_allowance(const struct specifier_set *set, const struct version *held);
 
-/* Canonical text: sorted as given order, `>=1.0,<2`. */
+/* Operator and version as written, without blanks: `>=1.0`. */
+struct str specifier_format(struct arena *arena, const struct specifier *specifier);
+/* The set as `packaging` shows it: sorted by text, without those that say the same as one before. */
+struct specifier_set specifier_set_sorted(struct arena *arena, const struct specifier_set *set);
+/* The specifiers in the order given, without blanks: `>=1.0,<2`. */
 struct str specifier_set_format(struct arena *arena, const struct specifier_set *set);
 
 #endif

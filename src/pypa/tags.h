@@ -17,7 +17,7 @@ struct tags {
 
 /* What decides the tags of an interpreter. */
 struct tags_input {
-    int32_t major, minor;     /* Python version */
+    int32_t major, minor;      /* Python version */
     struct str implementation; /* "cp" or "pp" */
     const struct str *abis;    /* ABI tags, e.g. {"cp312"}, {"cp313t"}; most specific first; abi3 and none are added */
     int32_t abis_len;

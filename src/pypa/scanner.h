@@ -1,0 +1,34 @@
+/*
+ * scanner - a place in a text that is read from left to right: what the parsers of requirements and markers share.
+ * Pure.
+ */
+#ifndef UNPIN_PYPA_SCANNER_H
+#define UNPIN_PYPA_SCANNER_H
+
+#include "base/err.h"
+
+struct scanner {
+    struct arena *arena; /* where results and errs live */
+    struct str text;
+    ptrdiff_t at; /* next byte, 0 to text.len */
+};
+
+/* Skips spaces and tabs; true if there was one. */
+bool scanner_blank(struct scanner *scanner);
+/* True at the end of the text. */
+bool scanner_ended(const struct scanner *scanner);
+/* The next byte, NUL at the end. */
+char scanner_peek(const struct scanner *scanner);
+/* Skips `c` if it is next. */
+bool scanner_skip(struct scanner *scanner, char c);
+/* Skips `text` if it is next. */
+bool scanner_skip_text(struct scanner *scanner, struct str text);
+/* Skips `word` if it is next and no letter, digit or `_` stands at either side of it. */
+bool scanner_skip_word(struct scanner *scanner, struct str word);
+/* The name of a project or extra that is next: letters, digits, `.`, `-`, `_`, ending with a letter or digit. Empty if
+ * there is none. */
+struct str scanner_name(struct scanner *scanner);
+/* ERR_MALFORMED "expected X in "text"" with the column. */
+struct err *scanner_err(const struct scanner *scanner, const char *expected);
+
+#endif

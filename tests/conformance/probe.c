@@ -1,0 +1,198 @@
+/*
+ * probe - answers questions about versions, specifiers, requirements, markers, names, tags and file names, one a line,
+ * so that a test can compare the answers with those of another program.
+ *
+ * A question is a verb and its fields, separated by tabs; a field has its bytes below 0x21, 0x7F and `%` written as
+ * %XX. An answer is a line of fields in the same form; "!" says that the question's text is not what it should be.
+ */
+#include "base/arena.h"
+#include "base/buf.h"
+#include "pypa/name.h"
+#include "pypa/requirement.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIELDS_MAX = 512 };
+
+struct question {
+    struct arena *arena;
+    struct str fields[FIELDS_MAX]; /* the verb is not among them */
+    int len;
+    struct buf answer;
+    const struct marker_env *env; /* set by the last `env` */
+};
+
+static int hex_digit(char c) {
+    return char_is_digit(c) ? c - '0' : char_lower(c) - 'a' + 10;
+}
+
+static struct str decode(struct arena *arena, struct str text) {
+    struct buf buf = {.arena = arena};
+    for (ptrdiff_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '%' && i + 2 < text.len + 0) {
+            buf_add_char(&buf, (char)(hex_digit(text.data[i + 1]) * 16 + hex_digit(text.data[i + 2])));
+            i += 2;
+        } else {
+            buf_add_char(&buf, text.data[i]);
+        }
+    }
+    return buf_str(&buf);
+}
+
+static void answer(struct question *question, struct str text) {
+    struct buf *buf = &question->answer;
+    if (buf->len) buf_add_char(buf, '\t');
+    for (ptrdiff_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c <= ' ' || c == 0x7F || c == '%') buf_addf(buf, "%%%02X", c);
+        else buf_add_char(buf, (char)c);
+    }
+}
+
+static void answer_bool(struct question *question, bool value) {
+    answer(question, value ? S("1") : S("0"));
+}
+
+/* A version as the stages carry it: only the text where it is none. */
+static struct version version_any(struct question *question, struct str text) {
+    struct version version = {.text = str_trim(text), .post = -1, .dev = -1};
+    (void)version_try_parse(question->arena, text, &version);
+    version.text = str_trim(text);
+    return version;
+}
+
+static void ask_version(struct question *question) {
+    struct version version;
+    struct err *err = version_parse(question->arena, question->fields[0], &version);
+    if (err) {
+        answer(question, S("!"));
+        return;
+    }
+    struct version base = version_base(&version);
+    answer(question, version_format(question->arena, &version));
+    answer(question, version_format(question->arena, &base));
+    answer(question, base.text);
+    answer_bool(question, version_is_prerelease(&version));
+}
+
+static void ask_cmp(struct question *question) {
+    struct version a = version_any(question, question->fields[0]), b = version_any(question, question->fields[1]);
+    int order = version_cmp(&a, &b), public = version_cmp_public(&a, &b);
+    answer(question, order < 0 ? S("<") : order > 0 ? S(">") : S("="));
+    answer(question, public < 0 ? S("<") : public > 0 ? S(">") : S("="));
+}
+
+static void ask_match(struct question *question) {
+    struct specifier_set set;
+    struct version version = version_any(question, question->fields[1]);
+    if (specifier_set_parse(question->arena, question->fields[0], &set)) answer(question, S("!"));
+    else answer_bool(question, specifier_set_match(&set, &version));
+}
+
+static void ask_set(struct question *question) {
+    struct specifier_set set;
+    if (specifier_set_parse(question->arena, question->fields[0], &set)) {
+        answer(question, S("!"));
+        return;
+    }
+    struct specifier_set sorted = specifier_set_sorted(question->arena, &set);
+    answer(question, specifier_set_format(question->arena, &sorted));
+    answer_bool(question, specifier_set_names_prerelease(&set));
+}
+
+static void ask_requirement(struct question *question) {
+    struct requirement requirement;
+    struct err *err = requirement_parse(question->arena, question->fields[0], &requirement);
+    if (err) {
+        answer(question, S("!"));
+        answer(question, err_format(question->arena, err));
+        return;
+    }
+    answer(question, requirement_format(question->arena, &requirement));
+    answer(question, requirement.name);
+    answer(question, requirement.url);
+}
+
+static void ask_marker(struct question *question) {
+    const struct marker *marker;
+    if (marker_parse(question->arena, question->fields[0], &marker)) {
+        answer(question, S("!"));
+        return;
+    }
+    answer(question, marker_format(question->arena, marker));
+    answer_bool(question, marker_has_extra(marker));
+}
+
+static void ask_env(struct question *question) {
+    struct marker_env *env = arena_new(question->arena, struct marker_env, 1);
+    int i = 0;
+#define X(field, name) env->field = question->fields[i++];
+    MARKER_VARIABLES(X)
+#undef X
+    question->env = env;
+    answer(question, S("1"));
+}
+
+static void ask_eval(struct question *question) {
+    const struct marker *marker;
+    if (marker_parse(question->arena, question->fields[0], &marker)) answer(question, S("!"));
+    else answer_bool(question, marker_eval(question->arena, marker, question->env, question->fields[1]));
+}
+
+static void ask_name(struct question *question) {
+    answer(question, name_normalize(question->arena, question->fields[0]));
+    answer_bool(question, name_is_valid(question->fields[0]));
+}
+
+static const struct {
+    struct str verb;
+    int fields; /* how many it needs at least */
+    void (*ask)(struct question *question);
+} verbs[] = {
+    {S_INIT("version"), 1, ask_version}, {S_INIT("cmp"), 2, ask_cmp},       {S_INIT("match"), 2, ask_match},
+    {S_INIT("set"), 1, ask_set},         {S_INIT("marker"), 1, ask_marker}, {S_INIT("requirement"), 1, ask_requirement},
+    {S_INIT("env"), 11, ask_env},        {S_INIT("eval"), 2, ask_eval},     {S_INIT("name"), 1, ask_name},
+};
+
+/* Puts the question of `line`; false if there is none of this name and form. */
+static bool question_put(struct question *question, struct str line) {
+    struct str verb = str_cut(&line, '\t');
+    question->len = 0;
+    while (line.data && question->len < FIELDS_MAX)
+        question->fields[question->len++] = decode(question->arena, str_cut(&line, '\t'));
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        if (!str_eq(verbs[i].verb, verb) || question->len < verbs[i].fields) continue;
+        verbs[i].ask(question);
+        return true;
+    }
+    return false;
+}
+
+int main(void) {
+    struct arena *arena = arena_open(), *env_arena = arena_open();
+    const struct marker_env *env = NULL;
+    char *data = NULL;
+    size_t cap = 0;
+    ssize_t len;
+    while ((len = getline(&data, &cap, stdin)) > 0) {
+        struct arena_mark mark = arena_mark(arena);
+        struct str line = {data, (ptrdiff_t)len - (data[len - 1] == '\n')};
+        bool lasting = str_starts(line, S("env\t"));
+        struct question question = {.arena = lasting ? env_arena : arena, .env = env};
+        question.answer.arena = arena;
+        if (lasting) line = str_copy(env_arena, line);
+        if (!question_put(&question, line)) {
+            fprintf(stderr, "probe: no such question: %.*s\n", FMT(line));
+            return 2;
+        }
+        env = question.env;
+        printf("%.*s\n", FMT(buf_str(&question.answer)));
+        arena_rewind(arena, mark);
+    }
+    free(data);
+    arena_close(arena);
+    arena_close(env_arena);
+    return 0;
+}
