@@ -9,6 +9,7 @@ and, where a test says so, faults. Only the standard library is needed.
         index.down = True                 # every connection is closed without an answer
         index.broken[filename] = bytes    # served in place of the file, under the true file's hash
         index.status[path] = 503          # served for that path
+        index.stall.set()                 # wheels asked for whole do not arrive until it is cleared; index.stalled tells of one
 
 Alone:  index_server.py [--port N] FOLDER ...
 """
@@ -20,6 +21,7 @@ import json
 import os
 import re
 import threading
+import time
 import zipfile
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
@@ -58,6 +60,7 @@ class IndexServer:
     def __init__(self, folders, dates=None, *, json=True, metadata=True, ranges=True, times=True, port=0):
         self.json, self.metadata, self.ranges, self.times = json, metadata, ranges, times
         self.down, self.broken, self.status, self.requests, self.files = False, {}, {}, [], {}
+        self.stall, self.stalled = threading.Event(), threading.Event()
         for folder in folders:
             for name in sorted(os.listdir(folder)):
                 if name.endswith((".whl", ".tar.gz", ".zip")):
@@ -79,7 +82,8 @@ class IndexServer:
     def reset(self):
         """Ends all faults and forgets the requests."""
         self.down = False
-        self.broken.clear(), self.status.clear(), self.requests.clear()
+        for state in (self.broken, self.status, self.requests, self.stall, self.stalled):
+            state.clear()
 
     def file_url(self, name):
         return f"{self.root}/files/{name}"
@@ -154,6 +158,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(404, b"")
         if metadata:
             return self.answer(200, f.metadata)
+        if self.index.stall.is_set() and name.endswith(".whl") and not self.headers.get("Range"):
+            self.index.stalled.set()
+            while self.index.stall.is_set():
+                time.sleep(0.05)
         body = self.index.broken.get(name)
         if body is None:
             with open(f.path, "rb") as handle:

@@ -1,0 +1,134 @@
+"""Commands that tell: check, why, locks, snapshot, images, options, export, explain, doctor."""
+import json
+import os
+
+import pytest
+
+from judge import changed, lifted
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def test_check_finds_the_breaks_of_the_image(seen):
+    run = seen.run("check").ok(5)
+    assert "nvidia-nvcomp-cu12" in run.out and "tornado" in run.out
+    document = seen.run("check", "--json").ok(5).json
+    assert document["schema"] == 1
+    assert {("kvikio", "nvidia-nvcomp-cu12==4.2.0.11"), ("jupyterlab-tensorboard-pro", "tornado<=6.2")} == breaks_of(document)
+
+
+def breaks_of(document):
+    rows = document["breaks"] if isinstance(document["breaks"], list) else document["breaks"]["before"]
+    return {(b["name"], b["requires"]) for b in rows}
+
+
+def test_check_agrees_with_pip(seen):
+    assert len(breaks_of(seen.run("check", "--json").ok(5).json)) == len(seen.pip_check())
+
+
+def test_check_files(env):
+    assert env.run("check", "--files").status == 5
+    with open(os.path.join(env.site, "click", "core.py"), "a") as f:
+        f.write("#\n")
+    assert "click/core.py" in env.run("check", "--files").ok(5).out
+
+
+def test_why(seen):
+    run = seen.run("why", "markupsafe").ok()
+    assert "jinja2" in run.out.lower() and "3.0.1" in run.out
+    assert "constraint.txt" in run.out
+    assert "werkzeug" in run.out.lower()
+
+
+def test_why_of_what_is_not_there(seen):
+    assert seen.run("why", "no-such-thing").status in (1, 2)
+
+
+def test_locks_and_their_states(env):
+    with open(env.lock, encoding="utf-8") as f:
+        text = f.read()
+    with open(env.lock, "w", encoding="utf-8") as f:
+        f.write(text.replace("tabulate==0.9.0", "tabulate==0.8.10"))
+    document = env.run("locks", "--json").ok().json
+    text = json.dumps(document)
+    assert "drifted" in text and "stale" in text
+    out = env.run("locks").ok().out
+    assert "tabulate" in out and "stale-name" in out
+
+
+def test_locks_diff_after_an_install(env):
+    env.run("install", "-y", "click==8.1.8").ok()
+    out = env.run("locks", "diff").ok().out
+    assert "8.1.7" in out and "8.1.8" in out
+
+
+def test_snapshot_round_trip(env, tmp_path):
+    """A plan made elsewhere from the snapshot is the plan made here."""
+    path = os.path.join(env.folder, "here.json")
+    env.run("snapshot", "-o", path).ok()
+    here = env.plan("flask==3.1.0")
+    done = env.run("plan", "--json", "--snapshot", path, "flask==3.1.0").ok().json
+    assert changed(done) == changed(here) and lifted(done) == lifted(here)
+
+
+def test_a_plain_freeze_is_a_snapshot(env, world):
+    path = os.path.join(env.folder, "freeze.txt")
+    with open(path, "w") as f:
+        f.writelines(f"{n}=={v}\n" for n, v in sorted(env.installed().items()))
+    run = env.run("plan", "--json", "--snapshot", path, "--python", "%d.%d" % world.version, "--platform", "linux_x86_64", "nvidia-modelopt==0.27.0")
+    assert set(changed(run.ok().json)) == {"nvidia-modelopt", "nvidia-modelopt-core"}
+
+
+def test_images_are_listed(seen):
+    run = seen.run("images").ok()
+    assert "ngc-pytorch" in run.out and "25.04" in run.out
+    assert seen.run("images", "--json").ok().json["schema"] == 1
+
+
+def test_options_show_the_prices(seen):
+    document = seen.run("options", "--json", "urllib3").ok().json
+    assert document["schema"] == 1
+    assert "2.5.0" in json.dumps(document)
+
+
+def test_explain_knows_every_code(seen):
+    for code in ("U001", "U030", "U031", "U052", "U060"):
+        assert code in seen.run("explain", code).ok().out
+    seen.run("explain", "U999").ok(2)
+
+
+@pytest.mark.parametrize("form", ["--dockerfile", "--constraints", "--script"])
+def test_export(env, form):
+    path = os.path.join(env.folder, "plan.json")
+    env.run("plan", "-o", path, "click==8.1.8").ok()
+    assert "click" in env.run("export", form, path).ok().out
+
+
+def test_help_and_version(seen):
+    assert "install" in seen.run("--help").out or "install" in seen.run("help").out
+    import subprocess
+    done = subprocess.run([seen.binary, "--version"], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith("unpin ")
+
+
+def schemas():
+    folder = os.path.join(ROOT, "docs", "schema")
+    return sorted(f for f in os.listdir(folder) if f.endswith(".json")) if os.path.isdir(folder) else []
+
+
+COMMANDS = [["plan", "click==8.1.8"], ["plan", "torch==2.7.0"], ["plan", "click"], ["plan", "click=="], ["check"], ["locks"], ["history"],
+            ["why", "click"], ["images"], ["options", "click"], ["snapshot"], ["doctor"]]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_documents_are_of_the_published_schema(seen, words):
+    import jsonschema
+    document = seen.run(words[0], "--json", *words[1:]).json
+    assert document["schema"] == 1 and document["command"] == words[0]
+    fitting = [f for f in schemas() if f.split(".")[0] in (words[0], "unpin") or words[0] in f]
+    assert fitting, f"docs/schema has none for {words[0]}: {schemas()}"
+    for name in fitting:
+        with open(os.path.join(ROOT, "docs", "schema", name), encoding="utf-8") as f:
+            schema = json.load(f)
+        jsonschema.Draft202012Validator.check_schema(schema)
+        jsonschema.Draft202012Validator(schema).validate(document)

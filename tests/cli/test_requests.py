@@ -1,0 +1,157 @@
+"""What may be asked for: files, extras, markers, URLs, local wheels, several indexes."""
+import json
+import os
+import subprocess
+
+import pytest
+
+import world as worlds
+from judge import assert_sound, changed, lifted
+
+
+def test_requirement_files(seen, tmp_path):
+    nested = tmp_path / "more.txt"
+    nested.write_text("filelock >= 3.18  # nested\n")
+    limits = tmp_path / "limits.txt"
+    limits.write_text("rich < 14\n")
+    asked = tmp_path / "requirements.txt"
+    asked.write_text(f"# of a project\n\nclick==8.1.8 ; python_version >= '3'\nsix ; python_version < '3'\n-r {nested.name}\n-c {limits.name}\n"
+                     "rich \\\n  >= 13.9\n")
+    plan = seen.plan("-r", str(asked))
+    assert_sound(seen, plan, ["click==8.1.8", "filelock>=3.18", "rich>=13.9,<14"])
+    assert set(lifted(plan)) == {"click", "filelock", "rich"}
+
+
+def test_a_bad_line_is_named(seen, tmp_path):
+    asked = tmp_path / "requirements.txt"
+    asked.write_text("click==8.1.8\n==broken==\n")
+    run = seen.run("plan", "-r", asked).ok(2)
+    assert "requirements.txt:2" in run.err
+
+
+def test_extras_bring_their_requirements(seen):
+    plain = seen.plan("kitchen==1.0")
+    assert set(changed(plain)) == {"kitchen"}
+    web = seen.plan("kitchen[web]==1.0")
+    assert set(changed(web)) == {"kitchen", "asgiref"}
+    assert_sound(seen, web, ["kitchen[web]==1.0"])
+
+
+def test_markers_drop_a_request(seen):
+    plan = seen.plan("click==8.1.8 ; sys_platform == 'win32'", "filelock==3.18.0 ; sys_platform == 'linux'")
+    assert set(changed(plan)) == {"filelock"}
+
+
+def test_a_requirement_under_a_marker_that_does_not_hold_is_not_needed(seen):
+    plan = seen.plan("kitchen==1.0")
+    assert "absent-on-linux" not in json.dumps(plan["changes"])
+
+
+def test_the_newest_that_costs_no_lift(seen):
+    """kitchen 2.0 needs a newer six, which is locked; 1.0 does with what is there."""
+    plan = seen.plan("kitchen")
+    assert changed(plan) == {"kitchen": ("add", "1.0")} and lifted(plan) == {}
+    newest = seen.plan("-U", "kitchen")
+    assert changed(newest)["kitchen"] == ("add", "2.0") and set(lifted(newest)) == {"six"}
+
+
+def test_a_local_wheel(env):
+    path = worlds.stub_wheel(env.folder, "mytool", "1.0", ["black>=25.9", "requests"])
+    plan = env.plan(path)
+    assert changed(plan)["mytool"] == ("add", "1.0") and set(lifted(plan)) == {"black"}
+    env.run("install", "-y", path).ok()
+    assert env.installed()["mytool"] == "1.0"
+    with open(os.path.join(env.site, "mytool-1.0.dist-info", "direct_url.json"), encoding="utf-8") as f:
+        assert json.load(f)["url"].endswith("mytool-1.0-py3-none-any.whl")
+
+
+def test_a_direct_url(env, index):
+    url = index.file_url("rich-13.9.4-py3-none-any.whl")
+    plan = env.plan(f"rich @ {url}")
+    assert changed(plan)["rich"][1] == "13.9.4" and "rich" in lifted(plan)
+
+
+def test_find_links_without_an_index(env, world):
+    plan = env.plan("--no-index", "--find-links", world.wheels, "click==8.1.8")
+    assert changed(plan) == {"click": ("upgrade", "8.1.8")}
+
+
+def test_pips_configuration_file(env, index):
+    config = os.path.join(env.folder, "pip.conf")
+    with open(config, "w") as f:
+        f.write(f"[global]\nindex-url = {index.url}\n")
+    variables = {"PIP_CONFIG_FILE": config, "PIP_INDEX_URL": ""}
+    plan = env.plan("click==8.1.8", **variables)
+    assert plan["status"] == "feasible"
+
+
+@pytest.mark.parametrize("able", [dict(json=False), dict(json=False, metadata=False), dict(metadata=False), dict(metadata=False, ranges=False), dict(times=False)], ids=str)
+def test_indexes_of_every_ability_lead_to_the_same_plan(env, world, able):
+    from conftest import IndexServer
+    expected = env.plan("flask==3.1.0")
+    with IndexServer([world.wheels, world.stubs], world.dates(), **able) as other:
+        plan = env.plan("--index-url", other.url, "flask==3.1.0")
+        assert other.requests, "the other index was asked"
+    assert changed(plan) == changed(expected) and lifted(plan) == lifted(expected)
+
+
+def test_pypiserver(env, world):
+    """An index of other hands: HTML without dates, metadata files or ranges."""
+    import socket
+    import sys
+    import time
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    server = subprocess.Popen([os.path.join(os.path.dirname(sys.executable), "pypi-server"), "run", "-i", "127.0.0.1", "-p", str(port), "--disable-fallback", world.wheels, world.stubs],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            with socket.socket() as s:
+                if s.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        env.run("install", "-y", "--index-url", f"http://127.0.0.1:{port}/simple/", "black==25.9.0").ok()
+        assert env.installed()["black"] == "25.9.0" and env.installed()["pytokens"] == "0.1.10"
+    finally:
+        server.kill()
+        server.wait()
+
+
+def test_the_first_index_that_has_the_name_wins(env, world, tmp_path):
+    from conftest import IndexServer
+    worlds.stub_wheel(str(tmp_path / "evil"), "click", "99.0")
+    with IndexServer([str(tmp_path / "evil")]) as other:
+        plan = env.plan("--extra-index-url", other.url, "click>=8.1.8")
+    assert changed(plan)["click"][1] == "8.1.8", "no confusion of dependencies"
+
+
+def test_yanked_releases_are_taken_only_by_name(env, index):
+    name = "click-8.1.8-py3-none-any.whl"
+    index.files[name].yanked = "broken"
+    try:
+        env.run("plan", "click>=8.1.8").ok(3)
+        assert env.plan("click==8.1.8")["status"] == "feasible"
+    finally:
+        index.files[name].yanked = False
+
+
+def test_metadata_are_fetched_only_where_needed(env, index):
+    env.run("plan", "click==8.1.8").ok()
+    assert len(index.requests) < 30, sorted(set(p for _, p, _ in index.requests))
+
+
+def test_hashes_that_are_asked_for_must_match(env, tmp_path):
+    asked = tmp_path / "requirements.txt"
+    asked.write_text("click==8.1.8 --hash=sha256:" + "0" * 64 + "\n")
+    tree = env.tree()
+    run = env.run("install", "-y", "-r", asked)
+    assert run.status in (3, 7), run.err
+    assert env.tree() == tree
+
+
+def test_hostile_names_reach_no_terminal(env, tmp_path):
+    asked = tmp_path / "requirements.txt"
+    asked.write_bytes(b"click==8.1.8\nab\x1b[31mc==1\n")
+    run = env.run("plan", "-r", asked)
+    assert "\x1b" not in run.out + run.err
