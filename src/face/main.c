@@ -1,7 +1,96 @@
-/* unpin - the command line. */
-#include <stdio.h>
+/*
+ * unpin - the command line.
+ *
+ * main reads the options, finds the command, runs it, and turns an err into a message and an exit status.
+ *
+ *   options   the command line as data          command   the table of commands, and help
+ *   session   environment, lock, index, output  explain   what each stable code means
+ *   cmd_*     one command each
+ */
+#include "base/arena.h"
+#include "face/command.h"
 
-int main(void) {
-    (void)puts("unpin");
-    return 0;
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { STATUS_SIGNAL = 128 };
+
+/* Nothing was committed: a transaction blocks these signals while it changes something. */
+static void on_signal(int number) {
+    static const char clear[] = "\r\033[K";
+    if (isatty(2)) (void)!write(2, clear, sizeof clear - 1);
+    _exit(STATUS_SIGNAL + number);
+}
+
+static void catch_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal};
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGHUP, &action, NULL);
+    /* A closed or limited output must never stop a transaction: writes fail instead. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
+}
+
+static struct err *unknown_command(struct arena *arena, struct str word) {
+    int32_t len = 0;
+    const struct command *table = commands(&len);
+    struct str *names = arena_new(arena, struct str, len);
+    for (int32_t i = 0; i < len; i++) names[i] = table[i].name;
+    struct err *err = err_make(arena, ERR_USAGE, "unknown command: %.*s", FMT(word));
+    struct str nearest = options_nearest(word, names, len);
+    if (nearest.len) return err_hint(arena, err, "did you mean: unpin %.*s?", FMT(nearest));
+    return err_hint(arena, err, "unpin --help lists the commands");
+}
+
+static struct err *run(struct session *session, int *ret_status) {
+    const struct options *options = session->options;
+    if (options->version) {
+        session_print(session, S("unpin " UNPIN_VERSION "\n"));
+        return NULL;
+    }
+    bool asks_help = options->words.len > 0 && str_eq(options->words.items[0], S("help"));
+    struct str word = options->words.len > (asks_help ? 1 : 0) ? options->words.items[asks_help ? 1 : 0] : S("");
+    if (word.len == 0) {
+        session_print(session, command_overview(session->arena));
+        if (!options->help && !asks_help) *ret_status = err_exit_status(ERR_USAGE);
+        return NULL;
+    }
+    const struct command *command = command_find(word);
+    if (!command) return unknown_command(session->arena, word);
+    session->command = command->name;
+    if (options->help || asks_help) {
+        session_print(session, command_help(session->arena, command));
+        return NULL;
+    }
+    TRY(options_allow(session->arena, options, command->name, command->groups));
+    return command->run(session, ret_status);
+}
+
+/* True if --json stands among the arguments: for errors in the arguments themselves. */
+static bool wants_json(int argc, char **argv) {
+    for (int i = 1; i < argc; i++)
+        if (str_eq(str_of(argv[i]), S("--json"))) return true;
+    return false;
+}
+
+int main(int argc, char **argv) {
+    struct arena *arena = arena_open();
+    struct options options = {0};
+    catch_signals();
+    struct err *err = options_parse(arena, argc, argv, &options);
+    if (err) options.json = wants_json(argc, argv);
+    struct session session = session_make(arena, &options);
+    int status = 0;
+    if (!err) err = run(&session, &status);
+    session_progress(&session, S(""));
+    if (err) {
+        status = err_exit_status(err->kind);
+        if (options.json) session_print(&session, report_err_json(arena, err, session.command));
+        else (void)term_write(&session.err, report_err_format(arena, err, &session.err_look));
+    }
+    if (session.output_failed && status == 0) status = err_exit_status(ERR_IO);
+    arena_close(arena);
+    return status;
 }

@@ -1,0 +1,216 @@
+#include "face/options.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+#include <getopt.h>
+
+enum option_kind { FLAG, TEXT, LIST };
+
+struct option_row {
+    const char *name;
+    char letter; /* 0: none */
+    enum option_kind kind;
+    uint32_t group;
+    size_t offset; /* of the field in struct options */
+    const char *value, *help;
+};
+
+#define AT(field) offsetof(struct options, field)
+
+static const struct option_row rows[] = {
+    {"image", 0, TEXT, OPTION_ENVIRONMENT, AT(image), "NAME", "an image of the catalog (see: unpin images)"},
+    {"snapshot", 0, TEXT, OPTION_ENVIRONMENT, AT(snapshot), "FILE", "a snapshot, or a list of name==version lines"},
+    {"python", 0, TEXT, OPTION_ENVIRONMENT, AT(python), "PATH", "an interpreter; its version with a list as snapshot"},
+    {"platform", 0, TEXT, OPTION_ENVIRONMENT, AT(platform), "TAG", "platform of a list, e.g. linux_x86_64"},
+    {"lock", 0, LIST, OPTION_LOCK, AT(locks), "FILE", "a constraint file (repeatable)"},
+    {"index-url", 'i', TEXT, OPTION_INDEX, AT(index_url), "URL", "the package index"},
+    {"extra-index-url", 0, LIST, OPTION_INDEX, AT(extra_index_urls), "URL", "a further index (repeatable)"},
+    {"find-links", 'f', LIST, OPTION_INDEX, AT(find_links), "PATH", "a directory or page of files (repeatable)"},
+    {"no-index", 0, FLAG, OPTION_INDEX, AT(no_index), NULL, "only --find-links"},
+    {"offline", 0, FLAG, OPTION_INDEX, AT(offline), NULL, "no network: only what is cached or recorded"},
+    {"refresh", 0, FLAG, OPTION_INDEX, AT(refresh), NULL, "ask the index again, whatever is cached"},
+    {"cache-dir", 0, TEXT, OPTION_INDEX, AT(cache_dir), "DIR", "where answers of the index are kept"},
+    {"recorded", 0, TEXT, OPTION_INDEX, AT(recorded), "DIR", "recorded answers to use where there is no network"},
+    {"requirement", 'r', LIST, OPTION_FILES, AT(files), "FILE", "a requirements file (repeatable)"},
+    {"upgrade", 'U', FLAG, OPTION_UPGRADE, AT(upgrade), NULL, "newest versions of what is asked for, before few lifts"},
+    {"keep", 0, LIST, OPTION_WANT, AT(keep), "NAME", "must not change (repeatable)"},
+    {"no-lift", 0, LIST, OPTION_WANT, AT(no_lift), "NAME", "its lock stays (repeatable)"},
+    {"no-lifts", 0, FLAG, OPTION_WANT, AT(no_lifts), NULL, "no lock may be lifted at all"},
+    {"replace", 0, LIST, OPTION_WANT, AT(replace), "NAME", "a vendor build that may change (repeatable)"},
+    {"pre", 0, FLAG, OPTION_WANT, AT(pre), NULL, "pre-releases are candidates"},
+    {"only-binary", 0, FLAG, OPTION_WANT, AT(only_binary), NULL, "wheels only, no source distributions"},
+    {"no-allowances", 0, FLAG, OPTION_WANT, AT(no_allowances), NULL, "never take a vendor pre-release as its release"},
+    {"ignore-advisory", 0, LIST, OPTION_WANT, AT(ignore_advisories), "ID", "an advisory to disregard (repeatable)"},
+    {"exclude-newer", 0, TEXT, OPTION_WANT, AT(exclude_newer), "DATE", "nothing uploaded after 2025-04-30[T12:00:00Z]"},
+    {"yes", 'y', FLAG, OPTION_CONSENT, AT(yes), NULL, "go ahead without asking"},
+    {"break-system-packages", 0, FLAG, OPTION_APPLY, AT(break_system_packages), NULL,
+     "change an environment that the system's package manager owns (PEP 668)"},
+    {"output", 'o', TEXT, OPTION_OUTPUT, AT(output), "FILE", "write the document there as well"},
+    {"files", 0, FLAG, OPTION_CHECK, AT(check_files), NULL, "verify the hashes of all installed files (RECORD)"},
+    {"all", 0, FLAG, OPTION_OPTIONS, AT(all), NULL, "show versions too that another one beats in every respect"},
+    {"dockerfile", 0, FLAG, OPTION_EXPORT, AT(dockerfile), NULL, "as lines for a Dockerfile"},
+    {"constraints", 0, FLAG, OPTION_EXPORT, AT(constraints), NULL, "as a pip constraint file"},
+    {"script", 0, FLAG, OPTION_EXPORT, AT(script), NULL, "as a shell script"},
+    {"forward", 0, FLAG, OPTION_RECOVER, AT(forward), NULL, "finish the interrupted transaction"},
+    {"back", 0, FLAG, OPTION_RECOVER, AT(back), NULL, "take the interrupted transaction back"},
+    {"force", 0, FLAG, OPTION_UNDO, AT(force), NULL, "also where files were changed since"},
+    {"json", 0, FLAG, OPTION_GENERAL, AT(json), NULL, "one JSON document on standard output"},
+    {"quiet", 'q', FLAG, OPTION_GENERAL, AT(quiet), NULL, "no progress, no notes"},
+    {"verbose", 'v', FLAG, OPTION_GENERAL, AT(verbose), NULL, "everything that is known, with times and proof"},
+    {"help", 'h', FLAG, OPTION_GENERAL, AT(help), NULL, "this text"},
+    {"version", 'V', FLAG, OPTION_GENERAL, AT(version), NULL, "the version of unpin"},
+};
+
+enum { ROWS = sizeof rows / sizeof *rows, LETTERS_MAX = 2 * ROWS + 2, DISTANCE_MAX_LEN = 40, CODE_BASE = 256 };
+
+static const struct {
+    uint32_t group;
+    const char *title;
+} titles[] = {
+    {OPTION_UPGRADE | OPTION_FILES, "Request"},
+    {OPTION_ENVIRONMENT, "Environment (default: $VIRTUAL_ENV, else python3 on PATH)"},
+    {OPTION_LOCK, "Lock (default: PIP_CONSTRAINT, pip's configuration, UV_CONSTRAINT, /etc/pip/constraint.txt)"},
+    {OPTION_WANT, "Limits"},
+    {OPTION_CHECK | OPTION_OPTIONS | OPTION_EXPORT | OPTION_RECOVER | OPTION_UNDO | OPTION_CONSENT | OPTION_OUTPUT |
+         OPTION_APPLY,
+     "Options"},
+    {OPTION_INDEX, "Index (default: what pip and uv are configured to use)"},
+    {OPTION_GENERAL, "General"},
+};
+
+static struct err *store(struct arena *arena, const struct option_row *row, const char *value, int argc,
+                         struct options *options) {
+    char *field = (char *)options + row->offset;
+    struct str text = str_of(value);
+    if (row->kind == FLAG) *(bool *)(void *)field = true;
+    if (row->kind != FLAG && text.len == 0) return err_make(arena, ERR_USAGE, "--%s is empty", row->name);
+    if (row->kind == TEXT) *(struct str *)(void *)field = text;
+    if (row->kind == LIST) {
+        struct option_list *list = (struct option_list *)(void *)field;
+        if (!list->items) list->items = arena_new(arena, struct str, argc);
+        list->items[list->len++] = text;
+    }
+    const int32_t seen_max = (int32_t)(sizeof options->seen / sizeof *options->seen);
+    if (options->groups_seen & row->group && row->group == OPTION_GENERAL) return NULL;
+    options->groups_seen |= row->group;
+    if (options->seen_len < seen_max) {
+        options->seen[options->seen_len] = row->name;
+        options->seen_groups[options->seen_len++] = row->group;
+    }
+    return NULL;
+}
+
+/* The option as it was typed, without its value: for messages. */
+static struct err *unknown_option(struct arena *arena, char **argv) {
+    if (optopt && optopt < CODE_BASE) return err_make(arena, ERR_USAGE, "unknown option -%c", optopt);
+    if (optopt) return err_make(arena, ERR_USAGE, "--%s takes no value", rows[optopt - CODE_BASE].name);
+    struct str word = str_of(argv[optind - 1]);
+    struct str name = str_cut(&word, '=');
+    struct err *err = err_make(arena, ERR_USAGE, "unknown option %.*s", FMT(name));
+    struct str names[ROWS];
+    for (int32_t i = 0; i < (int32_t)ROWS; i++) names[i] = str_of(rows[i].name);
+    struct str nearest = options_nearest(str_from(name, 2), names, (int32_t)ROWS);
+    return nearest.len ? err_hint(arena, err, "did you mean --%.*s?", FMT(nearest)) : err;
+}
+
+static struct err *missing_value(struct arena *arena) {
+    if (optopt >= CODE_BASE)
+        return err_make(arena, ERR_USAGE, "--%s wants a value: --%s %s", rows[optopt - CODE_BASE].name,
+                        rows[optopt - CODE_BASE].name, rows[optopt - CODE_BASE].value);
+    return err_make(arena, ERR_USAGE, "-%c wants a value", optopt);
+}
+
+static const struct option_row *row_of(int code) {
+    if (code >= CODE_BASE) return &rows[code - CODE_BASE];
+    for (int32_t i = 0; i < (int32_t)ROWS; i++)
+        if (rows[i].letter == code) return &rows[i];
+    return NULL;
+}
+
+struct err *options_parse(struct arena *arena, int argc, char **argv, struct options *ret) {
+    struct option longs[ROWS + 1] = {0};
+    char letters[LETTERS_MAX + 1] = ":";
+    int at = 1;
+    for (int i = 0; i < (int)ROWS; i++) {
+        bool valued = rows[i].kind != FLAG;
+        longs[i] = (struct option){rows[i].name, valued ? required_argument : no_argument, NULL, CODE_BASE + i};
+        if (!rows[i].letter) continue;
+        letters[at++] = rows[i].letter;
+        if (valued) letters[at++] = ':';
+    }
+    struct options options = {0};
+    optind = 0;
+    opterr = 0;
+    for (int code; (code = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
+        if (code == '?') return unknown_option(arena, argv);
+        if (code == ':') return missing_value(arena);
+        TRY(store(arena, row_of(code), optarg, argc, &options));
+    }
+    options.words.items = arena_new(arena, struct str, argc);
+    for (int i = optind; i < argc; i++) options.words.items[options.words.len++] = str_of(argv[i]);
+    *ret = options;
+    return NULL;
+}
+
+struct err *options_allow(struct arena *arena, const struct options *options, struct str command, uint32_t groups) {
+    for (int32_t i = 0; i < options->seen_len; i++) {
+        if (options->seen_groups[i] & (groups | OPTION_GENERAL)) continue;
+        struct err *err = err_make(arena, ERR_USAGE, "unpin %.*s does not take --%s", FMT(command), options->seen[i]);
+        return err_hint(arena, err, "see: unpin %.*s --help", FMT(command));
+    }
+    return NULL;
+}
+
+static void add_row(struct buf *buf, const struct option_row *row) {
+    ptrdiff_t from = buf->len;
+    if (row->letter) buf_addf(buf, "  -%c, --%s", row->letter, row->name);
+    else buf_addf(buf, "      --%s", row->name);
+    if (row->value) buf_addf(buf, " %s", row->value);
+    while (buf->len - from < 30) buf_add_char(buf, ' ');
+    buf_addf(buf, " %s\n", row->help);
+}
+
+struct str options_help(struct arena *arena, uint32_t groups) {
+    struct buf buf = {.arena = arena};
+    groups |= OPTION_GENERAL;
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++) {
+        if (!(titles[i].group & groups)) continue;
+        buf_addf(&buf, "\n%s\n", titles[i].title);
+        for (int32_t k = 0; k < (int32_t)ROWS; k++)
+            if (rows[k].group & titles[i].group & groups) add_row(&buf, &rows[k]);
+    }
+    return buf_str(&buf);
+}
+
+/* Edit distance (insertions, deletions, substitutions); both at most DISTANCE_MAX_LEN bytes. */
+static int32_t distance(struct str a, struct str b) {
+    int32_t row[DISTANCE_MAX_LEN + 1];
+    for (int32_t k = 0; k <= (int32_t)b.len; k++) row[k] = k;
+    for (int32_t i = 1; i <= (int32_t)a.len; i++) {
+        int32_t diagonal = row[0];
+        row[0] = i;
+        for (int32_t k = 1; k <= (int32_t)b.len; k++) {
+            int32_t cost = diagonal + (a.data[i - 1] != b.data[k - 1]);
+            diagonal = row[k];
+            if (row[k] + 1 < cost) cost = row[k] + 1;
+            if (row[k - 1] + 1 < cost) cost = row[k - 1] + 1;
+            row[k] = cost;
+        }
+    }
+    return row[b.len];
+}
+
+struct str options_nearest(struct str word, const struct str *candidates, int32_t len) {
+    struct str best = S("");
+    int32_t best_distance = word.len <= 3 ? 2 : word.len <= 6 ? 3 : 4; /* this far is no longer near */
+    if (word.len == 0 || word.len > DISTANCE_MAX_LEN) return best;
+    for (int32_t i = 0; i < len; i++) {
+        if (candidates[i].len > DISTANCE_MAX_LEN) continue;
+        int32_t d = str_starts(candidates[i], word) ? 1 : distance(word, candidates[i]);
+        if (d >= best_distance) continue;
+        best_distance = d;
+        best = candidates[i];
+    }
+    return best;
+}
