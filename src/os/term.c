@@ -89,6 +89,13 @@ void term_escape(struct buf *buf, struct str text) {
     }
 }
 
+struct str term_quote(struct arena *arena, struct str text) {
+    struct buf buf = {.arena = arena};
+    term_escape(&buf, str_slice(text, 0, TERM_QUOTE_MAX));
+    if (text.len > TERM_QUOTE_MAX) buf_add(&buf, S("…"));
+    return buf_str(&buf);
+}
+
 int32_t term_columns(struct str text) {
     int32_t n = 0;
     for (ptrdiff_t i = 0; i < text.len; i++) n += ((unsigned char)text.data[i] & 0xC0) != 0x80;

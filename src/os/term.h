@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 
-enum { TERM_WIDTH_DEFAULT = 80, TERM_WIDTH_MIN = 40, TERM_WIDTH_MAX = 400, TERM_ANSWER_MAX = 64 };
+enum { TERM_WIDTH_DEFAULT = 80, TERM_WIDTH_MIN = 40, TERM_WIDTH_MAX = 400, TERM_ANSWER_MAX = 64, TERM_QUOTE_MAX = 200 };
 
 struct term {
     int fd;
@@ -38,6 +38,8 @@ bool term_ask(const struct term *term, struct str question);
  * control characters, DEL, bidirectional overrides, line and paragraph separators, and bytes that are no UTF-8. Pure.
  */
 void term_escape(struct buf *buf, struct str text);
+/* The same as a text of its own for use within a sentence, cut to TERM_QUOTE_MAX bytes with `…` at the end. Pure. */
+struct str term_quote(struct arena *arena, struct str text);
 /* Number of columns that `text` takes, counting every UTF-8 character as one. */
 int32_t term_columns(struct str text);
 
