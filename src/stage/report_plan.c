@@ -186,11 +186,12 @@ static void add_summary(struct page *page) {
         add_text(page, kept);
         add_gap(page);
     }
-    buf_addf(&page->buf, "%s · %s · new breaks: ", adds ? "adds what is listed" : "adds nothing",
-             removes ? "removes what is listed" : "removes nothing");
-    if (plan->breaks_new_len == 0) buf_add(&page->buf, S("none"));
-    else buf_addf(&page->buf, "%d", plan->breaks_new_len);
-    if (bytes > 0) buf_addf(&page->buf, " · downloads %.*s", FMT(report_size(page->arena, bytes)));
+    struct str added = adds ? str_format(page->arena, "%d", adds) : S("nothing");
+    struct str removed = removes ? str_format(page->arena, "%d", removes) : S("nothing");
+    buf_addf(&page->buf, "adds %.*s · removes %.*s · ", FMT(added), FMT(removed));
+    if (bytes > 0) buf_addf(&page->buf, "downloads %.*s · ", FMT(report_size(page->arena, bytes)));
+    if (plan->breaks_new_len == 0) buf_add(&page->buf, S("new breaks: none"));
+    else buf_addf(&page->buf, "new breaks: %d", plan->breaks_new_len);
     add_gap(page);
 }
 
