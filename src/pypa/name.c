@@ -34,3 +34,13 @@ struct str name_normalize(struct arena *arena, struct str name) {
     }
     return (struct str){data, len};
 }
+
+bool name_match(struct str name, struct str normal) {
+    ptrdiff_t at = 0;
+    for (ptrdiff_t i = 0; i < name.len; i++) {
+        bool separator = is_separator(name.data[i]);
+        if (separator && i > 0 && is_separator(name.data[i - 1])) continue;
+        if (at == normal.len || normal.data[at++] != (separator ? '-' : char_lower(name.data[i]))) return false;
+    }
+    return at == normal.len;
+}

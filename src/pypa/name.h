@@ -14,4 +14,7 @@ bool name_is_valid(struct str name);
 /* Lower case, runs of `-`, `_`, `.` as one `-`. `name` itself where it is already normal. */
 struct str name_normalize(struct arena *arena, struct str name);
 
+/* True if `normal` is the normal form of `name`. */
+bool name_match(struct str name, struct str normal);
+
 #endif

@@ -9,6 +9,11 @@
 #include "base/err.h"
 #include "base/map.h"
 
+enum {
+    TAGS_MAX = 100000,       /* tags of one interpreter; what is behind is left out */
+    TAGS_VERSION_MAX = 1000, /* a minor version of Python or of a C library above it is taken as this */
+};
+
 struct tags {
     const struct str *items; /* "cp312-cp312-manylinux_2_39_x86_64", best first */
     int32_t len;
@@ -27,8 +32,10 @@ struct tags_input {
 
 /* The tags in the order that `packaging.tags.sys_tags()` gives. */
 struct tags tags_make(struct arena *arena, const struct tags_input *input);
-/* Platform tags, best first, of a platform named as in `--platform` ("linux_x86_64", "manylinux_2_28_x86_64",
- * "linux_aarch64"); for plain linux_ARCH a glibc of `glibc_minor` (2.x). ERR_USAGE for an unknown one. */
+/* Platform tags, best first, of a platform named as in `--platform`: "linux_x86_64" (with a glibc of 2.`glibc_minor`;
+ * negative: no glibc), "manylinux_2_28_x86_64", "manylinux2014_x86_64", "musllinux_1_2_aarch64". Dashes and dots count
+ * as
+ * `_`. ERR_USAGE for an unknown one. */
 ERR_MUST_CHECK struct err *tags_platforms_make(struct arena *arena, struct str platform, int32_t glibc_minor,
                                                const struct str **ret, int32_t *ret_len);
 /* A tag set from a list of tags as an interpreter printed it. */

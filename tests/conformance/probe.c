@@ -7,20 +7,22 @@
  */
 #include "base/arena.h"
 #include "base/buf.h"
+#include "pypa/filename.h"
+#include "pypa/metadata.h"
 #include "pypa/name.h"
-#include "pypa/requirement.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIELDS_MAX = 512 };
+enum { FIELDS_MAX = 4096 };
 
 struct question {
     struct arena *arena;
     struct str fields[FIELDS_MAX]; /* the verb is not among them */
     int len;
     struct buf answer;
+    int answers; /* fields in `answer` */
     const struct marker_env *env; /* set by the last `env` */
 };
 
@@ -31,7 +33,7 @@ static int hex_digit(char c) {
 static struct str decode(struct arena *arena, struct str text) {
     struct buf buf = {.arena = arena};
     for (ptrdiff_t i = 0; i < text.len; i++) {
-        if (text.data[i] == '%' && i + 2 < text.len + 0) {
+        if (text.data[i] == '%' && i + 2 < text.len) {
             buf_add_char(&buf, (char)(hex_digit(text.data[i + 1]) * 16 + hex_digit(text.data[i + 2])));
             i += 2;
         } else {
@@ -43,7 +45,7 @@ static struct str decode(struct arena *arena, struct str text) {
 
 static void answer(struct question *question, struct str text) {
     struct buf *buf = &question->answer;
-    if (buf->len) buf_add_char(buf, '\t');
+    if (question->answers++) buf_add_char(buf, '\t');
     for (ptrdiff_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.data[i];
         if (c <= ' ' || c == 0x7F || c == '%') buf_addf(buf, "%%%02X", c);
@@ -146,14 +148,100 @@ static void ask_name(struct question *question) {
     answer_bool(question, name_is_valid(question->fields[0]));
 }
 
+static void ask_wheel(struct question *question) {
+    struct wheel_name wheel;
+    if (wheel_name_parse(question->arena, question->fields[0], &wheel)) {
+        answer(question, S("!"));
+        return;
+    }
+    struct tags tags = tags_of_list(question->arena, question->fields + 1, question->len - 1);
+    answer(question, wheel.name);
+    answer(question, version_format(question->arena, &wheel.version));
+    answer(question, wheel.build);
+    answer(question, wheel.python);
+    answer(question, wheel.abi);
+    answer(question, wheel.platform);
+    answer(question, str_format(question->arena, "%d", wheel_name_rank(&wheel, &tags)));
+}
+
+static void ask_build(struct question *question) {
+    int order = wheel_build_cmp(question->fields[0], question->fields[1]);
+    answer(question, order < 0 ? S("<") : order > 0 ? S(">") : S("="));
+}
+
+static void ask_sdist(struct question *question) {
+    struct version version;
+    bool found = sdist_name_parse(question->arena, question->fields[0], question->fields[1], &version);
+    answer(question, found ? version_format(question->arena, &version) : S("!"));
+}
+
+/* Implementation, major, minor, number of ABIs, the ABIs, the platforms. */
+static void ask_tags(struct question *question) {
+    int64_t major = 0, minor = 0, abis = 0;
+    (void)str_to_int(question->fields[1], &major);
+    (void)str_to_int(question->fields[2], &minor);
+    (void)str_to_int(question->fields[3], &abis);
+    struct tags_input input = {
+        .implementation = question->fields[0],
+        .major = (int32_t)major,
+        .minor = (int32_t)minor,
+        .abis = question->fields + 4,
+        .abis_len = (int32_t)abis,
+        .platforms = question->fields + 4 + abis,
+        .platforms_len = question->len - 4 - (int32_t)abis,
+    };
+    struct tags tags = tags_make(question->arena, &input);
+    for (int32_t i = 0; i < tags.len; i++) answer(question, tags.items[i]);
+}
+
+static void ask_platforms(struct question *question) {
+    const struct str *items;
+    int32_t len;
+    int64_t minor = -1;
+    if (!str_to_int(question->fields[1], &minor)) minor = -1;
+    if (tags_platforms_make(question->arena, question->fields[0], (int32_t)minor, &items, &len)) {
+        answer(question, S("!"));
+        return;
+    }
+    for (int32_t i = 0; i < len; i++) answer(question, items[i]);
+}
+
+/* The text of METADATA, and that of requires.txt or nothing. Name, version, Requires-Python, problems, extras, then the
+ * requirements, each in its normal form. */
+static void ask_metadata(struct question *question) {
+    struct metadata metadata;
+    if (metadata_parse(question->arena, question->fields[0], &metadata)) {
+        answer(question, S("!"));
+        return;
+    }
+    if (question->fields[1].len) metadata_add_requires_txt(question->arena, question->fields[1], &metadata);
+    struct buf extras = {.arena = question->arena};
+    for (int32_t i = 0; i < metadata.extras_len; i++) {
+        if (i) buf_add_char(&extras, ',');
+        buf_add(&extras, metadata.extras[i]);
+    }
+    answer(question, metadata.name);
+    answer(question, metadata.version);
+    answer(question, metadata.requires_python_text);
+    answer(question, str_format(question->arena, "%d", metadata.problems_len));
+    answer(question, buf_str(&extras));
+    for (int32_t i = 0; i < metadata.requires_len; i++)
+        answer(question, requirement_format(question->arena, &metadata.requires_dist[i]));
+}
+
 static const struct {
     struct str verb;
     int fields; /* how many it needs at least */
     void (*ask)(struct question *question);
 } verbs[] = {
-    {S_INIT("version"), 1, ask_version}, {S_INIT("cmp"), 2, ask_cmp},       {S_INIT("match"), 2, ask_match},
-    {S_INIT("set"), 1, ask_set},         {S_INIT("marker"), 1, ask_marker}, {S_INIT("requirement"), 1, ask_requirement},
-    {S_INIT("env"), 11, ask_env},        {S_INIT("eval"), 2, ask_eval},     {S_INIT("name"), 1, ask_name},
+    {S_INIT("version"), 1, ask_version},   {S_INIT("cmp"), 2, ask_cmp},
+    {S_INIT("match"), 2, ask_match},       {S_INIT("set"), 1, ask_set},
+    {S_INIT("marker"), 1, ask_marker},     {S_INIT("requirement"), 1, ask_requirement},
+    {S_INIT("env"), 11, ask_env},          {S_INIT("eval"), 2, ask_eval},
+    {S_INIT("name"), 1, ask_name},         {S_INIT("wheel"), 1, ask_wheel},
+    {S_INIT("build"), 2, ask_build},       {S_INIT("sdist"), 2, ask_sdist},
+    {S_INIT("tags"), 5, ask_tags},         {S_INIT("platforms"), 2, ask_platforms},
+    {S_INIT("metadata"), 2, ask_metadata},
 };
 
 /* Puts the question of `line`; false if there is none of this name and form. */
