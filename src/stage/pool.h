@@ -106,6 +106,9 @@ struct source {
     void *self;
     /* Puts what `needs` names into the pool; see index_supply. */
     struct err *(*supply)(void *self, struct pool *pool, const struct needs *needs);
+    /* Puts an artifact named by URL or path into the pool as a release; see index_supply_url. NULL: not possible. */
+    struct err *(*supply_url)(void *self, struct pool *pool, struct str url, struct str name, struct project_id *ret,
+                              int32_t *ret_release);
 };
 
 #endif

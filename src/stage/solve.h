@@ -21,10 +21,30 @@ struct solve_input {
 
 enum solve_status { SOLVE_OPTIMAL, SOLVE_NEEDS, SOLVE_INFEASIBLE };
 
+/* Something that costs, or is worth telling, in a solution. */
+struct solution_mark {
+    int32_t project;                       /* who, position in the pool; -1: a request or an advisory */
+    int32_t target;                        /* on whom; -1: nobody */
+    const struct requirement *requirement; /* which; NULL: none */
+    int32_t advisory;                      /* position in advisories; -1: none */
+};
+
+struct solution_marks {
+    const struct solution_mark *items;
+    int32_t len;
+};
+
 struct solution {
     enum solve_status status;
     const int32_t *chosen; /* per project of the pool: position of the chosen release, -1: not in the result */
-    struct needs needs;    /* where NEEDS */
+    int32_t chosen_len;    /* projects that the pool had */
+    const int32_t *lifted; /* projects whose locks are lifted */
+    int32_t lifted_len;
+    struct solution_marks below;      /* additions below their floor */
+    struct solution_marks lax;        /* releases that merely lack a bound on `target` */
+    struct solution_marks allowances; /* requirements that only an allowance meets */
+    struct solution_marks soft;       /* bounds of extras left, warnings triggered */
+    struct needs needs;               /* where NEEDS */
     const struct plan_fact *reason; /* where INFEASIBLE: a minimal set */
     int32_t reason_len;
     struct plan_proof proof;

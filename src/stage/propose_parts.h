@@ -1,0 +1,34 @@
+/*
+ * propose_parts - what the files of `propose` share: prefetching, telling a solution as a plan, finding ways out.
+ */
+#ifndef UNPIN_STAGE_PROPOSE_PARTS_H
+#define UNPIN_STAGE_PROPOSE_PARTS_H
+
+#include "stage/propose.h"
+
+/* Fetches what the requests most likely touch. */
+ERR_MUST_CHECK struct err *propose_prefetch(struct arena *arena, const struct solve_input *input, struct pool *pool,
+                                            const struct source *source);
+
+/* The date of an environment of unknown origin: the newest upload among installed releases, from the pages of the few
+ * whose versions are the latest dates, and of all others that are known. INT64_MIN where the index gives no dates. */
+ERR_MUST_CHECK struct err *propose_image_date(const struct environment *env, struct pool *pool,
+                                              const struct source *source, int64_t *ret);
+
+/* The plan that a solution is: changes, lifts, reasons, warnings. */
+void plan_make(struct arena *arena, const struct solve_input *input, const struct pool *pool,
+               const struct solution *solution, struct plan *ret);
+/* Why each change is there (plan_because.c): fills `because` of the changes. */
+void plan_explain_changes(struct arena *arena, const struct solve_input *input, const struct pool *pool,
+                          const struct solution *solution, struct plan_change *changes, int32_t len);
+
+/* Solves, fetches, solves … until the answer is definitive. */
+ERR_MUST_CHECK struct err *propose_search(struct arena *arena, const struct solve_input *input, struct pool *pool,
+                                          const struct source *source, struct solution *ret, int64_t *index_us,
+                                          int64_t *solve_us, int32_t *rounds);
+
+/* Relaxations that make an impossible request possible, each planned to be sure, the cheapest first. */
+ERR_MUST_CHECK struct err *propose_ways_out(struct arena *arena, const struct solve_input *input, struct pool *pool,
+                                            const struct source *source, struct plan *plan);
+
+#endif

@@ -1,0 +1,157 @@
+/*
+ * What a request most likely touches, fetched in a few wide batches before the first solve: the newest release that each
+ * requirement allows, then what that requires. Only a guess about documents; the solver decides by itself.
+ */
+#include "stage/propose_parts.h"
+
+#include "base/arena.h"
+
+enum { WAVES_MAX = 16, DOCUMENTS_MAX = 400 };
+
+/* A requirement to follow, under one extra of whoever states it. */
+struct lead {
+    int32_t project;
+    const struct specifier_set *specifiers;
+    const struct str *extras;
+    int32_t extras_len;
+    bool upgrade;
+    bool followed;
+};
+
+struct prefetch {
+    struct arena *arena;
+    const struct solve_input *input;
+    struct pool *pool;
+    VEC(struct lead) leads;
+    struct map seen; /* "project extras" */
+};
+
+static bool met_by_installed(const struct prefetch *prefetch, const struct requirement *requirement) {
+    const struct dist *dist = environment_find(prefetch->input->env, requirement->name);
+    if (!dist || requirement->extras_len) return false;
+    return specifier_set_match(&requirement->specifiers, &dist->version) ||
+           (dist->vendor && specifier_set_allowance(&requirement->specifiers, &dist->version));
+}
+
+static void lead_add(struct prefetch *prefetch, const struct requirement *requirement, bool upgrade) {
+    if (!upgrade && met_by_installed(prefetch, requirement)) return;
+    struct str key = str_format(prefetch->arena, "%.*s %d", FMT(requirement->name), requirement->extras_len);
+    if (map_find(&prefetch->seen, key) >= 0) return;
+    map_add(prefetch->arena, &prefetch->seen, key, 1);
+    int32_t project = pool_project(prefetch->pool, requirement->name).n;
+    *vec_push(prefetch->arena, &prefetch->leads) = (struct lead){.project = project,
+                                                                 .specifiers = &requirement->specifiers,
+                                                                 .extras = requirement->extras,
+                                                                 .extras_len = requirement->extras_len,
+                                                                 .upgrade = upgrade};
+}
+
+/* The newest release that looks like a choice, -1. */
+static int32_t likely_release(const struct prefetch *prefetch, const struct lead *lead) {
+    const struct project *project = &prefetch->pool->projects.data[lead->project];
+    if (project->installed >= 0 && !lead->upgrade &&
+        specifier_set_match(lead->specifiers, &project->releases[project->installed].version))
+        return project->installed;
+    bool pre = prefetch->input->want->pre || specifier_set_names_prerelease(lead->specifiers);
+    for (int32_t r = project->releases_len - 1; r >= 0; r--) {
+        const struct release *release = &project->releases[r];
+        if (!release->on_index || release->bars || release->meta_state == META_UNREADABLE) continue;
+        if (release->prerelease && !pre) continue;
+        if (release->yanked && !specifier_set_pins(lead->specifiers, &release->version)) continue;
+        if (specifier_set_match(lead->specifiers, &release->version)) return r;
+    }
+    return -1;
+}
+
+/* Requirements of the release, extras that the lead asks for included, become leads. */
+static void follow(struct prefetch *prefetch, const struct lead *lead, const struct metadata *metadata) {
+    const struct marker_env *markers = &prefetch->input->env->markers;
+    for (int32_t i = 0; i < metadata->requires_len; i++) {
+        const struct requirement *requirement = &metadata->requires_dist[i];
+        bool active = marker_eval(prefetch->arena, requirement->marker, markers, (struct str){0});
+        for (int32_t e = 0; !active && e < lead->extras_len; e++)
+            active = marker_eval(prefetch->arena, requirement->marker, markers, lead->extras[e]);
+        if (active) lead_add(prefetch, requirement, false);
+    }
+}
+
+struct err *propose_prefetch(struct arena *arena, const struct solve_input *input, struct pool *pool,
+                             const struct source *source) {
+    struct prefetch prefetch = {.arena = arena, .input = input, .pool = pool};
+    for (int32_t i = 0; i < input->want->requests_len; i++)
+        if (!input->want->requests[i].constraint)
+            lead_add(&prefetch, &input->want->requests[i].requirement, input->want->upgrade);
+    int32_t documents = 0;
+    for (int wave = 0; wave < WAVES_MAX && documents < DOCUMENTS_MAX; wave++) {
+        VEC(struct need) needs = {0};
+        ptrdiff_t len = prefetch.leads.len;
+        for (ptrdiff_t i = 0; i < len; i++) {
+            struct lead lead = prefetch.leads.data[i];
+            const struct project *project = &pool->projects.data[lead.project];
+            if (lead.followed || project->page == PAGE_ABSENT || (project->held && project->installed >= 0)) continue;
+            if (project->page == PAGE_UNKNOWN) {
+                *vec_push(arena, &needs) = (struct need){{lead.project}, -1};
+                continue;
+            }
+            int32_t release = likely_release(&prefetch, &lead);
+            if (release >= 0 && project->releases[release].meta_state == META_UNKNOWN) {
+                *vec_push(arena, &needs) = (struct need){{lead.project}, release};
+                continue;
+            }
+            prefetch.leads.data[i].followed = true;
+            if (release >= 0 && project->releases[release].metadata)
+                follow(&prefetch, &lead, project->releases[release].metadata);
+        }
+        documents += (int32_t)needs.len;
+        if (needs.len) TRY(source->supply(source->self, pool, &(struct needs){needs.data, (int32_t)needs.len}));
+        else if (len == prefetch.leads.len) break;
+    }
+    return NULL;
+}
+
+/* Versions that begin with a year (2025.3.1, 25.1) tell their date: the newest of them bound the image's date best. */
+static int64_t calendar_rank(const struct version *version) {
+    int64_t year = version->release_len ? version->release[0] : 0;
+    if (year >= 15 && year < 100) year += 2000;
+    if (year < 2015 || year > 2099) return -1;
+    int64_t month = version->release_len > 1 ? version->release[1] : 0;
+    int64_t day = version->release_len > 2 ? version->release[2] : 0;
+    if (month > 12) month = 0;
+    return (year * 100 + month) * 100 + (day > 31 ? 0 : day);
+}
+
+enum { DATE_SAMPLES = 8 };
+
+struct err *propose_image_date(const struct environment *env, struct pool *pool, const struct source *source,
+                               int64_t *ret) {
+    struct need needs[DATE_SAMPLES];
+    int64_t ranks[DATE_SAMPLES];
+    int32_t len = 0;
+    for (int32_t i = 0; i < env->dists_len; i++) {
+        const struct dist *dist = &env->dists[i];
+        int64_t rank = dist->shadowed || dist->vendor || !dist->version_valid ? -1 : calendar_rank(&dist->version);
+        if (rank < 0) continue;
+        int32_t at = len < DATE_SAMPLES ? len++ : DATE_SAMPLES;
+        if (at == DATE_SAMPLES && rank <= ranks[at - 1]) continue;
+        if (at == DATE_SAMPLES) at--;
+        for (; at > 0 && ranks[at - 1] < rank; at--) {
+            ranks[at] = ranks[at - 1];
+            needs[at] = needs[at - 1];
+        }
+        ranks[at] = rank;
+        needs[at] = (struct need){pool_project(pool, dist->name), -1};
+    }
+    int32_t unknown = 0;
+    for (int32_t i = 0; i < len; i++)
+        if (pool->projects.data[needs[i].project.n].page == PAGE_UNKNOWN) needs[unknown++] = needs[i];
+    if (unknown) TRY(source->supply(source->self, pool, &(struct needs){needs, unknown}));
+    int64_t date = INT64_MIN;
+    for (ptrdiff_t p = 0; p < pool->projects.len; p++) {
+        const struct project *project = &pool->projects.data[p];
+        if (project->installed < 0 || project->page != PAGE_KNOWN || project->held) continue;
+        if (project->releases[project->installed].uploaded > date)
+            date = project->releases[project->installed].uploaded;
+    }
+    *ret = date;
+    return NULL;
+}

@@ -1,0 +1,126 @@
+#include "stage/solve.h"
+
+#include "base/arena.h"
+#include "stage/solve_model.h"
+
+int model_ge(const struct model *model, const struct node *node, int32_t slot) {
+    return slot >= node->slots_len ? -model->yes : node->ge[slot];
+}
+
+int32_t model_fact(struct model *model, enum plan_fact_kind kind, int32_t node, int32_t rule, int32_t advisory) {
+    if (!model->explaining) return -1;
+    *vec_push(model->arena, &model->facts) = (struct fact){kind, node, rule, advisory, sat_variable(model->sat)};
+    return (int32_t)model->facts.len - 1;
+}
+
+void model_clause(struct model *model, int32_t fact, const int *literals, int32_t len) {
+    int kept[64];
+    int32_t n = 0;
+    for (int32_t i = 0; i < len; i++) {
+        if (literals[i] == model->yes) return;
+        if (literals[i] != 0 && literals[i] != -model->yes) kept[n++] = literals[i];
+    }
+    if (fact >= 0) kept[n++] = -model->facts.data[fact].selector;
+    sat_clause(model->sat, kept, n);
+}
+
+struct err *model_build(struct arena *arena, const struct solve_input *input, struct pool *pool, bool explaining,
+                        struct model *ret) {
+    struct model model = {.arena = arena, .input = input, .pool = pool, .explaining = explaining};
+    model.sat = sat_open(arena);
+    model.yes = sat_variable(model.sat);
+    sat_clause(model.sat, &model.yes, 1);
+    struct err *err = model_add_nodes(&model);
+    if (!err) err = model_add_rules(&model);
+    if (err) {
+        sat_close(model.sat);
+        return err;
+    }
+    model_add_levels(&model);
+    *ret = model;
+    return NULL;
+}
+
+static void read_answer(struct model *model, struct solution *ret) {
+    int32_t len = (int32_t)model->pool->projects.len;
+    int32_t *chosen = arena_new(model->arena, int32_t, len);
+    for (int32_t i = 0; i < len; i++) {
+        const struct node *node = i < model->nodes_len ? &model->nodes[i] : NULL;
+        int32_t slot = node && node->in_scope ? model_slot(model, node) : -1;
+        chosen[i] = slot < 0 ? -1 : node->slots[slot];
+    }
+    ret->chosen = chosen;
+    ret->chosen_len = len;
+}
+
+static struct solution_mark mark_of(const struct model *model, const struct mark *mark) {
+    return (struct solution_mark){
+        .project = mark->node,
+        .target = mark->target,
+        .requirement = mark->rule >= 0 ? model->rules.data[mark->rule].requirement : NULL,
+        .advisory = mark->advisory,
+    };
+}
+
+#define READ_MARKS(model, marks, ret)                                                                                  \
+    do {                                                                                                               \
+        VEC(struct solution_mark) true_ = {0};                                                                         \
+        for (ptrdiff_t i_ = 0; i_ < (marks).len; i_++)                                                                 \
+            if (sat_value((model)->sat, (marks).data[i_].literal))                                                     \
+                *vec_push((model)->arena, &true_) = mark_of((model), &(marks).data[i_]);                               \
+        (ret)->items = true_.data;                                                                                     \
+        (ret)->len = (int32_t)true_.len;                                                                               \
+    } while (0)
+
+static void read_marks(struct model *model, struct solution *ret) {
+    READ_MARKS(model, model->lax, &ret->lax);
+    READ_MARKS(model, model->below, &ret->below);
+    READ_MARKS(model, model->allowances, &ret->allowances);
+    READ_MARKS(model, model->soft, &ret->soft);
+    VEC(int32_t) lifted = {0};
+    for (ptrdiff_t i = 0; i < model->scope.len; i++) {
+        const struct node *node = &model->nodes[model->scope.data[i]];
+        if (node->lifted && sat_value(model->sat, node->lifted)) *vec_push(model->arena, &lifted) = node->project;
+    }
+    ret->lifted = lifted.data;
+    ret->lifted_len = (int32_t)lifted.len;
+}
+
+static void read_proof(const struct model *model, const int64_t *costs, struct plan_proof *ret) {
+    static const struct str names[LEVEL_COUNT] = {
+        S_INIT("below-floor-or-lax"), S_INIT("allowances"), S_INIT("lifts"),      S_INIT("changes"),
+        S_INIT("downgrades"),         S_INIT("soft"),       S_INIT("builds"),     S_INIT("requested-age"),
+        S_INIT("collateral-distance"), S_INIT("added-age"), S_INIT("added"),
+    };
+    _Static_assert((int)LEVEL_COUNT <= (int)PLAN_LEVELS, "every level is told");
+    ret->levels_len = LEVEL_COUNT;
+    for (int i = 0; i < LEVEL_COUNT; i++) {
+        ret->level_names[i] = names[i];
+        ret->level_costs[i] = costs[i];
+    }
+    ret->lower_bound_lifts = (int32_t)costs[LEVEL_LIFTS];
+    ret->variables = sat_variables(model->sat);
+    ret->clauses = sat_clauses(model->sat);
+}
+
+struct err *solve_run(struct arena *arena, const struct solve_input *input, struct pool *pool, struct solution *ret) {
+    struct model model;
+    TRY(model_build(arena, input, pool, false, &model));
+    struct solution solution = {0};
+    int64_t costs[LEVEL_COUNT] = {0};
+    if (model_optimize(&model, costs)) {
+        read_answer(&model, &solution);
+        read_marks(&model, &solution);
+        read_proof(&model, costs, &solution.proof);
+        solution.needs = model_needs(&model);
+        solution.status = solution.needs.len ? SOLVE_NEEDS : SOLVE_OPTIMAL;
+        solution.proof.optimal = solution.status == SOLVE_OPTIMAL;
+        sat_close(model.sat);
+    } else {
+        sat_close(model.sat);
+        solution.status = SOLVE_INFEASIBLE;
+        TRY(model_explain(arena, input, pool, &solution.reason, &solution.reason_len));
+    }
+    *ret = solution;
+    return NULL;
+}

@@ -1,0 +1,222 @@
+/*
+ * Why there is no plan: a minimal unsatisfiable set of facts (removing any one makes a plan possible), by a core of the
+ * engine and then deletion.
+ */
+#include "stage/solve_model.h"
+
+#include "base/arena.h"
+
+enum { EXPLAIN_FACTS_MAX = 64 };
+
+static enum sat_result solve_facts(struct model *model, const int32_t *facts, int32_t len, int32_t skip) {
+    for (int32_t i = 0; i < len; i++)
+        if (i != skip) sat_assume(model->sat, model->facts.data[facts[i]].selector);
+    return sat_solve(model->sat, 0);
+}
+
+static int32_t keep_failed(struct model *model, int32_t *facts, int32_t len) {
+    int32_t kept = 0;
+    for (int32_t i = 0; i < len; i++)
+        if (sat_failed(model->sat, model->facts.data[facts[i]].selector)) facts[kept++] = facts[i];
+    return kept;
+}
+
+static int32_t minimal_core(struct model *model, int32_t *facts) {
+    int32_t len = (int32_t)model->facts.len;
+    for (int32_t i = 0; i < len; i++) facts[i] = i;
+    for (;;) {
+        if (solve_facts(model, facts, len, -1) != SAT_UNSATISFIABLE) return 0;
+        int32_t kept = keep_failed(model, facts, len);
+        bool stable = kept == len;
+        len = kept;
+        if (stable) break;
+    }
+    /* The facts that were made last go first: requirements before requests keep the story close to the user's words. */
+    for (int32_t i = len - 1; i >= 0; i--) {
+        if (solve_facts(model, facts, len, i) != SAT_UNSATISFIABLE) continue;
+        len = keep_failed(model, facts, len);
+        if (i > len) i = len;
+    }
+    return len;
+}
+
+static struct str version_text(struct model *model, const struct node *node, int32_t slot) {
+    const struct project *project = &model->pool->projects.data[node->project];
+    return project->releases[node->slots[slot]].version.text;
+}
+
+/* "1.2", or "1.2 to 1.9" for several slots that state the same. */
+static struct str runs_text(struct model *model, const struct node *node, const struct runs *runs) {
+    if (!runs->list.len) return (struct str){0};
+    int32_t from = runs->list.data[0].from, to = runs->list.data[runs->list.len - 1].to - 1;
+    if (from == to) return version_text(model, node, from);
+    return str_format(model->arena, "%.*s to %.*s", FMT(version_text(model, node, from)),
+                      FMT(version_text(model, node, to)));
+}
+
+static void tell_request(struct model *model, const struct fact *fact, struct plan_fact *ret) {
+    const struct rule *rule = &model->rules.data[fact->rule];
+    const struct request *request = &model->input->want->requests[rule->request];
+    const struct project *project = &model->pool->projects.data[rule->target];
+    ret->name = project->name;
+    ret->text = rule->requirement->text;
+    ret->file = request->line ? request->origin : (struct str){0};
+    ret->line = request->line;
+    const char *verb = request->constraint ? "bounds" : "asks for";
+    ret->sentence = str_format(model->arena, "the request %s %.*s", verb, FMT(ret->text));
+}
+
+static void tell_requirement(struct model *model, const struct fact *fact, struct plan_fact *ret) {
+    const struct rule *rule = &model->rules.data[fact->rule];
+    const struct node *node = &model->nodes[rule->node];
+    ret->name = model->pool->projects.data[rule->node].name;
+    ret->version = runs_text(model, node, &rule->runs);
+    ret->text = rule->requirement->text;
+    ret->sentence = str_format(model->arena, "%.*s %.*s requires %.*s", FMT(ret->name), FMT(ret->version), FMT(ret->text));
+}
+
+static void tell_node(struct model *model, const struct fact *fact, struct plan_fact *ret) {
+    const struct node *node = &model->nodes[fact->node];
+    struct arena *arena = model->arena;
+    ret->name = model->pool->projects.data[fact->node].name;
+    ret->version = node->dist ? node->dist->version.text : (struct str){0};
+    ret->text = ret->version;
+    if (fact->kind == FACT_HELD) {
+        ret->sentence = str_format(arena, "%.*s %.*s is a vendor build and stays", FMT(ret->name), FMT(ret->version));
+    } else if (fact->kind == FACT_LOCK) {
+        int32_t at = map_find(&model->input->locks->by_name, ret->name);
+        if (at >= 0) {
+            const struct lock_line *line = &model->input->locks->lines[at];
+            ret->file = model->input->locks->files[line->file].path;
+            ret->line = line->line;
+            ret->text = line->requirement.text;
+        }
+        ret->sentence = str_format(arena, "the lock %.*s may not be lifted (--no-lift)", FMT(ret->text));
+    } else {
+        ret->sentence = str_format(arena, "%.*s %.*s must not change (--keep)", FMT(ret->name), FMT(ret->version));
+    }
+}
+
+static struct plan_fact tell(struct model *model, const struct fact *fact) {
+    struct plan_fact told = {.kind = fact->kind};
+    switch (fact->kind) {
+    case FACT_REQUEST: tell_request(model, fact, &told); break;
+    case FACT_REQUIREMENT: tell_requirement(model, fact, &told); break;
+    case FACT_HELD:
+    case FACT_LOCK:
+    case FACT_KEEP: tell_node(model, fact, &told); break;
+    case FACT_ADVISORY: {
+        const struct advisory *advisory = &model->input->advisories->items[fact->advisory];
+        told.name = advisory->id;
+        told.text = advisory->text;
+        told.sentence = str_format(model->arena, "advisory %.*s: %.*s", FMT(advisory->id), FMT(advisory->text));
+        break;
+    }
+    case FACT_VERSIONS:
+    case FACT_ABSENT: break;
+    }
+    return told;
+}
+
+/* The order of an argument: what was asked, what requires what, what stays. */
+static int tell_rank(enum plan_fact_kind kind) {
+    switch (kind) {
+    case FACT_REQUEST: return 0;
+    case FACT_ABSENT:
+    case FACT_VERSIONS: return 1;
+    case FACT_REQUIREMENT: return 2;
+    case FACT_ADVISORY: return 3;
+    case FACT_KEEP:
+    case FACT_LOCK:
+    case FACT_HELD: return 4;
+    }
+    return 5;
+}
+
+static void sort_facts(struct plan_fact *facts, int32_t len) {
+    for (int32_t i = 1; i < len; i++) {
+        struct plan_fact fact = facts[i];
+        int32_t j = i;
+        for (; j > 0 && tell_rank(facts[j - 1].kind) > tell_rank(fact.kind); j--) facts[j] = facts[j - 1];
+        facts[j] = fact;
+    }
+}
+
+/* The releases of the index that come nearest to what was asked, as text. */
+static struct str nearest_text(struct model *model, const struct project *project, const struct version *version) {
+    const struct release *below = NULL, *above = NULL;
+    for (int32_t r = 0; r < project->releases_len; r++) {
+        const struct release *release = &project->releases[r];
+        if (release->prerelease || release->bars || !release->on_index) continue;
+        if (version_cmp(&release->version, version) < 0) below = release;
+        else if (!above) above = release;
+    }
+    struct str low = below ? below->version.text : (struct str){0}, high = above ? above->version.text : (struct str){0};
+    if (!below && !above) return S("none");
+    if (!below || !above) return below ? low : high;
+    return str_format(model->arena, "%.*s and %.*s", FMT(low), FMT(high));
+}
+
+static struct str bars_text(uint32_t bars) {
+    if (bars & BAR_PYTHON) return S("it does not support this Python version");
+    if (bars & BAR_TAGS) return S("it has no wheel for this platform and no sdist");
+    if (bars & BAR_DATE) return S("it was uploaded after the date of --exclude-newer");
+    if (bars & BAR_SDIST) return S("it has only an sdist, and --only-binary is set");
+    return S("the index does not offer it");
+}
+
+/* Why none of the releases can meet a requirement, if that is so by the index alone. */
+static bool tell_missing(struct model *model, const struct rule *rule, struct plan_fact *ret) {
+    const struct node *target = &model->nodes[rule->target];
+    const struct project *project = &model->pool->projects.data[rule->target];
+    const struct specifier_set *set = &rule->requirement->specifiers;
+    if (project->page == PAGE_UNKNOWN) return false;
+    *ret = (struct plan_fact){.kind = FACT_ABSENT, .name = project->name};
+    if (project->page == PAGE_ABSENT && target->installed < 0) {
+        ret->sentence = str_format(model->arena, "no index has a project %.*s", FMT(project->name));
+        return true;
+    }
+    for (int32_t k = 0; k < target->slots_len; k++)
+        if (specifier_set_match(set, &project->releases[target->slots[k]].version)) return false;
+    ret->kind = FACT_VERSIONS;
+    for (int32_t r = project->releases_len - 1; r >= 0; r--) {
+        const struct release *release = &project->releases[r];
+        if (!specifier_set_match(set, &release->version)) continue;
+        struct str why = release->bars     ? bars_text(release->bars)
+                         : release->yanked ? S("it was yanked")
+                         : release->prerelease ? S("it is a pre-release, and --pre is not set")
+                                               : S("its metadata cannot be read");
+        ret->version = release->version.text;
+        ret->sentence = str_format(model->arena, "%.*s %.*s exists, but %.*s", FMT(project->name), FMT(ret->version),
+                                   FMT(why));
+        return true;
+    }
+    ret->kind = FACT_ABSENT;
+    struct str near = set->len ? nearest_text(model, project, &set->items[0].version) : S("none");
+    ret->sentence = str_format(model->arena, "no release of %.*s matches %.*s; the nearest are %.*s", FMT(project->name),
+                               FMT(specifier_set_format(model->arena, set)), FMT(near));
+    ret->text = near;
+    return true;
+}
+
+struct err *model_explain(struct arena *arena, const struct solve_input *input, struct pool *pool,
+                          const struct plan_fact **ret, int32_t *ret_len) {
+    struct model model;
+    TRY(model_build(arena, input, pool, true, &model));
+    int32_t *core = arena_new(arena, int32_t, model.facts.len);
+    int32_t len = minimal_core(&model, core);
+    VEC(struct plan_fact) told = {0};
+    for (int32_t i = 0; i < len; i++) {
+        const struct fact *fact = &model.facts.data[core[i]];
+        *vec_push(arena, &told) = tell(&model, fact);
+        struct plan_fact missing;
+        if (fact->rule >= 0 && tell_missing(&model, &model.rules.data[fact->rule], &missing))
+            *vec_push(arena, &told) = missing;
+    }
+    sat_close(model.sat);
+    if (len == 0) return err_make(arena, ERR_INTERNAL, "a request without a plan has no reason");
+    sort_facts(told.data, (int32_t)told.len);
+    *ret = told.data;
+    *ret_len = (int32_t)told.len;
+    return NULL;
+}

@@ -1,0 +1,379 @@
+/* What costs: the terms of each objective level, and advisories. */
+#include "stage/solve_model.h"
+
+#include "base/arena.h"
+
+enum { ADVISORY_RUNS_MAX = 64 };
+
+static void chain_of_one(struct model *model, enum level level, int literal) {
+    struct chain *chain = vec_push(model->arena, &model->levels[level]);
+    *chain = (struct chain){0};
+    *vec_push(model->arena, &chain->costs) = literal;
+}
+
+int model_cost(struct model *model, enum level level) {
+    int literal = sat_variable(model->sat);
+    chain_of_one(model, level, literal);
+    return literal;
+}
+
+bool model_lock_holds(const struct model *model, const struct node *node, const struct version *version) {
+    const struct lock_set *locks = model->input->locks;
+    struct str name = model->pool->projects.data[node->project].name;
+    for (int32_t i = 0; i < locks->lines_len; i++) {
+        const struct lock_line *line = &locks->lines[i];
+        if (!line->active || !str_eq(line->requirement.name, name)) continue;
+        if (!specifier_set_match(&line->requirement.specifiers, version)) return false;
+    }
+    return true;
+}
+
+/* True if the lock leaves an installed node no other release than the one it has. */
+static bool lock_is_pin(const struct model *model, struct str name) {
+    const struct lock_set *locks = model->input->locks;
+    for (int32_t i = 0; i < locks->lines_len; i++) {
+        const struct requirement *requirement = &locks->lines[i].requirement;
+        if (!locks->lines[i].active || !str_eq(requirement->name, name)) continue;
+        for (int32_t j = 0; j < requirement->specifiers.len; j++) {
+            const struct specifier *specifier = &requirement->specifiers.items[j];
+            if (specifier->op == SPECIFIER_ARBITRARY) return true;
+            if (specifier->op == SPECIFIER_EQ && !specifier->wildcard) return true;
+        }
+    }
+    return false;
+}
+
+static bool names_include(const struct str *names, int32_t len, struct str name) {
+    for (int32_t i = 0; i < len; i++)
+        if (str_eq(names[i], name)) return true;
+    return false;
+}
+
+/* A literal that is true where the lock on the node is lifted. */
+static void add_lift(struct model *model, struct node *node) {
+    const struct lock_set *locks = model->input->locks;
+    const struct project *project = &model->pool->projects.data[node->project];
+    bool named = locks && map_find(&locks->by_name, project->name) >= 0;
+    bool implied = locks && locks->implied && node->installed >= 0;
+    if (!named && !implied) return;
+    if (node->removed) return;
+    if (implied && !named) {
+        node->lifted = node->changed;
+    } else {
+        node->lifted = sat_variable(model->sat);
+        for (int32_t k = 0; k < node->slots_len; k++) {
+            if (k == node->installed || model_lock_holds(model, node, &project->releases[node->slots[k]].version)) continue;
+            model_clause(model, -1, (int[]){-node->ge[k], node->ge[k + 1], node->lifted}, 3);
+        }
+        if (node->installed >= 0 && lock_is_pin(model, project->name))
+            model_clause(model, -1, (int[]){-node->escape, node->lifted}, 2);
+    }
+    const struct want *want = model->input->want;
+    if (want->no_lifts || names_include(want->no_lift, want->no_lift_len, project->name)) {
+        int32_t fact = model_fact(model, FACT_LOCK, node->project, -1, -1);
+        model_clause(model, fact, &(int){-node->lifted}, 1);
+    }
+    chain_of_one(model, LEVEL_LIFTS, node->lifted);
+}
+
+static void add_change(struct model *model, struct node *node) {
+    if (node->installed < 0 || node->fixed) return;
+    chain_of_one(model, LEVEL_CHANGES, node->changed);
+    if (node->installed > 0) chain_of_one(model, LEVEL_DOWNGRADES, -node->ge[node->installed]);
+}
+
+/* Choosing a release that has to be built. */
+static void add_builds(struct model *model, struct node *node) {
+    const struct project *project = &model->pool->projects.data[node->project];
+    int cost = 0;
+    for (int32_t k = 0; k < node->slots_len; k++) {
+        const struct release *release = &project->releases[node->slots[k]];
+        if (k == node->installed || !release->artifact.sdist) continue;
+        if (!cost) cost = model_cost(model, LEVEL_BUILDS);
+        model_clause(model, -1, (int[]){-node->ge[k], node->ge[k + 1], cost}, 3);
+    }
+}
+
+/* Distance from the newest slot, absence costing nothing. */
+static void add_age(struct model *model, struct node *node, enum level level) {
+    struct chain *chain = vec_push(model->arena, &model->levels[level]);
+    *chain = (struct chain){0};
+    for (int32_t k = node->slots_len - 1; k > 0; k--) {
+        int cost = -node->ge[k];
+        if (node->ge[0] != model->yes) {
+            cost = sat_variable(model->sat);
+            model_clause(model, -1, (int[]){-node->ge[0], node->ge[k], cost}, 3);
+            if (chain->costs.len) model_clause(model, -1, (int[]){-cost, chain->costs.data[chain->costs.len - 1]}, 2);
+        }
+        *vec_push(model->arena, &chain->costs) = cost;
+    }
+}
+
+/* Distance from the installed slot, upwards and downwards. */
+static void add_distance(struct model *model, struct node *node) {
+    struct chain *up = vec_push(model->arena, &model->levels[LEVEL_COLLATERAL]);
+    *up = (struct chain){0};
+    for (int32_t k = node->installed + 1; k < node->slots_len; k++) *vec_push(model->arena, &up->costs) = node->ge[k];
+    struct chain *down = vec_push(model->arena, &model->levels[LEVEL_COLLATERAL]);
+    *down = (struct chain){0};
+    for (int32_t k = node->installed; k > 0; k--) *vec_push(model->arena, &down->costs) = -node->ge[k];
+}
+
+static void add_presence(struct model *model, struct node *node) {
+    int cost = model_cost(model, LEVEL_ADDED);
+    model_clause(model, -1, (int[]){-node->ge[0], cost}, 2);
+    model_clause(model, -1, (int[]){-node->escape, cost}, 2);
+}
+
+/* The slot of the newest final release uploaded on or before the image's date, -1: not known. */
+static int32_t floor_slot(const struct model *model, const struct node *node) {
+    const struct project *project = &model->pool->projects.data[node->project];
+    int64_t date = model->input->env->image_date;
+    if (date == INT64_MIN || !project->has_dates) return -1;
+    for (int32_t k = node->slots_len - 1; k >= 0; k--) {
+        const struct release *release = &project->releases[node->slots[k]];
+        if (!release->prerelease && !release->yanked && release->uploaded <= date) return k;
+    }
+    return -1;
+}
+
+static void add_floor(struct model *model, struct node *node) {
+    if (node->installed >= 0 || node->version_given) return;
+    node->floor = floor_slot(model, node);
+    if (node->floor <= 0) return;
+    int cost = model_cost(model, LEVEL_AGE);
+    model_clause(model, -1, (int[]){-node->ge[0], node->ge[node->floor], cost}, 3);
+    *vec_push(model->arena, &model->below) =
+        (struct mark){.literal = cost, .node = node->project, .target = -1, .rule = -1, .advisory = -1};
+}
+
+/* The first slot of `target` above everything that `bad` leaves, -1 if `bad` is no upper bound. */
+static int32_t upper_bound(const struct node *target, const struct runs *bad) {
+    if (!bad->list.len || target->slots_len == 0) return -1;
+    struct run last = bad->list.data[bad->list.len - 1];
+    return last.to == target->slots_len && last.from > 0 ? last.from : -1;
+}
+
+/* True if the release states an upper bound on the target, markers considered. */
+static bool states_bound(struct model *model, const struct metadata *metadata, int32_t target) {
+    struct str name = model->pool->projects.data[target].name;
+    for (int32_t i = 0; i < metadata->requires_len; i++) {
+        const struct requirement *requirement = &metadata->requires_dist[i];
+        if (!str_eq(requirement->name, name)) continue;
+        if (!marker_eval(model->arena, requirement->marker, &model->input->env->markers, (struct str){0})) continue;
+        struct runs bad = model_bad(model, target, &requirement->specifiers);
+        if (upper_bound(&model->nodes[target], &bad) >= 0) return true;
+    }
+    return false;
+}
+
+/* Older releases of `at` that do not state the bound which the reference release states on `target`. */
+static void add_lax_pair(struct model *model, int32_t at, int32_t reference, int32_t target, int32_t bound) {
+    const struct node *node = &model->nodes[at];
+    const struct project *project = &model->pool->projects.data[at];
+    int cost = 0;
+    for (int32_t k = 0; k < reference; k++) {
+        const struct release *release = &project->releases[node->slots[k]];
+        if (release->meta_state != META_KNOWN || states_bound(model, release->metadata, target)) continue;
+        if (!cost) {
+            cost = model_cost(model, LEVEL_AGE);
+            *vec_push(model->arena, &model->lax) =
+                (struct mark){.literal = cost, .node = at, .target = target, .rule = -1, .advisory = -1};
+        }
+        int literals[] = {-node->ge[k], node->ge[k + 1], -model->nodes[target].ge[bound], cost};
+        model_clause(model, -1, literals, 4);
+    }
+}
+
+static void add_lax(struct model *model, int32_t at) {
+    const struct node *node = &model->nodes[at];
+    int32_t reference = node->installed >= 0 ? node->installed : node->floor;
+    if (reference <= 0 || node->fixed) return;
+    const struct release *release = &model->pool->projects.data[at].releases[node->slots[reference]];
+    if (release->meta_state != META_KNOWN) return;
+    struct map done = {0};
+    for (int32_t i = 0; i < release->metadata->requires_len; i++) {
+        const struct requirement *requirement = &release->metadata->requires_dist[i];
+        int32_t target = map_find(&model->pool->by_name, requirement->name);
+        if (target < 0 || target >= model->nodes_len || !model->nodes[target].in_scope) continue;
+        if (!marker_eval(model->arena, requirement->marker, &model->input->env->markers, (struct str){0})) continue;
+        struct runs bad = model_bad(model, target, &requirement->specifiers);
+        int32_t bound = upper_bound(&model->nodes[target], &bad);
+        if (bound < 0 || map_find(&done, requirement->name) >= 0) continue;
+        map_add(model->arena, &done, requirement->name, 1);
+        add_lax_pair(model, at, reference, target, bound);
+    }
+}
+
+/* A bound that only an extra states, which nobody asked for: leaving it costs where it was kept before. */
+static void add_soft_bound(struct model *model, int32_t at, int32_t slot, const struct requirement *requirement) {
+    const struct node *node = &model->nodes[at];
+    int32_t target = map_find(&model->pool->by_name, requirement->name);
+    if (target < 0 || target >= model->nodes_len || !model->nodes[target].in_scope) return;
+    struct runs bad = model_bad(model, target, &requirement->specifiers);
+    const struct node *on = &model->nodes[target];
+    int cost = 0;
+    for (ptrdiff_t i = 0; i < bad.list.len; i++) {
+        struct run run = bad.list.data[i];
+        bool before = on->installed >= run.from && on->installed < run.to;
+        if (before && (run.to - run.from == 1 || slot == node->installed)) continue;
+        if (!cost) {
+            cost = model_cost(model, LEVEL_SOFT);
+            int32_t rule = (int32_t)model->rules.len;
+            *vec_push(model->arena, &model->rules) =
+                (struct rule){.requirement = requirement, .node = at, .target = target, .allowed_slot = -1};
+            *vec_push(model->arena, &model->soft) =
+                (struct mark){.literal = cost, .node = at, .target = target, .rule = rule, .advisory = -1};
+        }
+        int literals[] = {-node->ge[slot], node->ge[slot + 1], -on->ge[run.from], on->ge[run.to], cost};
+        model_clause(model, -1, literals, 5);
+    }
+}
+
+/* Active under one of the distribution's own extras, but not without: only somebody who asked for it is bound. */
+static bool is_extra_bound(struct model *model, const struct metadata *metadata, const struct requirement *requirement) {
+    const struct marker_env *markers = &model->input->env->markers;
+    if (!requirement->specifiers.len || !marker_has_extra(requirement->marker)) return false;
+    if (marker_eval(model->arena, requirement->marker, markers, (struct str){0})) return false;
+    for (int32_t e = 0; e < metadata->extras_len; e++)
+        if (marker_eval(model->arena, requirement->marker, markers, metadata->extras[e])) return true;
+    return false;
+}
+
+/* Only targets that can move matter: an installed one at its installed release was there before. */
+static bool can_move(const struct model *model, struct str name) {
+    int32_t target = map_find(&model->pool->by_name, name);
+    return target >= 0 && target < model->nodes_len && model->nodes[target].in_scope && !model->nodes[target].fixed &&
+           model->nodes[target].slots_len > (model->nodes[target].installed >= 0 ? 1 : 0);
+}
+
+static void add_soft_bounds(struct model *model, int32_t at) {
+    const struct node *node = &model->nodes[at];
+    if (node->installed < 0) return;
+    for (int32_t k = 0; k < node->slots_len; k++) {
+        const struct release *release = &model->pool->projects.data[at].releases[node->slots[k]];
+        if (release->meta_state != META_KNOWN) continue;
+        for (int32_t i = 0; i < release->metadata->requires_len; i++) {
+            const struct requirement *requirement = &release->metadata->requires_dist[i];
+            if (!can_move(model, requirement->name)) continue;
+            if (is_extra_bound(model, release->metadata, requirement)) add_soft_bound(model, at, k, requirement);
+        }
+    }
+}
+
+static void add_node_levels(struct model *model, int32_t at) {
+    struct node *node = &model->nodes[at];
+    add_lift(model, node);
+    add_change(model, node);
+    if (node->fixed || node->removed) return;
+    add_builds(model, node);
+    add_floor(model, node);
+    if (node->requested) add_age(model, node, LEVEL_NEWEST);
+    else if (node->installed >= 0) add_distance(model, node);
+    else add_age(model, node, LEVEL_ADDED_AGE);
+    if (node->installed < 0) add_presence(model, node);
+}
+
+/* Slots of a node that an entry of an advisory names. */
+static struct runs entry_runs(struct model *model, int32_t at, const struct requirement *entry) {
+    struct runs bad = model_bad(model, at, &entry->specifiers), good = {0};
+    int32_t from = 0;
+    for (ptrdiff_t i = 0; i <= bad.list.len; i++) {
+        int32_t to = i < bad.list.len ? bad.list.data[i].from : model->nodes[at].slots_len;
+        if (to > from) *vec_push(model->arena, &good.list) = (struct run){from, to};
+        if (i < bad.list.len) from = bad.list.data[i].to;
+    }
+    return good;
+}
+
+enum { ADVISORY_ENTRIES_MAX = 4 };
+
+/* An advisory in the terms of the model. */
+struct trigger {
+    int32_t nodes[ADVISORY_ENTRIES_MAX];
+    struct runs runs[ADVISORY_ENTRIES_MAX];
+    int32_t len;
+    bool before; /* triggered by what is installed */
+    int32_t fact;
+    int cost;    /* literal for warnings, 0 */
+};
+
+static bool trigger_make(struct model *model, const struct advisory *advisory, struct trigger *ret) {
+    *ret = (struct trigger){.len = advisory->when_len, .before = true, .fact = -1};
+    if (advisory->when_len < 1 || advisory->when_len > ADVISORY_ENTRIES_MAX) return false;
+    for (int32_t i = 0; i < advisory->when_len; i++) {
+        int32_t at = map_find(&model->pool->by_name, advisory->when[i].name);
+        if (at < 0 || at >= model->nodes_len || !model->nodes[at].in_scope) return false;
+        const struct node *node = &model->nodes[at];
+        ret->nodes[i] = at;
+        ret->runs[i] = entry_runs(model, at, &advisory->when[i]);
+        bool inside = false;
+        for (ptrdiff_t r = 0; r < ret->runs[i].list.len; r++) {
+            struct run run = ret->runs[i].list.data[r];
+            if (node->installed >= run.from && node->installed < run.to) inside = true;
+        }
+        ret->before = ret->before && inside;
+    }
+    return true;
+}
+
+/* Forbids (or makes cost) every combination of runs, the first `done` entries being in `literals`. */
+static void trigger_emit(struct model *model, const struct trigger *trigger, int32_t done, int *literals, int32_t n) {
+    if (done == trigger->len) {
+        literals[n] = trigger->cost;
+        model_clause(model, trigger->fact, literals, n + (trigger->cost ? 1 : 0));
+        return;
+    }
+    const struct node *node = &model->nodes[trigger->nodes[done]];
+    for (ptrdiff_t r = 0; r < trigger->runs[done].list.len && r < ADVISORY_RUNS_MAX; r++) {
+        struct run run = trigger->runs[done].list.data[r];
+        literals[n] = -node->ge[run.from];
+        literals[n + 1] = node->ge[run.to];
+        trigger_emit(model, trigger, done + 1, literals, n + 2);
+    }
+}
+
+static void trigger_on_change(struct model *model, const struct advisory *advisory, const struct trigger *trigger) {
+    for (int32_t c = 0; c < advisory->on_change_len; c++) {
+        int32_t at = map_find(&model->pool->by_name, advisory->on_change[c]);
+        if (at < 0 || at >= model->nodes_len || !model->nodes[at].in_scope || !model->nodes[at].changed) continue;
+        int literals[4 * ADVISORY_ENTRIES_MAX];
+        int32_t n = 0;
+        literals[n++] = -model->nodes[at].changed;
+        for (int32_t i = 0; i < trigger->len; i++) {
+            const struct node *node = &model->nodes[trigger->nodes[i]];
+            if (trigger->nodes[i] != at && node->changed) literals[n++] = node->changed;
+        }
+        trigger_emit(model, trigger, 0, literals, n);
+    }
+}
+
+static void add_advisory(struct model *model, int32_t number) {
+    const struct advisory *advisory = &model->input->advisories->items[number];
+    const struct want *want = model->input->want;
+    if (advisory->severity == ADVISORY_INFO) return;
+    if (names_include(want->ignore_advisories, want->ignore_advisories_len, advisory->id)) return;
+    struct trigger trigger;
+    if (!trigger_make(model, advisory, &trigger)) return;
+    if (trigger.before && !advisory->on_change_len) return;
+    if (advisory->severity == ADVISORY_WARN) {
+        trigger.cost = model_cost(model, LEVEL_SOFT);
+        *vec_push(model->arena, &model->soft) =
+            (struct mark){.literal = trigger.cost, .node = -1, .target = -1, .rule = -1, .advisory = number};
+    } else {
+        trigger.fact = model_fact(model, FACT_ADVISORY, -1, -1, number);
+    }
+    int literals[4 * ADVISORY_ENTRIES_MAX];
+    if (advisory->on_change_len) trigger_on_change(model, advisory, &trigger);
+    else trigger_emit(model, &trigger, 0, literals, 0);
+}
+
+void model_add_levels(struct model *model) {
+    for (ptrdiff_t i = 0; i < model->scope.len; i++) add_node_levels(model, model->scope.data[i]);
+    for (ptrdiff_t i = 0; i < model->scope.len; i++) {
+        add_lax(model, model->scope.data[i]);
+        if (!model->explaining) add_soft_bounds(model, model->scope.data[i]);
+    }
+    const struct advisories *advisories = model->input->advisories;
+    for (int32_t i = 0; advisories && i < advisories->len; i++) add_advisory(model, i);
+}

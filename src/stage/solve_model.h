@@ -1,0 +1,171 @@
+/*
+ * solve_model - the clauses of one round, for the parts of `solve` only (encode, optimize, explain, needs).
+ *
+ * A *node* is a project in the model. Its *slots* are its admissible releases, ascending. Order encoding (Crawford and
+ * Baker 1994; Tamura et al. 2009): the literal ge[k] says "the chosen slot is k or newer", ge[0] "the project is in the
+ * result", ge[n] is false. Variables are chosen so that the installed state is all false.
+ *
+ * A node whose page is not known yet has an *escape*: a literal that says "in the result at a release that is not known",
+ * which meets every requirement and requires nothing. That makes the model a relaxation.
+ *
+ * A *rule* is one distinct requirement text of one project, with the runs of slots that state it.
+ */
+#ifndef UNPIN_STAGE_SOLVE_MODEL_H
+#define UNPIN_STAGE_SOLVE_MODEL_H
+
+#include "stage/sat.h"
+#include "stage/solve.h"
+
+enum {
+    SOLVE_SLOTS_MAX = 20000,
+    SOLVE_NODES_MAX = 50000,
+    SOLVE_RULES_MAX = 4000000,
+};
+
+/* Slots from `from` (inclusive) to `to` (exclusive). */
+struct run {
+    int32_t from, to;
+};
+
+struct runs {
+    VEC(struct run) list;
+};
+
+/* An extra of a node that somebody asks for. */
+struct node_extra {
+    struct str name;
+    int literal; /* true: the extra is asked for */
+};
+
+struct node {
+    int32_t project; /* position in the pool; the same as the node's own position */
+    bool in_scope;
+    bool encoded; /* its requirements were added */
+    const struct dist *dist; /* installed one; NULL: none */
+    int32_t slots_len;
+    int32_t *slots;    /* release of each slot */
+    int32_t *slot_of;  /* slot of each release, -1: not admissible */
+    int32_t installed; /* slot, -1 */
+    int *ge;           /* slots_len + 1 literals */
+    int escape;        /* literal; never true where the page is known */
+    int changed;       /* literal: the result differs from what is installed; 0: not installed */
+    int lifted;        /* literal: its lock is lifted; 0: no lock */
+    bool requested;    /* a request names it */
+    bool version_given; /* a request gives it a version, or it came by URL */
+    bool removed;      /* the user removes it */
+    bool fixed;        /* held or kept: stays as installed */
+    int32_t floor;     /* slot of its floor, -1: none known */
+    VEC(struct node_extra) extras;
+    VEC(int32_t) rules; /* positions in model.rules stated by this node */
+};
+
+/* A requirement on a node: which of its slots do not meet it. */
+struct rule {
+    const struct requirement *requirement;
+    int32_t node;   /* who states it; -1: a request */
+    int32_t target; /* node that it is on */
+    struct str extra; /* stated only under this extra of `node`; empty: always */
+    struct runs runs; /* slots of `node` that state it */
+    struct runs bad;  /* slots of `target` that do not meet it, maximal and ascending */
+    int32_t allowed_slot; /* slot of target that meets it by an allowance only, -1: none */
+    int32_t request;      /* position in want.requests where node is -1 */
+};
+
+/* What a clause rests on, for explanations. */
+struct fact {
+    enum plan_fact_kind kind;
+    int32_t node;    /* whom it is about, -1 */
+    int32_t rule;    /* for REQUEST and REQUIREMENT, -1 */
+    int32_t advisory;
+    int selector; /* literal; 0 unless explaining */
+};
+
+/* An ordered group of cost literals: costs[j+1] implies costs[j]. */
+struct chain {
+    VEC(int) costs;
+};
+
+/* What is minimized, in the order of problem.md; 4 and 7 have two parts, and two levels stand between 4 and 5. */
+enum level {
+    LEVEL_AGE,        /* releases below their floor, and lax ones */
+    LEVEL_ALLOWANCES,
+    LEVEL_LIFTS,
+    LEVEL_CHANGES,
+    LEVEL_DOWNGRADES,
+    LEVEL_SOFT,       /* soft bounds left, warnings triggered */
+    LEVEL_BUILDS,     /* releases that have to be built */
+    LEVEL_NEWEST,     /* distance of what was asked for from its newest */
+    LEVEL_COLLATERAL, /* distance of other changes from the installed release */
+    LEVEL_ADDED_AGE,  /* distance of what is added from its newest */
+    LEVEL_ADDED,
+    LEVEL_COUNT
+};
+
+/* A cost literal with what it stands for, so that a solution can tell it. */
+struct mark {
+    int literal;
+    int32_t node, target; /* target: -1 */
+    int32_t rule;         /* -1 */
+    int32_t advisory;     /* -1 */
+};
+
+struct model {
+    struct arena *arena;
+    const struct solve_input *input;
+    struct pool *pool;
+    struct sat *sat;
+    bool explaining;
+    int yes; /* a literal that is true; -yes is false */
+    struct node *nodes;
+    int32_t nodes_len, nodes_cap;
+    VEC(int32_t) scope; /* nodes in scope, in the order in which they came */
+    VEC(struct rule) rules;
+    VEC(struct fact) facts;
+    VEC(struct chain) levels[LEVEL_COUNT];
+    VEC(struct mark) lax, below, allowances, soft;
+    struct map mentioned; /* "name version" of pre-releases that some requirement names exactly */
+    struct map bad_cache; /* "target specifiers" to a position in `bads` */
+    VEC(struct runs) bads;
+};
+
+/* Builds the model of everything that is known. ERR_LIMIT. */
+ERR_MUST_CHECK struct err *model_build(struct arena *arena, const struct solve_input *input, struct pool *pool,
+                                       bool explaining, struct model *ret);
+
+/* The literal "slot of `node` is `slot` or newer". */
+int model_ge(const struct model *model, const struct node *node, int32_t slot);
+/* A clause that rests on `fact` (position in facts, -1: nothing that could be taken back). Literals 0 are skipped. */
+void model_clause(struct model *model, int32_t fact, const int *literals, int32_t len);
+/* A fact, for model_clause. */
+int32_t model_fact(struct model *model, enum plan_fact_kind kind, int32_t node, int32_t rule, int32_t advisory);
+/* A fresh cost of the level: true costs one. */
+int model_cost(struct model *model, enum level level);
+/* The node of a project name, brought into scope. */
+int32_t model_node(struct model *model, struct str name);
+/* Slots of `node` outside `specifiers`, absence not among them. */
+struct runs model_bad(struct model *model, int32_t node, const struct specifier_set *specifiers);
+/* True if the lines of the lock on `node` hold for the version. */
+bool model_lock_holds(const struct model *model, const struct node *node, const struct version *version);
+
+/* solve_scope.c: nodes and slots. */
+ERR_MUST_CHECK struct err *model_add_nodes(struct model *model);
+void model_open_node(struct model *model, int32_t node);
+/* solve_rules.c: what distributions require. */
+ERR_MUST_CHECK struct err *model_add_rules(struct model *model);
+/* solve_levels.c: what costs. */
+void model_add_levels(struct model *model);
+
+/* solve_optimize.c: all levels, one after the other, the costs of each in ret. False: no plan at all. */
+bool model_optimize(struct model *model, int64_t *ret);
+
+/* The slot that the model's answer gives `node`, -1: not in the result or not known. */
+int32_t model_slot(const struct model *model, const struct node *node);
+
+/* solve_needs.c: what the answer used without knowing it. */
+struct needs model_needs(struct model *model);
+
+/* solve_explain.c: a minimal set of facts without which there would be a plan. */
+ERR_MUST_CHECK struct err *model_explain(struct arena *arena, const struct solve_input *input, struct pool *pool,
+                                         const struct plan_fact **ret, int32_t *ret_len);
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * What an answer used without knowing it: pages of escapes, metadata of chosen releases. Neighbours come along, more each
+ * time a project is asked for again, so that no search walks through a history one version at a time.
+ */
+#include "stage/solve_model.h"
+
+#include "base/arena.h"
+
+enum {
+    BATCH_FIRST = 4,     /* neighbours at the second request for a project */
+    SMALL_PROJECT = 64,  /* slots up to which the second request takes all */
+    BATCH_MAX = 256,
+};
+
+struct gather {
+    struct model *model;
+    VEC(struct need) items;
+};
+
+static const struct release *release_at(const struct model *model, const struct node *node, int32_t slot) {
+    return &model->pool->projects.data[node->project].releases[node->slots[slot]];
+}
+
+static void need_slot(struct gather *gather, const struct node *node, int32_t slot) {
+    *vec_push(gather->model->arena, &gather->items) = (struct need){{node->project}, node->slots[slot]};
+}
+
+/* True if every request on the node holds for the slot: others are not worth asking for in advance. */
+static bool slot_wanted(const struct gather *gather, const struct node *node, int32_t slot) {
+    const struct want *want = gather->model->input->want;
+    struct str name = gather->model->pool->projects.data[node->project].name;
+    for (int32_t i = 0; i < want->requests_len; i++) {
+        const struct requirement *requirement = &want->requests[i].requirement;
+        if (!str_eq(requirement->name, name)) continue;
+        if (!specifier_set_match(&requirement->specifiers, &release_at(gather->model, node, slot)->version)) return false;
+    }
+    return true;
+}
+
+static bool need_neighbour(struct gather *gather, const struct node *node, int32_t slot) {
+    if (slot < 0 || slot >= node->slots_len) return false;
+    const struct release *release = release_at(gather->model, node, slot);
+    if (release->meta_state != META_UNKNOWN || release->artifact.sdist) return false;
+    if (!slot_wanted(gather, node, slot)) return false;
+    need_slot(gather, node, slot);
+    return true;
+}
+
+/* Releases near the chosen one, as many as are known already, at least BATCH_FIRST. */
+static void need_neighbours(struct gather *gather, const struct node *node, int32_t slot) {
+    int32_t known = 0;
+    for (int32_t k = 0; k < node->slots_len; k++)
+        if (k != node->installed && release_at(gather->model, node, k)->meta_state == META_KNOWN) known++;
+    if (known == 0) return;
+    int32_t batch = known < BATCH_FIRST ? BATCH_FIRST : known * 2;
+    if (known >= BATCH_FIRST && node->slots_len <= SMALL_PROJECT) batch = SMALL_PROJECT;
+    if (batch > BATCH_MAX) batch = BATCH_MAX;
+    bool upwards = node->installed >= 0 && slot > node->installed && !node->requested;
+    for (int32_t d = 1; d < node->slots_len && batch > 0; d++) {
+        if (need_neighbour(gather, node, upwards ? slot + d : slot - d)) batch--;
+        if (batch > 0 && d <= BATCH_FIRST && need_neighbour(gather, node, upwards ? slot - d : slot + d)) batch--;
+    }
+}
+
+static void need_node(struct gather *gather, const struct node *node) {
+    const struct model *model = gather->model;
+    if (sat_value(model->sat, node->escape)) {
+        *vec_push(model->arena, &gather->items) = (struct need){{node->project}, -1};
+        return;
+    }
+    int32_t slot = model_slot(model, node);
+    if (slot < 0 || slot == node->installed) return;
+    if (release_at(model, node, slot)->meta_state == META_UNKNOWN) {
+        need_slot(gather, node, slot);
+        need_neighbours(gather, node, slot);
+    }
+    /* Whether an old release is lax shows only beside the one that it is measured by. */
+    if (node->floor > slot && release_at(model, node, node->floor)->meta_state == META_UNKNOWN)
+        need_slot(gather, node, node->floor);
+}
+
+int32_t model_slot(const struct model *model, const struct node *node) {
+    int32_t slot = -1;
+    for (int32_t k = 0; k < node->slots_len && sat_value(model->sat, node->ge[k]); k++) slot = k;
+    return slot;
+}
+
+struct needs model_needs(struct model *model) {
+    struct gather gather = {.model = model};
+    for (ptrdiff_t i = 0; i < model->scope.len; i++) need_node(&gather, &model->nodes[model->scope.data[i]]);
+    VEC(struct need) unique = {0};
+    struct map seen = {0};
+    for (ptrdiff_t i = 0; i < gather.items.len; i++) {
+        struct need need = gather.items.data[i];
+        struct str key = str_format(model->arena, "%d %d", need.project.n, need.release);
+        if (map_find(&seen, key) >= 0) continue;
+        map_add(model->arena, &seen, key, 1);
+        *vec_push(model->arena, &unique) = need;
+    }
+    return (struct needs){unique.data, (int32_t)unique.len};
+}

@@ -1,0 +1,280 @@
+/* What distributions and requests require, as clauses. */
+#include "stage/solve_model.h"
+
+#include "base/arena.h"
+
+/* The walk over nodes: rules are gathered first, clauses follow when all runs are known. */
+struct gather {
+    struct model *model;
+    struct map seen;          /* of the node and extra at hand: requirement text to a position in model.rules */
+    struct map before;        /* "name[extra]" of extras that installed distributions ask for */
+    VEC(struct str) before_todo; /* names of the map whose requirements are still to be walked */
+};
+
+enum { INACTIVE = 0x7fffffff };
+
+static bool rule_is_active(struct model *model, const struct requirement *requirement, struct str extra) {
+    if (!requirement->marker) return extra.len == 0;
+    const struct marker_env *markers = &model->input->env->markers;
+    bool base = marker_eval(model->arena, requirement->marker, markers, (struct str){0});
+    if (extra.len == 0 || base) return base && extra.len == 0;
+    return marker_has_extra(requirement->marker) && marker_eval(model->arena, requirement->marker, markers, extra);
+}
+
+/* True if the requirement is not met by what is installed. */
+static bool broken_before(const struct model *model, const struct requirement *requirement) {
+    const struct dist *dist = environment_find(model->input->env, requirement->name);
+    if (!dist) return true;
+    return !specifier_set_match(&requirement->specifiers, &dist->version);
+}
+
+static struct runs bad_runs(struct model *model, int32_t at, const struct specifier_set *specifiers) {
+    const struct node *node = &model->nodes[at];
+    const struct project *project = &model->pool->projects.data[at];
+    struct runs bad = {0};
+    for (int32_t k = 0; k < node->slots_len; k++) {
+        if (specifier_set_match(specifiers, &project->releases[node->slots[k]].version)) continue;
+        if (bad.list.len && bad.list.data[bad.list.len - 1].to == k) bad.list.data[bad.list.len - 1].to = k + 1;
+        else *vec_push(model->arena, &bad.list) = (struct run){k, k + 1};
+    }
+    return bad;
+}
+
+struct runs model_bad(struct model *model, int32_t at, const struct specifier_set *specifiers) {
+    if (model->nodes[at].slots_len < 4) return bad_runs(model, at, specifiers);
+    struct str text = specifier_set_format(model->arena, specifiers);
+    struct str key = str_format(model->arena, "%d %.*s", at, FMT(text));
+    int32_t found = map_find(&model->bad_cache, key);
+    if (found >= 0) return model->bads.data[found];
+    struct runs bad = bad_runs(model, at, specifiers);
+    map_add(model->arena, &model->bad_cache, key, (int32_t)model->bads.len);
+    *vec_push(model->arena, &model->bads) = bad;
+    return bad;
+}
+
+/* The slot of a held target that only an allowance makes acceptable, -1. */
+static int32_t allowed_slot(const struct model *model, int32_t at, const struct requirement *requirement) {
+    const struct node *node = &model->nodes[at];
+    if (model->input->want->no_allowances || node->installed < 0 || !model->pool->projects.data[at].held) return -1;
+    return specifier_set_allowance(&requirement->specifiers, &node->dist->version) ? node->installed : -1;
+}
+
+/* The runs without one slot. */
+static struct runs runs_without(struct arena *arena, const struct runs *runs, int32_t slot) {
+    struct runs rest = {0};
+    for (ptrdiff_t i = 0; i < runs->list.len; i++) {
+        struct run run = runs->list.data[i];
+        if (slot < run.from || slot >= run.to) {
+            *vec_push(arena, &rest.list) = run;
+            continue;
+        }
+        if (slot > run.from) *vec_push(arena, &rest.list) = (struct run){run.from, slot};
+        if (slot + 1 < run.to) *vec_push(arena, &rest.list) = (struct run){slot + 1, run.to};
+    }
+    return rest;
+}
+
+static int32_t rule_add(struct model *model, int32_t at, const struct requirement *requirement, struct str extra) {
+    int32_t target = model_node(model, requirement->name);
+    if (target < 0) return -1;
+    int32_t slot = allowed_slot(model, target, requirement);
+    struct runs bad = model_bad(model, target, &requirement->specifiers);
+    struct rule *rule = vec_push(model->arena, &model->rules);
+    *rule = (struct rule){.requirement = requirement, .node = at, .target = target, .extra = extra, .allowed_slot = slot};
+    rule->bad = slot >= 0 ? runs_without(model->arena, &bad, slot) : bad;
+    return (int32_t)model->rules.len - 1;
+}
+
+static bool extra_was_asked(const struct gather *gather, const struct node *node, struct str extra) {
+    if (extra.len == 0) return true;
+    struct arena *arena = gather->model->arena;
+    struct str key = str_format(arena, "%.*s[%.*s]", FMT(node->dist->name), FMT(extra));
+    return map_find(&gather->before, key) >= 0;
+}
+
+/* One requirement of one slot joins its rule. */
+static void gather_requirement(struct gather *gather, int32_t at, int32_t slot, const struct requirement *requirement,
+                               struct str extra) {
+    struct model *model = gather->model;
+    int32_t found = map_find(&gather->seen, requirement->text);
+    if (found < 0) {
+        found = rule_is_active(model, requirement, extra) ? rule_add(model, at, requirement, extra) : INACTIVE;
+        if (found < 0) return;
+        map_add(model->arena, &gather->seen, requirement->text, found);
+        if (found != INACTIVE) *vec_push(model->arena, &model->nodes[at].rules) = found;
+    }
+    if (found == INACTIVE) return;
+    const struct node *node = &model->nodes[at];
+    if (slot == node->installed && extra_was_asked(gather, node, extra) && broken_before(model, requirement)) return;
+    struct runs *runs = &model->rules.data[found].runs;
+    if (runs->list.len && runs->list.data[runs->list.len - 1].to == slot) runs->list.data[runs->list.len - 1].to++;
+    else if (!runs->list.len || runs->list.data[runs->list.len - 1].to < slot)
+        *vec_push(model->arena, &runs->list) = (struct run){slot, slot + 1};
+}
+
+/* The requirements of all known slots of a node under `extra`. */
+static void gather_node(struct gather *gather, int32_t at, struct str extra) {
+    struct model *model = gather->model;
+    gather->seen = (struct map){0};
+    for (int32_t k = 0; k < model->nodes[at].slots_len; k++) {
+        const struct release *release = &model->pool->projects.data[at].releases[model->nodes[at].slots[k]];
+        const struct metadata *metadata = release->meta_state == META_KNOWN ? release->metadata : NULL;
+        for (int32_t i = 0; metadata && i < metadata->requires_len; i++)
+            gather_requirement(gather, at, k, &metadata->requires_dist[i], extra);
+    }
+}
+
+/* The literal "extra is asked of the node", made and its requirements gathered if it is new. */
+static int extra_literal(struct gather *gather, int32_t at, struct str extra) {
+    struct model *model = gather->model;
+    struct node *node = &model->nodes[at];
+    for (ptrdiff_t i = 0; i < node->extras.len; i++)
+        if (str_eq(node->extras.data[i].name, extra)) return node->extras.data[i].literal;
+    int literal = sat_variable(model->sat);
+    *vec_push(model->arena, &node->extras) = (struct node_extra){extra, literal};
+    gather_node(gather, at, extra);
+    return literal;
+}
+
+/* Extras that the installed distributions ask for, transitively: what was active before. */
+static void before_walk(struct gather *gather, const struct dist *dist, struct str extra) {
+    struct model *model = gather->model;
+    for (int32_t i = 0; i < dist->metadata.requires_len; i++) {
+        const struct requirement *requirement = &dist->metadata.requires_dist[i];
+        if (!requirement->extras_len || !rule_is_active(model, requirement, extra)) continue;
+        for (int32_t e = 0; e < requirement->extras_len; e++) {
+            struct str key =
+                str_format(model->arena, "%.*s[%.*s]", FMT(requirement->name), FMT(requirement->extras[e]));
+            if (map_find(&gather->before, key) >= 0) continue;
+            map_add(model->arena, &gather->before, key, 1);
+            *vec_push(model->arena, &gather->before_todo) = key;
+        }
+    }
+}
+
+static void before_gather(struct gather *gather) {
+    const struct environment *env = gather->model->input->env;
+    for (int32_t i = 0; i < env->dists_len; i++)
+        if (!env->dists[i].shadowed) before_walk(gather, &env->dists[i], (struct str){0});
+    for (ptrdiff_t i = 0; i < gather->before_todo.len; i++) {
+        struct str rest = gather->before_todo.data[i];
+        struct str name = str_cut(&rest, '[');
+        const struct dist *dist = environment_find(env, name);
+        if (dist) before_walk(gather, dist, str_slice(rest, 0, rest.len - 1));
+    }
+}
+
+/* Literals that are all false exactly where the rule applies in `run`: at most 3. */
+static int32_t condition(struct gather *gather, const struct rule *rule, struct run run, int *ret) {
+    struct model *model = gather->model;
+    int32_t n = 0;
+    if (rule->node < 0) return 0;
+    const struct node *node = &model->nodes[rule->node];
+    ret[n++] = -node->ge[run.from];
+    ret[n++] = node->ge[run.to];
+    for (ptrdiff_t i = 0; rule->extra.len && i < node->extras.len; i++)
+        if (str_eq(node->extras.data[i].name, rule->extra)) ret[n++] = -node->extras.data[i].literal;
+    return n;
+}
+
+/* The target is present and at none of the bad slots. */
+static void emit_target(struct model *model, const struct rule *rule, int32_t fact, int *literals, int32_t n,
+                        bool present) {
+    const struct node *target = &model->nodes[rule->target];
+    bool absence_told = !present;
+    for (ptrdiff_t i = 0; i < rule->bad.list.len; i++) {
+        struct run bad = rule->bad.list.data[i];
+        int32_t m = n;
+        if (bad.from == 0 && present) {
+            absence_told = true;
+            literals[m++] = target->escape;
+        } else {
+            literals[m++] = -target->ge[bad.from];
+        }
+        literals[m++] = target->ge[bad.to];
+        model_clause(model, fact, literals, m);
+    }
+    if (absence_told) return;
+    literals[n] = target->ge[0];
+    literals[n + 1] = target->escape;
+    model_clause(model, fact, literals, n + 2);
+}
+
+/* An allowance costs where the rule applies and the target is at the held slot. */
+static void emit_allowance(struct gather *gather, int32_t at) {
+    struct model *model = gather->model;
+    const struct rule *rule = &model->rules.data[at];
+    const struct node *target = &model->nodes[rule->target];
+    int cost = model_cost(model, LEVEL_ALLOWANCES);
+    *vec_push(model->arena, &model->allowances) =
+        (struct mark){.literal = cost, .node = rule->node, .target = rule->target, .rule = at, .advisory = -1};
+    ptrdiff_t runs = rule->node < 0 ? 1 : rule->runs.list.len;
+    for (ptrdiff_t i = 0; i < runs; i++) {
+        int literals[8];
+        int32_t n = condition(gather, rule, rule->node < 0 ? (struct run){0, 0} : rule->runs.list.data[i], literals);
+        literals[n++] = -target->ge[rule->allowed_slot];
+        literals[n++] = target->ge[rule->allowed_slot + 1];
+        literals[n++] = cost;
+        model_clause(model, -1, literals, n);
+    }
+}
+
+static void emit_rule(struct gather *gather, int32_t at) {
+    struct model *model = gather->model;
+    const struct rule *rule = &model->rules.data[at];
+    int32_t fact = model_fact(model, FACT_REQUIREMENT, rule->node, at, -1);
+    for (ptrdiff_t i = 0; i < rule->runs.list.len; i++) {
+        int literals[8];
+        int32_t n = condition(gather, rule, rule->runs.list.data[i], literals);
+        emit_target(model, rule, fact, literals, n, true);
+    }
+    if (rule->allowed_slot >= 0 && rule->runs.list.len) emit_allowance(gather, at);
+}
+
+/* Extras that a rule asks of its target, wherever the rule applies. */
+static void emit_extras(struct gather *gather, int32_t at) {
+    struct model *model = gather->model;
+    for (int32_t e = 0; e < model->rules.data[at].requirement->extras_len; e++) {
+        int extra = extra_literal(gather, model->rules.data[at].target, model->rules.data[at].requirement->extras[e]);
+        const struct rule *rule = &model->rules.data[at];
+        if (rule->node < 0) model_clause(model, -1, &extra, 1);
+        for (ptrdiff_t i = 0; rule->node >= 0 && i < rule->runs.list.len; i++) {
+            int literals[8];
+            int32_t n = condition(gather, rule, rule->runs.list.data[i], literals);
+            literals[n++] = extra;
+            model_clause(model, -1, literals, n);
+        }
+    }
+}
+
+static struct err *add_requests(struct gather *gather) {
+    struct model *model = gather->model;
+    const struct want *want = model->input->want;
+    for (int32_t i = 0; i < want->requests_len; i++) {
+        int32_t at = rule_add(model, -1, &want->requests[i].requirement, (struct str){0});
+        if (at < 0) return err_make(model->arena, ERR_LIMIT, "too many projects take part");
+        model->rules.data[at].request = i;
+        int32_t fact = model_fact(model, FACT_REQUEST, -1, at, -1);
+        int literals[8];
+        emit_target(model, &model->rules.data[at], fact, literals, 0, !want->requests[i].constraint);
+        if (model->rules.data[at].allowed_slot >= 0) emit_allowance(gather, at);
+    }
+    return NULL;
+}
+
+struct err *model_add_rules(struct model *model) {
+    struct gather gather = {.model = model};
+    before_gather(&gather);
+    TRY(add_requests(&gather));
+    /* Rules bring nodes into scope and ask for extras, whose rules do the same, until nothing is new. */
+    ptrdiff_t nodes = 0, rules = 0;
+    while (nodes < model->scope.len || rules < model->rules.len) {
+        if (nodes < model->scope.len) gather_node(&gather, model->scope.data[nodes++], (struct str){0});
+        else emit_extras(&gather, (int32_t)rules++);
+        if (model->rules.len > SOLVE_RULES_MAX)
+            return err_make(model->arena, ERR_LIMIT, "more than %d requirements take part", SOLVE_RULES_MAX);
+    }
+    for (int32_t i = 0; i < (int32_t)model->rules.len; i++)
+        if (model->rules.data[i].node >= 0) emit_rule(&gather, i);
+    return NULL;
+}

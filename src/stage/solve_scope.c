@@ -1,0 +1,194 @@
+/* The nodes of a model: which projects take part, and which of their releases may be chosen. */
+#include "stage/solve_model.h"
+
+#include "base/arena.h"
+
+static bool names_include(const struct str *names, int32_t len, struct str name) {
+    for (int32_t i = 0; i < len; i++)
+        if (str_eq(names[i], name)) return true;
+    return false;
+}
+
+/* What the requests say of a project. */
+struct asked {
+    bool requested, version_given, prerelease, removed, kept, replaced;
+};
+
+static struct asked asked_of(const struct model *model, struct str name) {
+    const struct want *want = model->input->want;
+    struct asked asked = {
+        .removed = names_include(want->remove, want->remove_len, name),
+        .kept = names_include(want->keep, want->keep_len, name),
+        .replaced = names_include(want->replace, want->replace_len, name),
+    };
+    for (int32_t i = 0; i < want->requests_len; i++) {
+        const struct request *request = &want->requests[i];
+        if (!str_eq(request->requirement.name, name)) continue;
+        if (!request->constraint) asked.requested = true;
+        if (request->requirement.specifiers.len || request->requirement.url.len) asked.version_given = true;
+        if (specifier_set_names_prerelease(&request->requirement.specifiers)) asked.prerelease = true;
+    }
+    return asked;
+}
+
+static bool pinned_by_user(const struct model *model, struct str name, const struct version *version) {
+    const struct want *want = model->input->want;
+    for (int32_t i = 0; i < want->requests_len; i++) {
+        const struct requirement *requirement = &want->requests[i].requirement;
+        if (str_eq(requirement->name, name) && specifier_set_pins(&requirement->specifiers, version)) return true;
+    }
+    return false;
+}
+
+static bool only_prereleases(const struct project *project) {
+    for (int32_t i = 0; i < project->releases_len; i++) {
+        const struct release *release = &project->releases[i];
+        if (release->on_index && !release->bars && !release->yanked && !release->prerelease) return false;
+    }
+    return true;
+}
+
+static struct str mention_key(struct model *model, struct str name, const struct version *version) {
+    return str_format(model->arena, "%.*s %.*s", FMT(name), FMT(version_format(model->arena, version)));
+}
+
+static bool is_mentioned(struct model *model, const struct project *project, const struct version *version) {
+    if (model->mentioned.len == 0) return false;
+    return map_find(&model->mentioned, mention_key(model, project->name, version)) >= 0;
+}
+
+/* Remembers `requirement` if it names a pre-release exactly: that release is admissible then. */
+static void mention(struct model *model, const struct requirement *requirement) {
+    for (int32_t i = 0; i < requirement->specifiers.len; i++) {
+        const struct specifier *specifier = &requirement->specifiers.items[i];
+        if (specifier->op != SPECIFIER_EQ || specifier->wildcard || !version_is_prerelease(&specifier->version)) continue;
+        map_add(model->arena, &model->mentioned, mention_key(model, requirement->name, &specifier->version), 1);
+    }
+}
+
+static void mention_all(struct model *model) {
+    for (ptrdiff_t p = 0; p < model->pool->projects.len; p++) {
+        const struct project *project = &model->pool->projects.data[p];
+        for (int32_t r = 0; r < project->releases_len; r++) {
+            const struct metadata *metadata = project->releases[r].metadata;
+            for (int32_t i = 0; metadata && i < metadata->requires_len; i++) mention(model, &metadata->requires_dist[i]);
+        }
+    }
+    const struct lock_set *locks = model->input->locks;
+    for (int32_t i = 0; locks && i < locks->lines_len; i++)
+        if (locks->lines[i].active) mention(model, &locks->lines[i].requirement);
+}
+
+static bool is_admissible(struct model *model, const struct project *project, const struct release *release,
+                          const struct asked *asked, bool all_pre) {
+    if (release->installed) return true;
+    if (!release->on_index || release->bars || release->meta_state == META_UNREADABLE) return false;
+    if (release->yanked && !pinned_by_user(model, project->name, &release->version)) return false;
+    if (!release->prerelease || model->input->want->pre || all_pre || asked->prerelease) return true;
+    return is_mentioned(model, project, &release->version);
+}
+
+static void fill_slots(struct model *model, struct node *node, const struct asked *asked) {
+    const struct project *project = &model->pool->projects.data[node->project];
+    bool all_pre = project->page == PAGE_KNOWN && only_prereleases(project);
+    node->slots = arena_new(model->arena, int32_t, project->releases_len + 1);
+    node->slot_of = arena_new(model->arena, int32_t, project->releases_len + 1);
+    node->installed = -1;
+    for (int32_t r = 0; r < project->releases_len; r++) {
+        node->slot_of[r] = -1;
+        if (!is_admissible(model, project, &project->releases[r], asked, all_pre)) continue;
+        if (project->releases[r].installed) node->installed = node->slots_len;
+        node->slot_of[r] = node->slots_len;
+        node->slots[node->slots_len++] = r;
+    }
+}
+
+static void add_literals(struct model *model, struct node *node) {
+    struct sat *sat = model->sat;
+    int32_t n = node->slots_len;
+    bool unknown = model->pool->projects.data[node->project].page == PAGE_UNKNOWN && !node->removed;
+    node->escape = unknown ? sat_variable(sat) : -model->yes;
+    node->ge = arena_new(model->arena, int, n + 1);
+    node->ge[n] = -model->yes;
+    for (int32_t k = 0; k < n; k++) {
+        if (k == 0 && node->installed >= 0) node->ge[0] = unknown ? -node->escape : model->yes;
+        else node->ge[k] = k <= node->installed ? -sat_variable(sat) : sat_variable(sat);
+    }
+    for (int32_t k = 1; k < n; k++) model_clause(model, -1, (int[]){-node->ge[k], node->ge[k - 1]}, 2);
+    if (unknown && node->installed < 0 && n > 0)
+        model_clause(model, -1, (int[]){-node->escape, -node->ge[0]}, 2);
+}
+
+/* An installed node moves or not; a literal for each that must not differ. */
+static void add_changed(struct model *model, struct node *node) {
+    if (node->installed < 0) return;
+    int changed = sat_variable(model->sat);
+    int above = node->ge[node->installed + 1], below = -node->ge[node->installed];
+    model_clause(model, -1, (int[]){-above, changed}, 2);
+    model_clause(model, -1, (int[]){-below, changed}, 2);
+    model_clause(model, -1, (int[]){-node->escape, changed}, 2);
+    model_clause(model, -1, (int[]){-changed, above, below, node->escape}, 4);
+    node->changed = changed;
+}
+
+static void fix_installed(struct model *model, struct node *node, enum plan_fact_kind kind) {
+    int32_t fact = model_fact(model, kind, node->project, -1, -1);
+    model_clause(model, fact, &(int){-node->changed}, 1);
+}
+
+void model_open_node(struct model *model, int32_t at) {
+    struct node *node = &model->nodes[at];
+    if (node->in_scope) return;
+    const struct project *project = &model->pool->projects.data[at];
+    struct asked asked = asked_of(model, project->name);
+    node->in_scope = true;
+    node->project = at;
+    node->floor = -1;
+    node->dist = environment_find(model->input->env, project->name);
+    node->requested = asked.requested;
+    node->version_given = asked.version_given;
+    node->removed = asked.removed;
+    bool held = project->held && !asked.replaced && !asked.removed;
+    node->fixed = (held || asked.kept) && project->installed >= 0;
+    *vec_push(model->arena, &model->scope) = at;
+    if (asked.removed) {
+        node->installed = -1;
+        node->slot_of = arena_new(model->arena, int32_t, project->releases_len + 1);
+        for (int32_t r = 0; r < project->releases_len; r++) node->slot_of[r] = -1;
+        add_literals(model, node);
+        return;
+    }
+    fill_slots(model, node, &asked);
+    add_literals(model, node);
+    add_changed(model, node);
+    if (node->fixed) fix_installed(model, node, held ? FACT_HELD : FACT_KEEP);
+}
+
+static struct err *grow_nodes(struct model *model) {
+    int32_t len = (int32_t)model->pool->projects.len;
+    if (len > SOLVE_NODES_MAX) return err_make(model->arena, ERR_LIMIT, "more than %d projects take part", SOLVE_NODES_MAX);
+    if (len > model->nodes_cap) {
+        int32_t cap = len * 2 + 64;
+        model->nodes = arena_grow(model->arena, model->nodes, model->nodes_len * (ptrdiff_t)sizeof *model->nodes,
+                                  cap * (ptrdiff_t)sizeof *model->nodes);
+        model->nodes_cap = cap;
+    }
+    model->nodes_len = len;
+    return NULL;
+}
+
+int32_t model_node(struct model *model, struct str name) {
+    int32_t at = pool_project(model->pool, name).n;
+    if (at >= model->nodes_len && grow_nodes(model)) return -1;
+    model_open_node(model, at);
+    return at;
+}
+
+struct err *model_add_nodes(struct model *model) {
+    TRY(grow_nodes(model));
+    mention_all(model);
+    int32_t installed = model->nodes_len;
+    for (int32_t p = 0; p < installed; p++)
+        if (model->pool->projects.data[p].installed >= 0) model_open_node(model, p);
+    return NULL;
+}
