@@ -6,6 +6,12 @@
 
 #include "stage/propose.h"
 
+/* The words of a command. */
+struct plan_argv {
+    struct str *data;
+    ptrdiff_t len, cap;
+};
+
 /* Fetches what the requests most likely touch. */
 ERR_MUST_CHECK struct err *propose_prefetch(struct arena *arena, const struct solve_input *input, struct pool *pool,
                                             const struct source *source);

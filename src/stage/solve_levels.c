@@ -319,7 +319,7 @@ static bool trigger_make(struct model *model, const struct advisory *advisory, s
 
 /* Forbids (or makes cost) every combination of runs, the first `done` entries being in `literals`. */
 static void trigger_emit(struct model *model, const struct trigger *trigger, int32_t done, int *literals, int32_t n) {
-    if (done == trigger->len) {
+    if (done >= ADVISORY_ENTRIES_MAX || done == trigger->len) {
         literals[n] = trigger->cost;
         model_clause(model, trigger->fact, literals, n + (trigger->cost ? 1 : 0));
         return;

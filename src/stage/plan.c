@@ -1,0 +1,368 @@
+/* A solution told as a plan. */
+#include "stage/plan.h"
+
+#include "base/arena.h"
+#include "stage/check.h"
+#include "stage/propose_parts.h"
+
+#include <stdlib.h>
+
+static const struct release *chosen_release(const struct pool *pool, const struct solution *solution, int32_t p) {
+    if (p >= solution->chosen_len || solution->chosen[p] < 0) return NULL;
+    return &pool->projects.data[p].releases[solution->chosen[p]];
+}
+
+static bool is_requested(const struct want *want, struct str name) {
+    for (int32_t i = 0; i < want->requests_len; i++)
+        if (!want->requests[i].constraint && str_eq(want->requests[i].requirement.name, name)) return true;
+    return false;
+}
+
+static bool has_mark(const struct solution_marks *marks, int32_t project) {
+    for (int32_t i = 0; i < marks->len; i++)
+        if (marks->items[i].project == project) return true;
+    return false;
+}
+
+static enum plan_action action_of(const struct project *project, int32_t chosen) {
+    if (project->installed < 0) return PLAN_ADD;
+    if (chosen < 0) return PLAN_REMOVE;
+    if (project->held) return PLAN_REPLACE;
+    return chosen > project->installed ? PLAN_UPGRADE : PLAN_DOWNGRADE;
+}
+
+static int change_order(const void *a, const void *b) {
+    const struct plan_change *x = a, *y = b;
+    if (x->requested != y->requested) return x->requested ? -1 : 1;
+    return str_cmp(x->name, y->name);
+}
+
+static void make_changes(struct arena *arena, const struct solve_input *input, const struct pool *pool,
+                         const struct solution *solution, struct plan *plan) {
+    VEC(struct plan_change) changes = {0};
+    for (int32_t p = 0; p < solution->chosen_len; p++) {
+        const struct project *project = &pool->projects.data[p];
+        if (solution->chosen[p] == project->installed) continue;
+        const struct release *release = chosen_release(pool, solution, p);
+        const struct dist *dist = environment_find(input->env, project->name);
+        struct plan_change *change = vec_push(arena, &changes);
+        *change = (struct plan_change){
+            .name = project->name,
+            .raw_name = dist ? dist->raw_name : release->metadata ? release->metadata->name : project->name,
+            .action = action_of(project, solution->chosen[p]),
+            .from = dist ? dist->version.text : (struct str){0},
+            .to = release ? release->version.text : (struct str){0},
+            .requested = is_requested(input->want, project->name),
+            .artifact = release ? release->artifact : (struct artifact){0},
+            .below_floor = has_mark(&solution->below, p),
+            .lax = has_mark(&solution->lax, p),
+        };
+        if (change->action == PLAN_REMOVE) change->requested = true;
+    }
+    if (changes.len) qsort(changes.data, (size_t)changes.len, sizeof *changes.data, change_order);
+    plan_explain_changes(arena, input, pool, solution, changes.data, (int32_t)changes.len);
+    plan->changes = changes.data;
+    plan->changes_len = (int32_t)changes.len;
+}
+
+static struct str lock_from(struct arena *arena, const struct lock_set *locks, const struct lock_line *line) {
+    if (line->version_from >= 0)
+        return str_slice(locks->files[line->file].text, line->version_from, line->version_to);
+    return specifier_set_format(arena, &line->requirement.specifiers);
+}
+
+static void make_lifts(struct arena *arena, const struct solve_input *input, const struct pool *pool,
+                       const struct solution *solution, struct plan *plan) {
+    VEC(struct plan_lift) lifts = {0};
+    const struct lock_set *locks = input->locks;
+    for (int32_t i = 0; i < solution->lifted_len; i++) {
+        const struct project *project = &pool->projects.data[solution->lifted[i]];
+        const struct release *release = chosen_release(pool, solution, solution->lifted[i]);
+        struct str to = release ? release->version.text : (struct str){0};
+        bool named = false;
+        for (int32_t l = 0; l < locks->lines_len; l++) {
+            const struct lock_line *line = &locks->lines[l];
+            if (!line->active || line->shadowed || !str_eq(line->requirement.name, project->name)) continue;
+            *vec_push(arena, &lifts) = (struct plan_lift){project->name, lock_from(arena, locks, line), to,
+                                                          locks->files[line->file].path, line->file, line->line};
+            named = true;
+            break;
+        }
+        if (named) continue;
+        const struct dist *dist = environment_find(input->env, project->name);
+        struct str file = locks->files_len ? locks->files[0].path : (struct str){0};
+        *vec_push(arena, &lifts) =
+            (struct plan_lift){project->name, dist ? dist->version.text : (struct str){0}, to, file, -1, 0};
+    }
+    plan->lifts = lifts.data;
+    plan->lifts_len = (int32_t)lifts.len;
+}
+
+static void make_allowances(struct arena *arena, const struct pool *pool, const struct solution *solution,
+                            struct plan *plan) {
+    VEC(struct plan_allowance) allowances = {0};
+    for (int32_t i = 0; i < solution->allowances.len; i++) {
+        const struct solution_mark *mark = &solution->allowances.items[i];
+        const struct project *target = &pool->projects.data[mark->target];
+        const struct version *version = &target->releases[target->installed].version;
+        struct version base = version_base(version);
+        struct str who = S("the request");
+        if (mark->project >= 0) {
+            const struct release *release = chosen_release(pool, solution, mark->project);
+            who = str_format(arena, "%.*s %.*s", FMT(pool->projects.data[mark->project].name),
+                             FMT(release ? release->version.text : (struct str){0}));
+        }
+        *vec_push(arena, &allowances) = (struct plan_allowance){
+            .name = target->name,
+            .version = version->text,
+            .taken_as = version_format(arena, &base),
+            .for_text = str_format(arena, "%.*s: %.*s", FMT(who), FMT(mark->requirement->text)),
+        };
+    }
+    plan->allowances = allowances.data;
+    plan->allowances_len = (int32_t)allowances.len;
+}
+
+/* The distributions of the result, for the checker. */
+static const struct check_dist *result_dists(struct arena *arena, const struct pool *pool,
+                                             const struct solution *solution, const struct want *want, int32_t *ret_len) {
+    VEC(struct check_dist) dists = {0};
+    for (int32_t p = 0; p < solution->chosen_len; p++) {
+        const struct release *release = chosen_release(pool, solution, p);
+        if (!release) continue;
+        struct check_dist *dist = vec_push(arena, &dists);
+        *dist = (struct check_dist){
+            .name = pool->projects.data[p].name,
+            .version = release->version,
+            .version_valid = release->version.release_len > 0,
+            .metadata = release->metadata,
+            .held = release->installed && pool->projects.data[p].held,
+        };
+        for (int32_t i = 0; i < want->requests_len; i++) {
+            const struct requirement *requirement = &want->requests[i].requirement;
+            if (!str_eq(requirement->name, dist->name) || !requirement->extras_len) continue;
+            dist->extras = requirement->extras;
+            dist->extras_len = requirement->extras_len;
+        }
+    }
+    *ret_len = (int32_t)dists.len;
+    return dists.data;
+}
+
+static bool breaks_include(const struct plan_break *breaks, int32_t len, const struct plan_break *wanted) {
+    for (int32_t i = 0; i < len; i++)
+        if (str_eq(breaks[i].name, wanted->name) && str_eq(breaks[i].requires_text, wanted->requires_text)) return true;
+    return false;
+}
+
+static const struct plan_break *breaks_without(struct arena *arena, const struct plan_break *breaks, int32_t len,
+                                               const struct plan_break *other, int32_t other_len, int32_t *ret_len) {
+    VEC(struct plan_break) rest = {0};
+    for (int32_t i = 0; i < len; i++)
+        if (!breaks_include(other, other_len, &breaks[i])) *vec_push(arena, &rest) = breaks[i];
+    *ret_len = (int32_t)rest.len;
+    return rest.data;
+}
+
+static void make_breaks(struct arena *arena, const struct solve_input *input, const struct check_dist *after,
+                        int32_t after_len, struct plan *plan) {
+    const struct check_dist *before;
+    const struct plan_break *was, *is;
+    const struct plan_allowance *allowances;
+    int32_t before_len, was_len, is_len, allowances_len;
+    bool allow = !input->want->no_allowances;
+    check_dists_of(arena, input->env, &before, &before_len);
+    check_breaks(arena, &input->env->markers, before, before_len, false, &was, &was_len, &allowances, &allowances_len);
+    check_breaks(arena, &input->env->markers, after, after_len, allow, &is, &is_len, &allowances, &allowances_len);
+    plan->breaks_before = was;
+    plan->breaks_before_len = was_len;
+    plan->breaks_fixed = breaks_without(arena, was, was_len, is, is_len, &plan->breaks_fixed_len);
+    plan->breaks_new = breaks_without(arena, is, is_len, was, was_len, &plan->breaks_new_len);
+}
+
+static bool names_include(const struct str *names, int32_t len, struct str name) {
+    for (int32_t i = 0; i < len; i++)
+        if (str_eq(names[i], name)) return true;
+    return false;
+}
+
+static bool entry_holds(const struct requirement *entry, const struct check_dist *dists, int32_t len) {
+    for (int32_t i = 0; i < len; i++)
+        if (str_eq(dists[i].name, entry->name)) return specifier_set_match(&entry->specifiers, &dists[i].version);
+    return false;
+}
+
+static bool advisory_holds(const struct advisory *advisory, const struct check_dist *dists, int32_t len) {
+    for (int32_t i = 0; i < advisory->when_len; i++)
+        if (!entry_holds(&advisory->when[i], dists, len)) return false;
+    return advisory->when_len > 0;
+}
+
+/* True if the advisory would hold had one change that nobody asked for not been made. */
+static bool advisory_avoided(struct arena *arena, const struct advisory *advisory, const struct plan *plan,
+                             const struct check_dist *after, int32_t len) {
+    struct check_dist *other = arena_new(arena, struct check_dist, len);
+    for (int32_t c = 0; c < plan->changes_len; c++) {
+        const struct plan_change *change = &plan->changes[c];
+        const struct dist *dist = environment_find(plan->env, change->name);
+        if (change->requested || !dist) continue;
+        for (int32_t i = 0; i < len; i++) {
+            other[i] = after[i];
+            if (str_eq(other[i].name, change->name)) other[i].version = dist->version;
+        }
+        if (advisory_holds(advisory, other, len)) return true;
+    }
+    return false;
+}
+
+static void make_advisories(struct arena *arena, const struct solve_input *input, const struct solution *solution,
+                            const struct check_dist *after, int32_t len, struct plan *plan) {
+    VEC(struct plan_advisory) told = {0};
+    const struct check_dist *before;
+    int32_t before_len;
+    check_dists_of(arena, input->env, &before, &before_len);
+    for (int32_t i = 0; input->advisories && i < input->advisories->len; i++) {
+        const struct advisory *advisory = &input->advisories->items[i];
+        enum plan_advisory_effect effect;
+        bool holds = advisory_holds(advisory, after, len);
+        bool ignored = names_include(input->want->ignore_advisories, input->want->ignore_advisories_len, advisory->id);
+        bool warned = false;
+        for (int32_t s = 0; s < solution->soft.len; s++)
+            if (solution->soft.items[s].advisory == i) warned = true;
+        if (warned) effect = PLAN_ADVISORY_WARNED;
+        else if (holds && ignored) effect = PLAN_ADVISORY_IGNORED;
+        else if (holds && advisory_holds(advisory, before, before_len)) effect = PLAN_ADVISORY_PRESENT;
+        else if (!holds && !advisory->on_change_len && advisory->severity >= ADVISORY_WARN &&
+                 advisory_avoided(arena, advisory, plan, after, len))
+            effect = PLAN_ADVISORY_AVOIDED;
+        else continue;
+        *vec_push(arena, &told) = (struct plan_advisory){advisory->id, advisory->text, advisory->source, effect};
+    }
+    plan->advisories = told.data;
+    plan->advisories_len = (int32_t)told.len;
+}
+
+struct warnings {
+    struct arena *arena;
+    VEC(struct str) list;
+};
+
+static void warn_unknown(struct warnings *warnings, const struct environment *env) {
+    int32_t unknown = 0;
+    for (int32_t i = 0; i < env->dists_len; i++)
+        if (!env->dists[i].shadowed && !env->dists[i].metadata_known) unknown++;
+    if (!unknown) return;
+    *vec_push(warnings->arena, &warnings->list) =
+        str_format(warnings->arena, "the requirements of %d vendor build%s are not known; what they need cannot be checked",
+                   unknown, unknown == 1 ? "" : "s");
+}
+
+static void warn_marks(struct warnings *warnings, const struct pool *pool, const struct solution *solution) {
+    struct arena *arena = warnings->arena;
+    for (int32_t i = 0; i < solution->soft.len; i++) {
+        const struct solution_mark *mark = &solution->soft.items[i];
+        if (!mark->requirement) continue;
+        const struct release *from = chosen_release(pool, solution, mark->project);
+        const struct release *on = chosen_release(pool, solution, mark->target);
+        if (!from || !on) continue;
+        *vec_push(arena, &warnings->list) =
+            str_format(arena, "%.*s %.*s states '%.*s' for an extra that nobody asked for; the plan has %.*s %.*s",
+                       FMT(pool->projects.data[mark->project].name), FMT(from->version.text),
+                       FMT(mark->requirement->text), FMT(pool->projects.data[mark->target].name), FMT(on->version.text));
+    }
+    for (int32_t i = 0; i < solution->lax.len; i++) {
+        const struct solution_mark *mark = &solution->lax.items[i];
+        *vec_push(arena, &warnings->list) =
+            str_format(arena, "%.*s goes back to a release that merely states no bound on %.*s; it may not work with it",
+                       FMT(pool->projects.data[mark->project].name), FMT(pool->projects.data[mark->target].name));
+    }
+    for (int32_t i = 0; i < solution->below.len; i++) {
+        int32_t p = solution->below.items[i].project;
+        const struct release *release = chosen_release(pool, solution, p);
+        if (!release) continue;
+        *vec_push(arena, &warnings->list) = str_format(
+            arena, "%.*s %.*s is older than what was current when the image was made; newer ones do not fit",
+            FMT(pool->projects.data[p].name), FMT(release->version.text));
+    }
+}
+
+static void warn_changes(struct warnings *warnings, const struct solve_input *input, const struct pool *pool,
+                         const struct solution *solution, const struct plan *plan) {
+    struct arena *arena = warnings->arena;
+    bool dateless = false;
+    for (int32_t i = 0; i < plan->changes_len; i++) {
+        const struct plan_change *change = &plan->changes[i];
+        const struct project *project = pool_find(pool, change->name);
+        if (change->action == PLAN_REMOVE || !project) continue;
+        const struct release *release = chosen_release(pool, solution, (int32_t)(project - pool->projects.data));
+        if (change->artifact.sdist)
+            *vec_push(arena, &warnings->list) =
+                str_format(arena, "%.*s %.*s has no wheel that fits: installing it builds it, which runs its code",
+                           FMT(change->raw_name), FMT(change->to));
+        if (release && release->yanked)
+            *vec_push(arena, &warnings->list) =
+                str_format(arena, "%.*s %.*s was yanked: %.*s", FMT(change->raw_name), FMT(change->to),
+                           FMT(release->yanked_reason.len ? release->yanked_reason : S("no reason given")));
+        if (change->action == PLAN_ADD && (!project->has_dates || input->env->image_date == INT64_MIN)) dateless = true;
+    }
+    if (dateless)
+        *vec_push(arena, &warnings->list) =
+            S("the index gives no upload dates: whether what is added is too old for this image was not judged");
+}
+
+/* True if `name` is required by a distribution of `dists` other than itself. */
+static bool is_required(struct arena *arena, const struct marker_env *markers, const struct check_dist *dists,
+                        int32_t len, struct str name) {
+    for (int32_t i = 0; i < len; i++) {
+        if (!dists[i].metadata || str_eq(dists[i].name, name)) continue;
+        for (int32_t r = 0; r < dists[i].metadata->requires_len; r++) {
+            const struct requirement *requirement = &dists[i].metadata->requires_dist[r];
+            if (!str_eq(requirement->name, name)) continue;
+            if (marker_eval(arena, requirement->marker, markers, (struct str){0})) return true;
+        }
+    }
+    return false;
+}
+
+/* What only a changed distribution required, and now nobody does. */
+static void warn_orphans(struct warnings *warnings, const struct solve_input *input, const struct check_dist *after,
+                         int32_t len, const struct plan *plan) {
+    struct arena *arena = warnings->arena;
+    struct map told = {0};
+    for (int32_t i = 0; i < plan->changes_len; i++) {
+        const struct dist *dist = environment_find(input->env, plan->changes[i].name);
+        for (int32_t r = 0; dist && r < dist->metadata.requires_len; r++) {
+            const struct requirement *requirement = &dist->metadata.requires_dist[r];
+            const struct dist *orphan = environment_find(input->env, requirement->name);
+            if (!orphan || map_find(&told, requirement->name) >= 0) continue;
+            if (!marker_eval(arena, requirement->marker, &input->env->markers, (struct str){0})) continue;
+            map_add(arena, &told, requirement->name, 1);
+            if (names_include(input->want->remove, input->want->remove_len, requirement->name)) continue;
+            if (is_required(arena, &input->env->markers, after, len, requirement->name)) continue;
+            *vec_push(arena, &warnings->list) = str_format(
+                arena, "%.*s %.*s is no longer required by anything: 'unpin remove %.*s' removes it",
+                FMT(orphan->raw_name), FMT(orphan->version.text), FMT(orphan->name));
+        }
+    }
+}
+
+void plan_make(struct arena *arena, const struct solve_input *input, const struct pool *pool,
+               const struct solution *solution, struct plan *ret) {
+    struct plan plan = {.env = input->env, .locks = input->locks, .want = input->want, .proof = solution->proof};
+    int32_t len;
+    const struct check_dist *after = result_dists(arena, pool, solution, input->want, &len);
+    make_changes(arena, input, pool, solution, &plan);
+    make_lifts(arena, input, pool, solution, &plan);
+    make_allowances(arena, pool, solution, &plan);
+    make_breaks(arena, input, after, len, &plan);
+    make_advisories(arena, input, solution, after, len, &plan);
+    struct warnings warnings = {.arena = arena};
+    warn_unknown(&warnings, input->env);
+    warn_marks(&warnings, pool, solution);
+    warn_changes(&warnings, input, pool, solution, &plan);
+    warn_orphans(&warnings, input, after, len, &plan);
+    plan.warnings = warnings.list.data;
+    plan.warnings_len = (int32_t)warnings.list.len;
+    plan.status = plan.changes_len ? PLAN_FEASIBLE : PLAN_SATISFIED;
+    *ret = plan;
+}

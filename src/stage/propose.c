@@ -1,0 +1,151 @@
+#include "stage/propose.h"
+
+#include "base/arena.h"
+#include "stage/check.h"
+#include "stage/propose_parts.h"
+
+#include <string.h>
+#include <time.h>
+
+/* Only for the figures that -v prints: no decision depends on the clock. */
+static int64_t clock_us(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void *copied(struct arena *arena, const void *data, int32_t len, size_t size) {
+    void *copy = arena_array(arena, (ptrdiff_t)size, len);
+    if (len > 0) memcpy(copy, data, (size_t)len * size);
+    return copy;
+}
+
+static void copy_marks(struct arena *arena, struct solution_marks *marks) {
+    marks->items = copied(arena, marks->items, marks->len, sizeof *marks->items);
+}
+
+/* A solution that outlives the round's arena; texts of facts are copied, requirements belong to the pool. */
+static struct solution copy_solution(struct arena *arena, const struct solution *solution) {
+    struct solution copy = *solution;
+    copy.chosen = copied(arena, copy.chosen, copy.chosen_len, sizeof *copy.chosen);
+    copy.lifted = copied(arena, copy.lifted, copy.lifted_len, sizeof *copy.lifted);
+    copy_marks(arena, &copy.below);
+    copy_marks(arena, &copy.lax);
+    copy_marks(arena, &copy.allowances);
+    copy_marks(arena, &copy.soft);
+    struct plan_fact *facts = copied(arena, copy.reason, copy.reason_len, sizeof *facts);
+    for (int32_t i = 0; i < copy.reason_len; i++) {
+        facts[i].name = str_copy(arena, facts[i].name);
+        facts[i].version = str_copy(arena, facts[i].version);
+        facts[i].text = str_copy(arena, facts[i].text);
+        facts[i].file = str_copy(arena, facts[i].file);
+        facts[i].sentence = str_copy(arena, facts[i].sentence);
+    }
+    copy.reason = facts;
+    return copy;
+}
+
+static struct err *copy_err(struct arena *arena, const struct err *err) {
+    return err_make(arena, err->kind, "%.*s", FMT(err_format(arena, err)));
+}
+
+struct err *propose_search(struct arena *arena, const struct solve_input *input, struct pool *pool,
+                           const struct source *source, struct solution *ret, int64_t *index_us, int64_t *solve_us,
+                           int32_t *rounds) {
+    for (int32_t round = 1; round <= PROPOSE_ROUNDS_MAX; round++) {
+        struct arena *own = arena_open();
+        struct solution solution;
+        int64_t start = clock_us();
+        struct err *err = solve_run(own, input, pool, &solution);
+        *solve_us += clock_us() - start;
+        *rounds = *rounds + 1;
+        bool definitive = !err && solution.status != SOLVE_NEEDS;
+        if (definitive) *ret = copy_solution(arena, &solution);
+        if (!err && !definitive) {
+            start = clock_us();
+            err = source->supply(source->self, pool, &solution.needs);
+            *index_us += clock_us() - start;
+        }
+        if (err) err = copy_err(arena, err);
+        arena_close(own);
+        if (err || definitive) return err;
+    }
+    return err_make(arena, ERR_LIMIT, "no answer after %d rounds of solving and fetching", PROPOSE_ROUNDS_MAX);
+}
+
+/* Requests by URL or path become exact requests of the release that was put into the pool. */
+static struct err *pin_urls(struct arena *arena, const struct solve_input *input, struct pool *pool,
+                            const struct source *source, struct want *ret) {
+    struct want want = *input->want;
+    struct request *requests = copied(arena, want.requests, want.requests_len, sizeof *requests);
+    for (int32_t i = 0; i < want.requests_len; i++) {
+        struct requirement *requirement = &requests[i].requirement;
+        if (!requirement->url.len) continue;
+        struct project_id id;
+        int32_t release;
+        if (!source->supply_url)
+            return err_make(arena, ERR_REQUEST, "'%.*s' cannot be fetched here", FMT(requirement->text));
+        TRY(source->supply_url(source->self, pool, requirement->url, requirement->name, &id, &release));
+        const struct project *project = &pool->projects.data[id.n];
+        struct str pin = str_format(arena, "===%.*s", FMT(project->releases[release].version.text));
+        TRY(specifier_set_parse(arena, pin, &requirement->specifiers));
+        requirement->name = project->name;
+    }
+    want.requests = requests;
+    *ret = want;
+    return NULL;
+}
+
+/* True if the floor matters: something is, or may be, added that nobody gave a version for. */
+static bool adds_something(const struct pool *pool, const struct solution *solution) {
+    for (int32_t p = 0; p < solution->chosen_len; p++)
+        if (pool->projects.data[p].installed < 0 && solution->chosen[p] >= 0) return true;
+    return false;
+}
+
+static bool asks_for_new(const struct environment *env, const struct want *want) {
+    for (int32_t i = 0; i < want->requests_len; i++)
+        if (!want->requests[i].constraint && !environment_find(env, want->requests[i].requirement.name)) return true;
+    return false;
+}
+
+struct err *propose_plan(struct arena *arena, const struct solve_input *given, struct pool *pool,
+                         const struct source *source, struct plan *ret) {
+    struct environment *env = arena_new(arena, struct environment, 1);
+    struct want *want = arena_new(arena, struct want, 1);
+    struct solve_input input = *given;
+    *env = *given->env;
+    int64_t index_us = 0, solve_us = 0, start = clock_us();
+    int32_t rounds = 0;
+    TRY(pin_urls(arena, given, pool, source, want));
+    input.env = env;
+    input.want = want;
+    bool dated = env->image_date != INT64_MIN;
+    if (!dated && asks_for_new(env, want)) {
+        TRY(propose_image_date(env, pool, source, &env->image_date));
+        dated = true;
+    }
+    TRY(propose_prefetch(arena, &input, pool, source));
+    index_us += clock_us() - start;
+    struct solution solution;
+    TRY(propose_search(arena, &input, pool, source, &solution, &index_us, &solve_us, &rounds));
+    if (!dated && solution.status == SOLVE_OPTIMAL && adds_something(pool, &solution)) {
+        TRY(propose_image_date(env, pool, source, &env->image_date));
+        TRY(propose_search(arena, &input, pool, source, &solution, &index_us, &solve_us, &rounds));
+    }
+    struct plan plan;
+    if (solution.status == SOLVE_OPTIMAL) {
+        TRY(check_solution(arena, &input, pool, &solution));
+        plan_make(arena, &input, pool, &solution, &plan);
+    } else {
+        plan = (struct plan){.status = PLAN_INFEASIBLE, .env = env, .locks = input.locks, .want = want};
+        plan.reason = solution.reason;
+        plan.reason_len = solution.reason_len;
+        TRY(propose_ways_out(arena, &input, pool, source, &plan));
+    }
+    plan.proof.rounds = rounds;
+    plan.index_us = index_us;
+    plan.solve_us = solve_us;
+    *ret = plan;
+    return NULL;
+}

@@ -1,0 +1,316 @@
+/*
+ * Ways out of an impossible request: one fact of its reason relaxed at a time (then two), each tried by planning it.
+ */
+#include "base/arena.h"
+#include "stage/propose_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TRIALS_MAX = 24, WAYS_MAX = 6, PAIRS_MAX = 28 };
+
+/* The gravest kinds come last. */
+enum relaxation {
+    RELAX_VERSION,  /* another version of what was asked for */
+    RELAX_REQUEST,  /* without one of the requests */
+    RELAX_OPTION,   /* a limit that the user set is taken back */
+    RELAX_PRE,      /* pre-releases are candidates */
+    RELAX_REMOVE,   /* an installed distribution goes */
+    RELAX_ADVISORY, /* a known incompatibility is accepted */
+    RELAX_REPLACE,  /* a vendor build is given up */
+};
+
+struct trial {
+    enum relaxation kind;
+    struct str name;       /* whom it is about */
+    int32_t request;       /* for VERSION and REQUEST */
+    struct str specifiers; /* for VERSION: the new ones */
+    struct str text;
+};
+
+struct way {
+    struct trial trials[2];
+    int32_t len;
+    int32_t lifts, changes, replaced;
+    struct str version; /* what the first request gets */
+};
+
+struct outs {
+    struct arena *arena;
+    const struct solve_input *input;
+    struct pool *pool;
+    const struct source *source;
+    VEC(struct trial) trials;
+    VEC(struct way) ways;
+};
+
+static void trial_add(struct outs *outs, struct trial trial) {
+    if (outs->trials.len >= TRIALS_MAX) return;
+    for (ptrdiff_t i = 0; i < outs->trials.len; i++)
+        if (outs->trials.data[i].kind == trial.kind && str_eq(outs->trials.data[i].name, trial.name) &&
+            str_eq(outs->trials.data[i].specifiers, trial.specifiers))
+            return;
+    *vec_push(outs->arena, &outs->trials) = trial;
+}
+
+static int32_t request_find(const struct want *want, struct str name) {
+    for (int32_t i = 0; i < want->requests_len; i++)
+        if (str_eq(want->requests[i].requirement.name, name)) return i;
+    return -1;
+}
+
+/* The releases next to a version that does not exist. */
+static void add_nearest(struct outs *outs, const struct plan_fact *fact) {
+    int32_t request = request_find(outs->input->want, fact->name);
+    const struct project *project = pool_find(outs->pool, fact->name);
+    if (request < 0 || !project) return;
+    const struct specifier_set *set = &outs->input->want->requests[request].requirement.specifiers;
+    if (!set->len) return;
+    int32_t below = -1, above = -1;
+    for (int32_t r = 0; r < project->releases_len; r++) {
+        const struct release *release = &project->releases[r];
+        if (release->prerelease || release->bars || release->yanked) continue;
+        if (version_cmp(&release->version, &set->items[0].version) < 0) below = r;
+        else if (above < 0) above = r;
+    }
+    for (int i = 0; i < 2; i++) {
+        int32_t at = i ? below : above;
+        if (at < 0) continue;
+        struct str text = project->releases[at].version.text;
+        trial_add(outs, (struct trial){RELAX_VERSION, fact->name, request, str_format(outs->arena, "==%.*s", FMT(text)),
+                                       str_format(outs->arena, "ask for %.*s %.*s", FMT(fact->name), FMT(text))});
+    }
+}
+
+static void add_request(struct outs *outs, const struct plan_fact *fact) {
+    struct arena *arena = outs->arena;
+    const struct want *want = outs->input->want;
+    int32_t request = request_find(want, fact->name);
+    if (request < 0) return;
+    if (want->requests[request].requirement.specifiers.len)
+        trial_add(outs, (struct trial){RELAX_VERSION, fact->name, request, S(""),
+                                       str_format(arena, "take another version of %.*s", FMT(fact->name))});
+    if (want->requests_len > 1)
+        trial_add(outs, (struct trial){RELAX_REQUEST, fact->name, request, S(""),
+                                       str_format(arena, "leave out %.*s", FMT(fact->text))});
+}
+
+static void add_fact(struct outs *outs, const struct plan_fact *fact) {
+    struct arena *arena = outs->arena;
+    const struct project *project = pool_find(outs->pool, fact->name);
+    switch (fact->kind) {
+    case FACT_REQUEST: add_request(outs, fact); break;
+    case FACT_ABSENT: add_nearest(outs, fact); break;
+    case FACT_VERSIONS: {
+        add_nearest(outs, fact);
+        if (!outs->input->want->pre)
+            trial_add(outs, (struct trial){RELAX_PRE, (struct str){0}, -1, S(""), S("accept pre-releases")});
+        break;
+    }
+    case FACT_HELD:
+        trial_add(outs, (struct trial){RELAX_REPLACE, fact->name, -1, S(""),
+                                       str_format(arena, "give up the vendor's build of %.*s", FMT(fact->name))});
+        break;
+    case FACT_KEEP:
+    case FACT_LOCK:
+        trial_add(outs, (struct trial){RELAX_OPTION, fact->name, -1, S(""),
+                                       str_format(arena, "let %.*s change", FMT(fact->name))});
+        break;
+    case FACT_ADVISORY:
+        trial_add(outs, (struct trial){RELAX_ADVISORY, fact->name, -1, S(""),
+                                       str_format(arena, "accept what advisory %.*s warns of", FMT(fact->name))});
+        break;
+    case FACT_REQUIREMENT:
+        if (!project || project->installed < 0 || request_find(outs->input->want, fact->name) >= 0) break;
+        if (project->held) break;
+        trial_add(outs, (struct trial){RELAX_REMOVE, fact->name, -1, S(""),
+                                       str_format(arena, "remove %.*s", FMT(fact->name))});
+        break;
+    }
+}
+
+static const struct str *names_with(struct arena *arena, const struct str *names, int32_t len, struct str name,
+                                    int32_t *ret_len) {
+    struct str *more = arena_new(arena, struct str, len + 1);
+    for (int32_t i = 0; i < len; i++) more[i] = names[i];
+    more[len] = name;
+    *ret_len = len + 1;
+    return more;
+}
+
+static const struct str *names_without(struct arena *arena, const struct str *names, int32_t len, struct str name,
+                                       int32_t *ret_len) {
+    struct str *fewer = arena_new(arena, struct str, len);
+    *ret_len = 0;
+    for (int32_t i = 0; i < len; i++)
+        if (!str_eq(names[i], name)) fewer[(*ret_len)++] = names[i];
+    return fewer;
+}
+
+static struct err *change_request(struct arena *arena, struct want *want, const struct trial *trial) {
+    struct request *requests = arena_new(arena, struct request, want->requests_len);
+    int32_t n = 0;
+    for (int32_t i = 0; i < want->requests_len; i++) {
+        bool named = str_eq(want->requests[i].requirement.name, trial->name);
+        if (named && trial->kind == RELAX_REQUEST) continue;
+        requests[n] = want->requests[i];
+        if (named) {
+            struct requirement *requirement = &requests[n].requirement;
+            TRY(specifier_set_parse(arena, trial->specifiers, &requirement->specifiers));
+            requirement->url = (struct str){0};
+            requirement->marker = NULL;
+            requirement->text = requirement_format(arena, requirement);
+        }
+        n++;
+    }
+    want->requests = requests;
+    want->requests_len = n;
+    return NULL;
+}
+
+static struct err *want_relaxed(struct arena *arena, const struct trial *trial, struct want *want) {
+    switch (trial->kind) {
+    case RELAX_VERSION:
+    case RELAX_REQUEST: return change_request(arena, want, trial);
+    case RELAX_OPTION:
+        want->no_lifts = false;
+        want->no_lift = names_without(arena, want->no_lift, want->no_lift_len, trial->name, &want->no_lift_len);
+        want->keep = names_without(arena, want->keep, want->keep_len, trial->name, &want->keep_len);
+        break;
+    case RELAX_PRE: want->pre = true; break;
+    case RELAX_REMOVE:
+        want->remove = names_with(arena, want->remove, want->remove_len, trial->name, &want->remove_len);
+        break;
+    case RELAX_ADVISORY:
+        want->ignore_advisories = names_with(arena, want->ignore_advisories, want->ignore_advisories_len, trial->name,
+                                             &want->ignore_advisories_len);
+        break;
+    case RELAX_REPLACE:
+        want->replace = names_with(arena, want->replace, want->replace_len, trial->name, &want->replace_len);
+        break;
+    }
+    return NULL;
+}
+
+static struct err *try_way(struct outs *outs, struct way *way, bool *ret) {
+    struct want want = *outs->input->want;
+    for (int32_t i = 0; i < way->len; i++) TRY(want_relaxed(outs->arena, &way->trials[i], &want));
+    struct solve_input input = *outs->input;
+    input.want = &want;
+    struct solution solution;
+    int64_t index_us = 0, solve_us = 0;
+    int32_t rounds = 0;
+    TRY(propose_prefetch(outs->arena, &input, outs->pool, outs->source));
+    TRY(propose_search(outs->arena, &input, outs->pool, outs->source, &solution, &index_us, &solve_us, &rounds));
+    *ret = solution.status == SOLVE_OPTIMAL;
+    if (!*ret) return NULL;
+    way->lifts = solution.lifted_len;
+    for (int32_t p = 0; p < solution.chosen_len; p++) {
+        const struct project *project = &outs->pool->projects.data[p];
+        if (solution.chosen[p] == project->installed) continue;
+        way->changes++;
+        if (project->installed >= 0 && project->held) way->replaced++;
+        if (way->trials[0].request >= 0 && str_eq(project->name, way->trials[0].name) && solution.chosen[p] >= 0)
+            way->version = project->releases[solution.chosen[p]].version.text;
+    }
+    return NULL;
+}
+
+static struct err *try_all(struct outs *outs) {
+    for (ptrdiff_t i = 0; i < outs->trials.len; i++) {
+        struct way way = {.trials = {outs->trials.data[i]}, .len = 1};
+        bool possible = false;
+        TRY(try_way(outs, &way, &possible));
+        if (possible) *vec_push(outs->arena, &outs->ways) = way;
+    }
+    int32_t pairs = 0;
+    if (outs->ways.len) return NULL;
+    for (ptrdiff_t i = 0; i < outs->trials.len; i++) {
+        for (ptrdiff_t j = i + 1; j < outs->trials.len && pairs < PAIRS_MAX && !outs->ways.len; j++, pairs++) {
+            struct way way = {.trials = {outs->trials.data[i], outs->trials.data[j]}, .len = 2};
+            bool possible = false;
+            TRY(try_way(outs, &way, &possible));
+            if (possible) *vec_push(outs->arena, &outs->ways) = way;
+        }
+    }
+    return NULL;
+}
+
+static int way_order(const void *a, const void *b) {
+    const struct way *x = a, *y = b;
+    if (x->replaced != y->replaced) return x->replaced < y->replaced ? -1 : 1;
+    enum relaxation kx = x->trials[x->len - 1].kind, ky = y->trials[y->len - 1].kind;
+    if (kx != ky) return kx < ky ? -1 : 1;
+    if (x->lifts != y->lifts) return x->lifts < y->lifts ? -1 : 1;
+    if (x->changes != y->changes) return x->changes < y->changes ? -1 : 1;
+    return str_cmp(x->trials[0].text, y->trials[0].text);
+}
+
+static void add_option(struct arena *arena, struct plan_argv *argv, const char *option, const struct str *names,
+                       int32_t len) {
+    for (int32_t i = 0; i < len; i++) {
+        *vec_push(arena, argv) = str_of(option);
+        *vec_push(arena, argv) = names[i];
+    }
+}
+
+/* The command that asks for `want`, but for the environment. */
+static struct plan_argv argv_of(struct arena *arena, const struct want *want) {
+    struct plan_argv argv = {0};
+    *vec_push(arena, &argv) = S("unpin");
+    *vec_push(arena, &argv) = S("plan");
+    for (int32_t i = 0; i < want->requests_len; i++)
+        if (!want->requests[i].constraint) *vec_push(arena, &argv) = want->requests[i].requirement.text;
+    add_option(arena, &argv, "--remove", want->remove, want->remove_len);
+    add_option(arena, &argv, "--keep", want->keep, want->keep_len);
+    add_option(arena, &argv, "--no-lift", want->no_lift, want->no_lift_len);
+    add_option(arena, &argv, "--replace", want->replace, want->replace_len);
+    add_option(arena, &argv, "--ignore-advisory", want->ignore_advisories, want->ignore_advisories_len);
+    if (want->pre) *vec_push(arena, &argv) = S("--pre");
+    if (want->upgrade) *vec_push(arena, &argv) = S("-U");
+    if (want->only_binary) *vec_push(arena, &argv) = S("--only-binary");
+    if (want->no_allowances) *vec_push(arena, &argv) = S("--no-allowances");
+    if (want->no_lifts) *vec_push(arena, &argv) = S("--no-lifts");
+    return argv;
+}
+
+static struct str way_text(struct arena *arena, const struct way *way) {
+    struct str text = way->trials[0].text;
+    if (way->len > 1) text = str_format(arena, "%.*s and %.*s", FMT(text), FMT(way->trials[1].text));
+    if (way->version.len && way->trials[0].specifiers.len == 0)
+        text = str_format(arena, "%.*s (%.*s)", FMT(text), FMT(way->version));
+    text = str_format(arena, "%.*s: %d lock%s lifted, %d change%s", FMT(text), way->lifts, way->lifts == 1 ? "" : "s",
+                      way->changes, way->changes == 1 ? "" : "s");
+    if (way->replaced)
+        text = str_format(arena, "%.*s, %d vendor build%s replaced", FMT(text), way->replaced,
+                          way->replaced == 1 ? "" : "s");
+    return text;
+}
+
+static struct err *tell_way(struct outs *outs, const struct way *way, struct plan_suggestion *ret) {
+    struct want want = *outs->input->want;
+    for (int32_t i = 0; i < way->len; i++) {
+        struct trial trial = way->trials[i];
+        /* The version that was found is named, so that the command does what was tried. */
+        if (i == 0 && trial.kind == RELAX_VERSION && trial.specifiers.len == 0 && way->version.len)
+            trial.specifiers = str_format(outs->arena, "==%.*s", FMT(way->version));
+        TRY(want_relaxed(outs->arena, &trial, &want));
+    }
+    struct plan_argv argv = argv_of(outs->arena, &want);
+    *ret = (struct plan_suggestion){way_text(outs->arena, way), argv.data, (int32_t)argv.len, way->lifts, way->changes};
+    return NULL;
+}
+
+struct err *propose_ways_out(struct arena *arena, const struct solve_input *input, struct pool *pool,
+                             const struct source *source, struct plan *plan) {
+    struct outs outs = {.arena = arena, .input = input, .pool = pool, .source = source};
+    for (int32_t i = 0; i < plan->reason_len; i++) add_fact(&outs, &plan->reason[i]);
+    TRY(try_all(&outs));
+    if (outs.ways.len) qsort(outs.ways.data, (size_t)outs.ways.len, sizeof *outs.ways.data, way_order);
+    int32_t len = outs.ways.len < WAYS_MAX ? (int32_t)outs.ways.len : WAYS_MAX;
+    struct plan_suggestion *suggestions = arena_new(arena, struct plan_suggestion, len);
+    for (int32_t i = 0; i < len; i++) TRY(tell_way(&outs, &outs.ways.data[i], &suggestions[i]));
+    plan->suggestions = suggestions;
+    plan->suggestions_len = len;
+    return NULL;
+}
