@@ -7,6 +7,7 @@
 #ifndef UNPIN_STAGE_INDEX_H
 #define UNPIN_STAGE_INDEX_H
 
+#include "stage/config.h"
 #include "stage/pool.h"
 #include "stage/want.h"
 
@@ -22,8 +23,11 @@ struct index_options {
     bool no_index;
     bool offline; /* only the cache (and `recorded`) */
     bool refresh; /* do not trust cached pages */
-    struct str cache_dir; /* empty: $UNPIN_CACHE_DIR, $XDG_CACHE_HOME/unpin, ~/.cache/unpin */
+    const struct config *config; /* what config_read gave; what is said above comes before it */
+    struct str cache_dir;        /* empty: config->cache_dir; where that is empty or cannot be written, no cache */
     struct str recorded;  /* directory of recorded answers that serve when there is no network; empty: none */
+    struct str record_dir; /* each page and metadata document that is used is written there as `recorded` wants it;
+                              empty: none */
     const struct environment *env; /* tags and Requires-Python decide which files are candidates */
     const struct want *want;       /* exclude_newer, only_binary */
     void (*progress)(void *self, struct str what, int64_t done, int64_t total); /* NULL: quiet */

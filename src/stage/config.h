@@ -1,0 +1,85 @@
+/*
+ * config - what pip and uv are configured to use: indexes, certificates, proxies, constraint files.
+ *
+ * Reads pip's configuration files in pip's order (a later one wins): $XDG_CONFIG_DIRS/pip/pip.conf (/etc/xdg),
+ * /etc/pip.conf, ~/.pip/pip.conf, $XDG_CONFIG_HOME/pip/pip.conf (~/.config), <prefix>/pip.conf, $PIP_CONFIG_FILE. If
+ * the file that PIP_CONFIG_FILE names is there, the user's files are not read; /dev/null means no files at all.
+ * [install] comes before [global]. Over the files stand PIP_* variables; where neither is set, UV_* variables count.
+ * Empty values are as good as none. A value stands as a whole: a list from a variable replaces the list of a file.
+ *
+ * The environment variables are passed in; nothing here looks at those of the process.
+ */
+#ifndef UNPIN_STAGE_CONFIG_H
+#define UNPIN_STAGE_CONFIG_H
+
+#include "os/fs.h"
+
+enum { CONFIG_FILE_MAX = 1 << 20, CONFIG_ENTRIES_MAX = 10000, CONFIG_LIST_MAX = 1000 };
+
+/* The index that pip uses when nothing is configured. */
+#define CONFIG_DEFAULT_INDEX "https://pypi.org/simple"
+
+/* Environment variables, "NAME=value" each. */
+struct config_variables {
+    const struct str *items;
+    int32_t len;
+};
+
+/* The value of variable `name`, {NULL, 0} if it is not there or empty. */
+struct str config_variable(const struct config_variables *variables, struct str name);
+/* The variables in an `environ`. */
+struct config_variables config_variables_make(struct arena *arena, char *const *environ);
+
+/* One setting: its values, split at blanks where pip takes several, and who says so. len 0: not set. */
+struct config_setting {
+    const struct str *items;
+    int32_t len;
+    struct str source; /* "PIP_INDEX_URL", "/etc/pip.conf [global]", "default" */
+};
+
+/* X(field, name in pip's files, pip's variable, uv's variable or "", splits at) */
+#define CONFIG_SETTINGS(X)                                                                                             \
+    X(index_url, "index-url", "PIP_INDEX_URL", "UV_DEFAULT_INDEX UV_INDEX_URL", CONFIG_ONE)                            \
+    X(extra_index_url, "extra-index-url", "PIP_EXTRA_INDEX_URL", "UV_EXTRA_INDEX_URL", CONFIG_BLANKS)                  \
+    X(uv_index, "", "", "UV_INDEX", CONFIG_BLANKS)                                                                     \
+    X(find_links, "find-links", "PIP_FIND_LINKS", "UV_FIND_LINKS", CONFIG_COMMAS)                                      \
+    X(no_index, "no-index", "PIP_NO_INDEX", "UV_NO_INDEX", CONFIG_ONE)                                                 \
+    X(offline, "", "", "UV_OFFLINE", CONFIG_ONE)                                                                       \
+    X(trusted_host, "trusted-host", "PIP_TRUSTED_HOST", "UV_INSECURE_HOST", CONFIG_BLANKS)                             \
+    X(cert, "cert", "PIP_CERT", "REQUESTS_CA_BUNDLE CURL_CA_BUNDLE SSL_CERT_FILE", CONFIG_ONE)                         \
+    X(client_cert, "client-cert", "PIP_CLIENT_CERT", "SSL_CLIENT_CERT", CONFIG_ONE)                                    \
+    X(proxy, "proxy", "PIP_PROXY", "", CONFIG_ONE)                                                                     \
+    X(timeout, "timeout", "PIP_DEFAULT_TIMEOUT PIP_TIMEOUT", "UV_HTTP_TIMEOUT", CONFIG_ONE)                            \
+    X(retries, "retries", "PIP_RETRIES", "UV_HTTP_RETRIES", CONFIG_ONE)                                                \
+    X(constraint, "constraint", "PIP_CONSTRAINT", "UV_CONSTRAINT", CONFIG_BLANKS)                                      \
+    X(only_binary, "only-binary", "PIP_ONLY_BINARY", "", CONFIG_BLANKS)                                                \
+    X(pre, "pre", "PIP_PRE", "", CONFIG_ONE)
+
+enum config_split { CONFIG_ONE, CONFIG_BLANKS, CONFIG_COMMAS /* blanks, and commas in uv's variable */ };
+
+struct config {
+#define X(field, name, pip, uv, split) struct config_setting field;
+    CONFIG_SETTINGS(X)
+#undef X
+    struct str cache_dir;    /* $UNPIN_CACHE_DIR, $XDG_CACHE_HOME/unpin, ~/.cache/unpin; empty: none of them is set */
+    struct str netrc;        /* $NETRC, ~/.netrc; empty: none */
+    const struct str *files; /* configuration files that were read, in order */
+    int32_t files_len;
+};
+
+/*
+ * The configuration for the interpreter with `prefix` (sys.prefix; empty: no site file). index_url is always set (to
+ * the default if need be). Values of UV_INDEX and UV_DEFAULT_INDEX lose their `name=`. ERR_CONFIG, with file and line,
+ * where pip refuses a file.
+ */
+ERR_MUST_CHECK struct err *config_read(struct arena *arena, const struct fs *fs, struct str prefix,
+                                       const struct config_variables *variables, struct config *ret);
+
+/* The first value, {NULL, 0} if it is not set. */
+struct str config_text(const struct config_setting *setting);
+/* True for 1, y, yes, t, true, on in either case. */
+bool config_truth(const struct config_setting *setting);
+/* A number of at least 0 (digits behind a point are dropped), `otherwise` if there is none. */
+int64_t config_number(const struct config_setting *setting, int64_t otherwise);
+
+#endif
