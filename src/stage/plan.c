@@ -324,7 +324,13 @@ static bool is_required(struct arena *arena, const struct marker_env *markers, c
     return false;
 }
 
-/* What only a changed distribution required, and now nobody does. */
+static bool pins_one_version(const struct requirement *requirement) {
+    for (int32_t i = 0; i < requirement->specifiers.len; i++)
+        if (requirement->specifiers.items[i].op == SPECIFIER_EQ && !requirement->specifiers.items[i].wildcard) return true;
+    return false;
+}
+
+/* What moved in lockstep with a changed distribution, and now nobody requires. */
 static void warn_orphans(struct warnings *warnings, const struct solve_input *input, const struct check_dist *after,
                          int32_t len, const struct plan *plan) {
     struct arena *arena = warnings->arena;
@@ -334,7 +340,7 @@ static void warn_orphans(struct warnings *warnings, const struct solve_input *in
         for (int32_t r = 0; dist && r < dist->metadata.requires_len; r++) {
             const struct requirement *requirement = &dist->metadata.requires_dist[r];
             const struct dist *orphan = environment_find(input->env, requirement->name);
-            if (!orphan || map_find(&told, requirement->name) >= 0) continue;
+            if (!orphan || !pins_one_version(requirement) || map_find(&told, requirement->name) >= 0) continue;
             if (!marker_eval(arena, requirement->marker, &input->env->markers, (struct str){0})) continue;
             map_add(arena, &told, requirement->name, 1);
             if (names_include(input->want->remove, input->want->remove_len, requirement->name)) continue;
