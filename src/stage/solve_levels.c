@@ -213,10 +213,9 @@ static void add_soft_bound(struct model *model, int32_t at, int32_t slot, const 
     struct runs bad = model_bad(model, target, &requirement->specifiers);
     const struct node *on = &model->nodes[target];
     int cost = 0;
+    if (on->installed >= 0 && !specifier_set_match(&requirement->specifiers, &on->dist->version)) return;
     for (ptrdiff_t i = 0; i < bad.list.len; i++) {
         struct run run = bad.list.data[i];
-        bool before = on->installed >= run.from && on->installed < run.to;
-        if (before && (run.to - run.from == 1 || slot == node->installed)) continue;
         if (!cost) {
             cost = model_cost(model, LEVEL_SOFT);
             int32_t rule = (int32_t)model->rules.len;
