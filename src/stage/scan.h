@@ -1,0 +1,43 @@
+/*
+ * scan - reads the environment of an interpreter from the machine.
+ *
+ * The interpreter is asked for its facts by a fixed script in isolated mode (`-I -S -B`), in which no code of the
+ * environment runs: site directories are computed, and .pth files are read here (their paths, never their `import`
+ * lines). The facts are cached by the interpreter's identity. Distributions are then read from the site directories;
+ * one that is broken becomes a problem, never a failure.
+ */
+#ifndef UNPIN_STAGE_SCAN_H
+#define UNPIN_STAGE_SCAN_H
+
+#include "os/fs.h"
+#include "os/proc.h"
+#include "stage/environment.h"
+
+enum {
+    SCAN_DISTS_MAX = 100000,
+    SCAN_SITES_MAX = 1000,
+    SCAN_FACTS_MAX = 256 << 10,    /* bytes of the interpreter's answer */
+    SCAN_TIMEOUT_MS = 60000,       /* for the interpreter to answer; cold file systems are slow */
+    SCAN_RECORD_MAX = 64 << 20,    /* bytes of a RECORD */
+    SCAN_SMALL_FILE_MAX = 1 << 20, /* bytes of INSTALLER, direct_url.json, requires.txt, .pth, pyvenv.cfg */
+};
+
+struct scan_options {
+    struct str python;    /* path of the interpreter, or its name on PATH (see scan_find_python) */
+    struct str cache_dir; /* where the interpreter's facts are cached; empty: they are not */
+};
+
+/* The interpreter to scan: `given` (--python) if not empty, else that of $VIRTUAL_ENV, else `python3` on PATH.
+ * ERR_ENVIRONMENT where there is none. */
+ERR_MUST_CHECK struct err *scan_find_python(struct arena *arena, struct str given, struct str *ret);
+
+/* ERR_ENVIRONMENT where the interpreter cannot be asked or is older than Python 3.8. */
+ERR_MUST_CHECK struct err *scan_environment(struct arena *arena, const struct fs *fs, const struct proc *proc,
+                                            const struct scan_options *options, struct environment *ret);
+
+/* The importable top-level names that an installed distribution owns, sorted: from its RECORD (egg-info:
+ * installed-files.txt or top_level.txt). Empty where nothing tells. */
+void scan_top_level(struct arena *arena, const struct fs *fs, const struct environment *env, const struct dist *dist,
+                    const struct str **ret, int32_t *ret_len);
+
+#endif

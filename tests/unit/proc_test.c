@@ -1,0 +1,73 @@
+#include "os/proc.h"
+
+#include "base/arena.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+static struct proc_result run(struct arena *arena, const char *script, struct str input, int64_t output_max,
+                              int32_t timeout_ms) {
+    struct str argv[] = {S("/bin/sh"), S("-c"), str_of(script), S("sh"), S("a b"), S("$HOME;*")};
+    struct str env[] = {S("PATH=/usr/bin:/bin"), S("ONE=1 2")};
+    struct proc_call call = {.argv = argv,
+                             .argv_len = 6,
+                             .env = env,
+                             .env_len = 2,
+                             .input = input,
+                             .output_max = output_max,
+                             .timeout_ms = timeout_ms};
+    struct proc_result result = {0};
+    assert_null(proc_run(proc_real(), arena, &call, &result));
+    return result;
+}
+
+static void test_words_environment_and_input(void **state) {
+    (void)state;
+    struct arena *arena = arena_open();
+    struct proc_result result = run(arena, "printf '%s|' \"$@\" \"$ONE\" \"${HOME-none}\"; cat; echo bad >&2; exit 3",
+                                    S("from input"), 1 << 20, 10000);
+    assert_int_equal(result.status, 3);
+    assert_true(str_eq(result.output, S("a b|$HOME;*|1 2|none|from input")));
+    assert_true(str_eq(result.error, S("bad\n")));
+    assert_false(result.timed_out || result.too_much);
+    arena_close(arena);
+}
+
+static void test_limits(void **state) {
+    (void)state;
+    struct arena *arena = arena_open();
+    struct proc_result result = run(arena, "while :; do echo 0123456789; done", S(""), 1000, 10000);
+    assert_true(result.too_much);
+    assert_int_equal(result.status, 128 + 9);
+    /* The grandchild holds the pipe: without a kill of the whole group this would wait for it. */
+    result = run(arena, "sleep 60 & sleep 60", S(""), 1000, 50);
+    assert_true(result.timed_out);
+    assert_int_equal(result.status, 128 + 9);
+    arena_close(arena);
+}
+
+static void test_not_there(void **state) {
+    (void)state;
+    struct arena *arena = arena_open();
+    struct str argv[] = {S("/nowhere/python")}, found;
+    struct proc_call call = {.argv = argv, .argv_len = 1, .output_max = 1, .timeout_ms = 1};
+    struct proc_result result = {0};
+    struct err *err = proc_run(proc_real(), arena, &call, &result);
+    assert_non_null(err);
+    assert_int_equal(err->kind, ERR_IO);
+    assert_true(proc_find(arena, S("sh"), &found) && str_ends(found, S("/sh")));
+    assert_false(proc_find(arena, S("/bin"), &found));
+    assert_false(proc_find(arena, S("no-program-has-this-name"), &found));
+    arena_close(arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_words_environment_and_input),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_not_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
