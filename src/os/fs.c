@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -99,8 +101,42 @@ static int real_stat_path(void *self, const char *path, bool follow, struct fs_s
     return 0;
 }
 
+/* Makes the directories above `path`, which is changed on the way and put back. */
+static void make_parents(char *path) {
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(path, 0700); /* where that fails, opening the file tells why */
+        *slash = '/';
+    }
+}
+
+static int write_all(int fd, struct str data) {
+    for (ptrdiff_t at = 0; at < data.len;) {
+        ssize_t n = write(fd, data.data + at, (size_t)(data.len - at));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return errno;
+        at += n;
+    }
+    return 0;
+}
+
+static int real_replace_file(void *self, const char *path, struct str data) {
+    (void)self;
+    char temporary[PATH_MAX];
+    int len = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
+    if (len < 0 || len >= (int)sizeof temporary) return ENAMETOOLONG;
+    make_parents(temporary);
+    int fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0) return errno;
+    int status = write_all(fd, data);
+    if (close(fd) < 0 && status == 0) status = errno;
+    if (status == 0 && rename(temporary, path) < 0) status = errno;
+    if (status) (void)unlink(temporary);
+    return status;
+}
+
 const struct fs *fs_real(void) {
-    static const struct fs real = {NULL, real_read_file, real_list_dir, real_stat_path};
+    static const struct fs real = {NULL, real_read_file, real_list_dir, real_stat_path, real_replace_file};
     return &real;
 }
 
@@ -128,6 +164,21 @@ struct err *fs_list(const struct fs *fs, struct arena *arena, struct str path, s
 struct err *fs_stat(const struct fs *fs, struct arena *arena, struct str path, bool follow, struct fs_stat *ret) {
     int status = fs->stat_path(fs->self, str_copy_z(arena, path), follow, ret);
     return status ? err_errno(arena, status, "cannot look at '%.*s'", FMT(path)) : NULL;
+}
+
+struct err *fs_replace(const struct fs *fs, struct arena *arena, struct str path, struct str data) {
+    int status = fs->replace_file ? fs->replace_file(fs->self, str_copy_z(arena, path), data) : EROFS;
+    return status ? err_errno(arena, status, "cannot write '%.*s'", FMT(path)) : NULL;
+}
+
+struct err *path_absolute(struct arena *arena, struct str path, struct str *ret) {
+    char here[PATH_MAX];
+    while (str_starts(path, S("./"))) path = str_from(path, 2);
+    bool absolute = str_starts(path, S("/"));
+    if (!absolute && !getcwd(here, sizeof here))
+        return err_errno(arena, errno, "'%.*s' is relative to the working directory", FMT(path));
+    *ret = absolute ? path : str_format(arena, "%s/%.*s", here, FMT(path));
+    return NULL;
 }
 
 struct str path_join(struct arena *arena, struct str dir, struct str name) {

@@ -23,6 +23,8 @@ struct fs {
     int (*read_file)(void *self, struct arena *arena, const char *path, int64_t limit, struct str *ret);
     int (*list_dir)(void *self, struct arena *arena, const char *path, struct str **ret, int32_t *ret_len);
     int (*stat_path)(void *self, const char *path, bool follow, struct fs_stat *ret);
+    /* NULL: nothing can be written. */
+    int (*replace_file)(void *self, const char *path, struct str data);
 };
 
 /* The real file system. */
@@ -40,6 +42,10 @@ ERR_MUST_CHECK struct err *fs_list(const struct fs *fs, struct arena *arena, str
 /* What is at `path` (the link itself unless `follow`). Nothing there is no error: ret->exists is false. */
 ERR_MUST_CHECK struct err *fs_stat(const struct fs *fs, struct arena *arena, struct str path, bool follow,
                                    struct fs_stat *ret);
+/* Puts `data` at `path` by a rename, its directory made if it lacks (mode 0700). For caches: not durable. */
+ERR_MUST_CHECK struct err *fs_replace(const struct fs *fs, struct arena *arena, struct str path, struct str data);
+/* The path from the root on, links not followed. ERR_IO where a relative one has no working directory. */
+ERR_MUST_CHECK struct err *path_absolute(struct arena *arena, struct str path, struct str *ret);
 /* `dir`/`name`. */
 struct str path_join(struct arena *arena, struct str dir, struct str name);
 

@@ -9,6 +9,13 @@ const struct dist *environment_find(const struct environment *env, struct str na
     return at < 0 ? NULL : &env->dists[at];
 }
 
+uint32_t environment_vendor_confirm(const struct dist *dist, bool on_index) {
+    uint32_t by_index = VENDOR_LOCAL_VERSION | VENDOR_DEV_NOT_ON_INDEX | VENDOR_NOT_ON_INDEX;
+    if (on_index) return dist->vendor & ~by_index;
+    bool prerelease = dist->version_valid && version_is_prerelease(&dist->version);
+    return dist->vendor | (prerelease ? VENDOR_DEV_NOT_ON_INDEX : VENDOR_NOT_ON_INDEX);
+}
+
 static int dist_order(const void *a, const void *b) {
     const struct dist *x = a, *y = b;
     int order = str_cmp(x->name, y->name);

@@ -10,15 +10,21 @@
 #include "pypa/tags.h"
 
 /* How a distribution is described on disk. */
-enum dist_form { DIST_INFO, DIST_EGG_INFO_DIR, DIST_EGG_INFO_FILE, DIST_EGG_LINK, DIST_LISTED /* name==version only */ };
+enum dist_form {
+    DIST_INFO,
+    DIST_EGG_INFO_DIR,
+    DIST_EGG_INFO_FILE,
+    DIST_EGG_LINK,
+    DIST_LISTED /* name==version only */
+};
 
 /* Why a distribution counts as a vendor build (bits). No configured index can give it again. */
 enum vendor_reason {
-    VENDOR_LOCAL_VERSION = 1, /* a local version: +nv25.04 */
+    VENDOR_LOCAL_VERSION = 1,    /* a local version: +nv25.04 */
     VENDOR_DEV_NOT_ON_INDEX = 2, /* a pre- or development release that the index lacks */
-    VENDOR_URL_GONE = 4, /* direct_url.json names a path that is gone */
-    VENDOR_NOT_ON_INDEX = 8, /* the index has the project but not this version, or not the project */
-    VENDOR_LISTED = 16, /* the catalog says so */
+    VENDOR_URL_GONE = 4,         /* direct_url.json names a path that is gone */
+    VENDOR_NOT_ON_INDEX = 8,     /* the index has the project but not this version, or not the project */
+    VENDOR_LISTED = 16,          /* the catalog says so */
 };
 
 /* One installed distribution. */
@@ -26,7 +32,7 @@ struct dist {
     struct str name;     /* normalized */
     struct str raw_name; /* as its metadata have it */
     struct version version;
-    bool version_valid; /* false: `version.text` is no PEP 440 version; only `===` can match it */
+    bool version_valid;       /* false: `version.text` is no PEP 440 version; only `===` can match it */
     struct metadata metadata; /* requires_dist and so on; empty unless metadata_known */
     bool metadata_known;      /* false: nothing is known of what it requires (vendor builds of the catalog) */
     enum dist_form form;
@@ -34,39 +40,48 @@ struct dist {
     struct str info_dir; /* file name of the dist-info or egg-info within the site directory */
     bool shadowed;       /* an earlier site directory has the same project: not what Python imports */
     bool editable;
-    bool system; /* owned by the system's package manager: can be shadowed, not uninstalled */
-    struct str direct_url; /* from direct_url.json (PEP 610); empty: none */
-    struct str installer;  /* INSTALLER; empty: none */
-    bool requested;        /* REQUESTED (PEP 376) is there */
-    uint32_t vendor;       /* bits of vendor_reason; 0: not a vendor build */
+    bool system;                 /* owned by the system's package manager: can be shadowed, not uninstalled */
+    struct str direct_url;       /* from direct_url.json (PEP 610); empty: none */
+    struct str installer;        /* INSTALLER; empty: none */
+    bool requested;              /* REQUESTED (PEP 376) is there */
+    uint32_t vendor;             /* bits of vendor_reason; 0: not a vendor build */
     const struct str *top_level; /* importable top-level names it owns (from RECORD); may be empty in snapshots */
     int32_t top_level_len;
 };
 
 struct environment {
-    struct str python;  /* path of the interpreter; empty for snapshots and images */
-    struct str prefix;  /* sys.prefix */
-    struct str image;   /* name of the image if known: "ngc-pytorch:25.04"; empty: none */
-    struct str ngc;     /* release of the NGC image, "25.04"; empty: none */
+    struct str python; /* path of the interpreter; empty for snapshots and images */
+    struct str prefix; /* sys.prefix */
+    struct str image;  /* name of the image if known: "ngc-pytorch:25.04"; empty: none */
+    struct str ngc;    /* release of the NGC image, "25.04"; empty: none */
     struct marker_env markers;
     struct tags tags;
-    const struct str *sites; /* site directories, in sys.path order, absolute */
+    struct tags_input tags_input; /* what `tags` was made from, for snapshots */
+    const struct str *sites;      /* site directories, in sys.path order, absolute */
     int32_t sites_len;
     struct str purelib, platlib, scripts, data, headers; /* install scheme; empty for snapshots */
-    bool externally_managed; /* an EXTERNALLY-MANAGED file is there (PEP 668) */
+    bool externally_managed;                             /* an EXTERNALLY-MANAGED file is there (PEP 668) */
     const struct dist *dists; /* sorted by name; within a name the one that is imported comes first */
     int32_t dists_len;
-    struct map by_name; /* normalized name to position of the effective (not shadowed) distribution */
-    int64_t image_date; /* seconds since 1970, the newest upload among what is locked; INT64_MIN: not known */
-    struct str fingerprint; /* hex SHA-256 over the sorted names, versions, sites and RECORD identities */
+    struct map by_name;         /* normalized name to position of the effective (not shadowed) distribution */
+    int64_t image_date;         /* seconds since 1970, the newest upload among what is locked; INT64_MIN: not known */
+    struct str fingerprint;     /* hex SHA-256 over the sorted names, versions, sites and RECORD identities */
     const struct str *problems; /* sentences: broken metadata and the like, survived */
     int32_t problems_len;
 };
 
+/*
+ * The vendor bits of a distribution once the index has been asked for its project: `on_index`, an index has this very
+ * version (public part and local segment as installed). Then neither a local version nor a pre-release makes it a
+ * vendor build; without it, it is one. What was listed, and what came from a path that is gone, stays.
+ */
+uint32_t environment_vendor_confirm(const struct dist *dist, bool on_index);
+
 /* The effective distribution of a normalized name, or NULL. */
 const struct dist *environment_find(const struct environment *env, struct str name);
 
-/* Sorts `dists` as `environment.dists` wants, sets `shadowed` and `by_name`. For the stages that build an environment. */
+/* Sorts `dists` as `environment.dists` wants, sets `shadowed` and `by_name`. For the stages that build an environment.
+ */
 void environment_seal(struct arena *arena, struct environment *env, struct dist *dists, int32_t len);
 
 #endif

@@ -6,10 +6,6 @@
 #include "pypa/name.h"
 #include "pypa/requirement_file.h"
 
-#include <unistd.h>
-
-enum { WORKING_DIRECTORY_MAX = 4096 };
-
 static const struct str archive_suffixes[] = {S_INIT(".whl"),    S_INIT(".tar.gz"), S_INIT(".zip"),
                                               S_INIT(".tgz"),    S_INIT(".tar"),    S_INIT(".tar.bz2"),
                                               S_INIT(".tar.xz"), S_INIT(".tbz"),    S_INIT(".txz")};
@@ -145,19 +141,6 @@ static struct str url_of_path(struct arena *arena, struct str path) {
     return buf_str(&url);
 }
 
-ERR_MUST_CHECK static struct err *absolute(struct arena *arena, struct str path, struct str *ret) {
-    if (str_starts(path, S("/"))) {
-        *ret = path;
-        return NULL;
-    }
-    char here[WORKING_DIRECTORY_MAX];
-    if (!getcwd(here, sizeof here))
-        return err_make(arena, ERR_REQUEST, "'%.*s' is relative, and there is no working directory", FMT(path));
-    while (str_starts(path, S("./"))) path = str_from(path, 2);
-    *ret = path_join(arena, str_copy(arena, str_of(here)), path);
-    return NULL;
-}
-
 /* What is at a word that may be a path: as given, or in the folder of the file it stands in. */
 static struct fs_stat look(struct arena *arena, const struct fs *fs, struct str folder, struct str *path) {
     struct fs_stat st = {0};
@@ -189,7 +172,7 @@ ERR_MUST_CHECK static struct err *path_parse(struct arena *arena, const struct f
         struct err *err = err_make(arena, ERR_REQUEST, "'%.*s' is not a wheel", FMT(given));
         return err_hint(arena, err, "build a wheel of it and ask for that: pip wheel --no-deps %.*s", FMT(given));
     }
-    TRY(absolute(arena, path, &full));
+    TRY(path_absolute(arena, path, &full));
     struct str url = url_of_path(arena, full);
     TRY(name_of_url(arena, url, &name));
     return url_requirement(arena, name, extras, url, marker, ret);

@@ -1,0 +1,196 @@
+#include "stage/scan.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "stage/scan_dist.h"
+#include "stage/scan_facts.h"
+#include "stage/scan_sites.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+/* A distribution with what only the fingerprint needs of it. */
+struct found {
+    struct dist dist;
+    struct scan_identity identity;
+};
+
+struct err *scan_find_python(struct arena *arena, struct str given, struct str *ret) {
+    struct str active = str_of(getenv("VIRTUAL_ENV")), name = given, path;
+    if (name.len == 0) name = active.len ? path_join(arena, active, S("bin/python")) : S("python3");
+    if (!proc_find(arena, name, &path))
+        return err_hint(arena, err_make(arena, ERR_ENVIRONMENT, "there is no interpreter '%.*s'", FMT(name)),
+                        "name one with --python PATH");
+    *ret = path;
+    return NULL;
+}
+
+static void markers_of(const struct scan_facts *facts, struct marker_env *ret) {
+#define X(field, name) ret->field = scan_facts_find(facts, S(name));
+    MARKER_VARIABLES(X)
+#undef X
+}
+
+/* The platform tags: from glibc's or musl's version. */
+ERR_MUST_CHECK static struct err *platforms_of(struct arena *arena, const struct scan_facts *facts,
+                                               struct tags_input *ret) {
+    struct str arch = scan_facts_find(facts, S("arch")), glibc = scan_facts_find(facts, S("glibc"));
+    struct str musl = scan_facts_find(facts, S("musl")), rest;
+    int64_t minor = 0;
+    struct str linux_tag = str_format(arena, "linux_%.*s", FMT(arch));
+    rest = glibc.len ? glibc : musl;
+    struct str major = str_cut(&rest, '.');
+    bool known = str_to_int(str_cut(&rest, '.'), &minor) && minor < 1000;
+    if (glibc.len && known && str_eq(major, S("2")))
+        return tags_platforms_make(arena, linux_tag, (int32_t)minor, &ret->platforms, &ret->platforms_len);
+    VEC(struct str) tags = {0};
+    for (int64_t i = musl.len && known && str_eq(major, S("1")) ? minor : -1; i >= 0; i--)
+        *vec_push(arena, &tags) = str_format(arena, "musllinux_1_%d_%.*s", (int)i, FMT(arch));
+    *vec_push(arena, &tags) = linux_tag;
+    ret->platforms = tags.data;
+    ret->platforms_len = (int32_t)tags.len;
+    return NULL;
+}
+
+ERR_MUST_CHECK static struct err *tags_of(struct arena *arena, const struct scan_facts *facts,
+                                          struct environment *env) {
+    int64_t major = 0, minor = 0;
+    struct tags_input input = {.implementation = scan_facts_find(facts, S("tag"))};
+    if (!str_to_int(scan_facts_find(facts, S("major")), &major) || major != 3 ||
+        !str_to_int(scan_facts_find(facts, S("minor")), &minor) || minor > 999)
+        return err_make(arena, ERR_ENVIRONMENT, "the interpreter tells no version of Python 3");
+    input.major = (int32_t)major;
+    input.minor = (int32_t)minor;
+    input.abis = scan_facts_all(arena, facts, S("abi"), &input.abis_len);
+    TRY(platforms_of(arena, facts, &input));
+    env->tags_input = input;
+    env->tags = tags_make(arena, &input);
+    return NULL;
+}
+
+/* The directories in the order of sys.path: PYTHONPATH, then those of site.py. */
+static const struct str *site_paths(struct arena *arena, const struct scan_facts *facts, int32_t *ret_len) {
+    VEC(struct str) paths = {0};
+    for (int32_t i = 0; i < facts->len; i++) {
+        struct str key = facts->keys[i];
+        bool site = str_eq(key, S("pythonpath")) || str_eq(key, S("site")) || str_eq(key, S("user"));
+        if (site && str_starts(facts->values[i], S("/"))) *vec_push(arena, &paths) = facts->values[i];
+    }
+    *ret_len = (int32_t)paths.len;
+    return paths.data;
+}
+
+/* The release of the vendor's image, from the variables it sets; a virtual environment of its own is not the image. */
+static struct str vendor_release(const struct scan_facts *facts) {
+    static const char *const names[] = {"NVIDIA_PYTORCH_VERSION", "NVIDIA_TENSORFLOW_VERSION", "NVIDIA_JAX_VERSION"};
+    if (!str_eq(scan_facts_find(facts, S("system_too")), S("1"))) return (struct str){0};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct str value = str_of(getenv(names[i]));
+        int64_t number;
+        if (value.len == 5 && value.data[2] == '.' && str_to_int(str_slice(value, 0, 2), &number) &&
+            str_to_int(str_from(value, 3), &number))
+            return value;
+    }
+    return (struct str){0};
+}
+
+ERR_MUST_CHECK static struct err *facts_apply(struct arena *arena, const struct fs *fs, const struct scan_facts *facts,
+                                              struct environment *env) {
+    markers_of(facts, &env->markers);
+    TRY(tags_of(arena, facts, env));
+    env->prefix = scan_facts_find(facts, S("prefix"));
+    env->purelib = scan_facts_find(facts, S("purelib"));
+    env->platlib = scan_facts_find(facts, S("platlib"));
+    env->scripts = scan_facts_find(facts, S("scripts"));
+    env->data = scan_facts_find(facts, S("data"));
+    env->headers = scan_facts_find(facts, S("headers"));
+    env->ngc = vendor_release(facts);
+    env->image_date = INT64_MIN;
+    /* PEP 668: not in virtual environments. */
+    struct fs_stat st = {0};
+    if (str_eq(scan_facts_find(facts, S("in_venv")), S("0")))
+        TRY(fs_stat(fs, arena, path_join(arena, scan_facts_find(facts, S("stdlib")), S("EXTERNALLY-MANAGED")), true,
+                    &st));
+    env->externally_managed = st.exists;
+    return NULL;
+}
+
+static int found_order(const void *a, const void *b) {
+    const struct found *x = a, *y = b;
+    int order = str_cmp(x->dist.name, y->dist.name);
+    if (order == 0) order = (x->dist.site > y->dist.site) - (x->dist.site < y->dist.site);
+    return order ? order : str_cmp(x->dist.info_dir, y->dist.info_dir);
+}
+
+/* SHA-256 in hex over what a plan relies on: which distributions are where, and in which state. */
+static struct str fingerprint(struct arena *arena, const struct environment *env, const struct found *found,
+                              int32_t len) {
+    struct buf text = {.arena = arena};
+    buf_addf(&text, "python %.*s %.*s\n", FMT(env->markers.python_full_version), FMT(env->prefix));
+    for (int32_t i = 0; i < len; i++) {
+        const struct dist *dist = &found[i].dist;
+        buf_addf(&text, "%.*s %.*s %.*s/%.*s %lld %lld\n", FMT(dist->name), FMT(dist->version.text),
+                 FMT(env->sites[dist->site]), FMT(dist->info_dir), (long long)found[i].identity.size,
+                 (long long)found[i].identity.mtime_ns);
+    }
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int digest_len = 0;
+    if (!EVP_Digest(text.data, (size_t)text.len, digest, &digest_len, EVP_sha256(), NULL)) return (struct str){0};
+    struct buf hex = {.arena = arena};
+    for (unsigned int i = 0; i < digest_len; i++) buf_addf(&hex, "%02x", digest[i]);
+    return buf_str(&hex);
+}
+
+static bool describes(struct str name) {
+    return str_ends(name, S(".dist-info")) || str_ends(name, S(".egg-info")) || str_ends(name, S(".egg-link"));
+}
+
+/* Reads every site directory's distributions. */
+static void dists_read(struct arena *arena, const struct fs *fs, const struct scan_site *sites, int32_t sites_len,
+                       struct environment *env) {
+    VEC(struct found) found = {0};
+    struct scan_dist_reader reader = {.arena = arena, .fs = fs};
+    for (int32_t i = 0; i < env->problems_len; i++) *vec_push(arena, &reader.problems) = env->problems[i];
+    for (int32_t i = 0; i < sites_len; i++) {
+        reader.site = sites[i].path;
+        reader.site_number = i;
+        for (int32_t k = 0; k < sites[i].names_len && found.len < SCAN_DISTS_MAX; k++) {
+            struct found one;
+            if (!describes(sites[i].names[k]) || !scan_dist_read(&reader, sites[i].names[k], &one.dist, &one.identity))
+                continue;
+            /* A source tree on the path describes itself by an egg-info; nothing was installed from it. */
+            if (sites[i].by_pth && one.dist.form == DIST_EGG_INFO_DIR) one.dist.editable = true;
+            *vec_push(arena, &found) = one;
+        }
+    }
+    int32_t len = (int32_t)found.len;
+    if (len) qsort(found.data, (size_t)len, sizeof *found.data, found_order);
+    env->fingerprint = fingerprint(arena, env, found.data, len);
+    struct dist *dists = arena_new(arena, struct dist, len);
+    for (int32_t i = 0; i < len; i++) dists[i] = found.data[i].dist;
+    environment_seal(arena, env, dists, len);
+    env->problems = reader.problems.data;
+    env->problems_len = (int32_t)reader.problems.len;
+}
+
+struct err *scan_environment(struct arena *arena, const struct fs *fs, const struct proc *proc,
+                             const struct scan_options *options, struct environment *ret) {
+    struct environment env = {0};
+    struct str python;
+    TRY(scan_find_python(arena, options->python, &python));
+    TRY(path_absolute(arena, python, &env.python));
+    struct scan_facts facts;
+    TRY(scan_facts_read(arena, fs, proc, env.python, options->cache_dir, &facts));
+    TRY(facts_apply(arena, fs, &facts, &env));
+    int32_t paths_len, sites_len;
+    const struct str *paths = site_paths(arena, &facts, &paths_len);
+    const struct scan_site *sites;
+    scan_sites_read(arena, fs, paths, paths_len, &sites, &sites_len, &env.problems, &env.problems_len);
+    struct str *site_names = arena_new(arena, struct str, sites_len);
+    for (int32_t i = 0; i < sites_len; i++) site_names[i] = sites[i].path;
+    env.sites = site_names;
+    env.sites_len = sites_len;
+    dists_read(arena, fs, sites, sites_len, &env);
+    *ret = env;
+    return NULL;
+}

@@ -1,0 +1,192 @@
+#include "stage/scan_dist.h"
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "pypa/name.h"
+#include "pypa/requirement_file.h"
+#include "stage/scan.h"
+
+#include <errno.h>
+
+static void problem_add(struct scan_dist_reader *reader, struct str name, const char *what) {
+    *vec_push(reader->arena, &reader->problems) =
+        str_format(reader->arena, "%.*s/%.*s: %s", FMT(reader->site), FMT(name), what);
+}
+
+/* The path of a file of the description, NUL-terminated. */
+static const char *path_of(const struct scan_dist_reader *reader, struct str name, const char *file) {
+    struct arena *arena = reader->arena;
+    struct str path = *file ? str_format(arena, "%.*s/%.*s/%s", FMT(reader->site), FMT(name), file)
+                            : str_format(arena, "%.*s/%.*s", FMT(reader->site), FMT(name));
+    return str_copy_z(arena, path);
+}
+
+/* Bytes of an optional file; false where it is not there, or cannot be read, which is told. */
+static bool read_optional(struct scan_dist_reader *reader, struct str name, const char *file, int64_t limit,
+                          struct str *ret) {
+    const struct fs *fs = reader->fs;
+    int status = fs->read_file(fs->self, reader->arena, path_of(reader, name, file), limit, ret);
+    if (status == 0) return true;
+    if (status != ENOENT && status != ENOTDIR)
+        problem_add(reader, name, status == EFBIG ? "a file of it is too large" : "a file of it cannot be read");
+    return false;
+}
+
+/* "{name}-{version}" of the directory's name, for metadata that do not tell. */
+static void name_from_file(struct str name, struct str suffix, struct metadata *metadata) {
+    struct str stem = str_slice(name, 0, name.len - suffix.len);
+    ptrdiff_t dash = str_find_char(stem, '-');
+    struct str version = dash < 0 ? (struct str){0} : str_from(stem, dash + 1);
+    /* egg-info names go on with "-py3.11" and a platform. */
+    ptrdiff_t python = str_find(version, S("-py"));
+    if (python >= 0) version = str_slice(version, 0, python);
+    if (metadata->name.len == 0) metadata->name = dash < 0 ? stem : str_slice(stem, 0, dash);
+    if (metadata->version.len == 0) metadata->version = version;
+}
+
+/* The value of a header field, for metadata that do not parse as a whole. */
+static struct str header(struct str text, struct str field) {
+    struct str line;
+    while (str_line(&text, &line) && line.len)
+        if (str_eq_nocase(str_slice(line, 0, field.len), field)) return str_trim(str_from(line, field.len));
+    return (struct str){0};
+}
+
+/* Parses the metadata; what a broken file lacks comes from the name of the directory. */
+static void metadata_of(struct scan_dist_reader *reader, struct str name, struct str suffix, struct str text,
+                        struct dist *ret) {
+    struct err *err = metadata_parse(reader->arena, text, &ret->metadata);
+    if (err) {
+        ret->metadata = (struct metadata){.name = header(text, S("Name:")), .version = header(text, S("Version:"))};
+        name_from_file(name, suffix, &ret->metadata);
+        problem_add(reader, name, "its metadata are broken; its requirements are not known");
+    }
+    ret->metadata_known = err == NULL;
+}
+
+/* Name and version as the rest of the program wants them; false where there is no usable name. */
+static bool identify(struct scan_dist_reader *reader, struct str name, struct dist *ret) {
+    struct arena *arena = reader->arena;
+    ret->raw_name = ret->metadata.name;
+    if (!name_is_valid(ret->raw_name)) {
+        problem_add(reader, name, "remains of an installation, or no valid name: not counted");
+        return false;
+    }
+    ret->name = name_normalize(arena, ret->raw_name);
+    ret->version_valid = version_try_parse(arena, ret->metadata.version, &ret->version);
+    if (!ret->version_valid) {
+        ret->version = (struct version){.text = ret->metadata.version, .post = -1, .dev = -1};
+        problem_add(reader, name, "its version is none of PEP 440");
+    }
+    if (ret->version.local_len) ret->vendor |= VENDOR_LOCAL_VERSION;
+    ret->info_dir = name;
+    ret->site = reader->site_number;
+    return true;
+}
+
+/* direct_url.json (PEP 610): where it came from, whether it is editable, and whether that place is gone. */
+static void direct_url_of(struct scan_dist_reader *reader, struct str name, struct dist *ret) {
+    struct str text;
+    struct json json;
+    if (!read_optional(reader, name, "direct_url.json", SCAN_SMALL_FILE_MAX, &text)) return;
+    if (json_parse(reader->arena, text, SCAN_SMALL_FILE_MAX, &json)) {
+        problem_add(reader, name, "its direct_url.json is broken");
+        return;
+    }
+    ret->direct_url = json_find_text(&json, S("url"));
+    ret->editable = json_find_bool(json_find_object(&json, S("dir_info")), S("editable"), false);
+    if (!str_starts(ret->direct_url, S("file:"))) return;
+    struct fs_stat st = {0};
+    struct str path = file_url_path(reader->arena, ret->direct_url);
+    struct err *err = str_find_char(path, '\0') >= 0 ? NULL : fs_stat(reader->fs, reader->arena, path, true, &st);
+    if (err == NULL && !st.exists) ret->vendor |= VENDOR_URL_GONE;
+}
+
+/* Owned by the system's package manager: in its directories, and not put there by a Python installer. */
+static bool is_systems(struct str site, struct str installer) {
+    bool usr = str_starts(site, S("/usr/lib/python")) || str_starts(site, S("/usr/lib64/python"));
+    return usr && !str_eq(installer, S("pip")) && !str_eq(installer, S("uv")) && !str_eq(installer, S("unpin"));
+}
+
+static void identity_of(struct scan_dist_reader *reader, struct str name, const char *file,
+                        struct scan_identity *identity) {
+    struct fs_stat st = {0};
+    int status = reader->fs->stat_path(reader->fs->self, path_of(reader, name, file), true, &st);
+    *identity = (struct scan_identity){-1, -1};
+    if (status == 0 && st.exists) *identity = (struct scan_identity){st.size, st.mtime_ns};
+}
+
+static bool dist_info_read(struct scan_dist_reader *reader, struct str name, struct dist *ret,
+                           struct scan_identity *identity) {
+    struct str text, installer = {0}, ignored;
+    if (!read_optional(reader, name, "METADATA", METADATA_MAX_SIZE, &text)) {
+        problem_add(reader, name, "it has no METADATA: not counted as installed");
+        return false;
+    }
+    ret->form = DIST_INFO;
+    metadata_of(reader, name, S(".dist-info"), text, ret);
+    if (!identify(reader, name, ret)) return false;
+    if (read_optional(reader, name, "INSTALLER", SCAN_SMALL_FILE_MAX, &installer)) ret->installer = str_trim(installer);
+    ret->requested = read_optional(reader, name, "REQUESTED", SCAN_SMALL_FILE_MAX, &ignored);
+    direct_url_of(reader, name, ret);
+    identity_of(reader, name, "RECORD", identity);
+    ret->system = is_systems(reader->site, ret->installer);
+    return true;
+}
+
+/* An egg-info, a directory or a single file. setuptools writes requirements to requires.txt, newer ones to PKG-INFO
+ * too. */
+static bool egg_info_read(struct scan_dist_reader *reader, struct str name, struct dist *ret,
+                          struct scan_identity *identity) {
+    struct str text, requires;
+    bool is_dir = read_optional(reader, name, "PKG-INFO", METADATA_MAX_SIZE, &text);
+    if (!is_dir && !read_optional(reader, name, "", METADATA_MAX_SIZE, &text)) {
+        problem_add(reader, name, "it has no PKG-INFO: not counted as installed");
+        return false;
+    }
+    ret->form = is_dir ? DIST_EGG_INFO_DIR : DIST_EGG_INFO_FILE;
+    metadata_of(reader, name, S(".egg-info"), text, ret);
+    if (!identify(reader, name, ret)) return false;
+    if (is_dir && ret->metadata.requires_len == 0 &&
+        read_optional(reader, name, "requires.txt", SCAN_SMALL_FILE_MAX, &requires))
+        metadata_add_requires_txt(reader->arena, requires, &ret->metadata);
+    identity_of(reader, name, is_dir ? "PKG-INFO" : "", identity);
+    ret->system = is_systems(reader->site, S(""));
+    return true;
+}
+
+/* An egg-link: its first line names the source tree that holds the egg-info (setuptools' develop). */
+static bool egg_link_read(struct scan_dist_reader *reader, struct str name, struct dist *ret,
+                          struct scan_identity *identity) {
+    struct str text, tree, *names;
+    int32_t len;
+    if (!read_optional(reader, name, "", SCAN_SMALL_FILE_MAX, &text) || !str_line(&text, &tree)) return false;
+    tree = str_trim(tree);
+    struct str project = str_slice(name, 0, name.len - S(".egg-link").len);
+    struct scan_dist_reader inner = {reader->arena, reader->fs, tree, reader->site_number, {0}};
+    if (!name_is_valid(project) || str_find_char(tree, '\0') >= 0 ||
+        fs_list(reader->fs, reader->arena, tree, &names, &len) != NULL)
+        return false; /* the source tree is gone, and with it the distribution */
+    struct str wanted = name_normalize(reader->arena, project);
+    for (int32_t i = 0; i < len; i++) {
+        if (!str_ends(names[i], S(".egg-info"))) continue;
+        struct str stem = str_slice(names[i], 0, names[i].len - S(".egg-info").len);
+        if (!name_is_valid(stem) || !str_eq(name_normalize(reader->arena, stem), wanted)) continue;
+        if (!egg_info_read(&inner, names[i], ret, identity)) return false;
+        ret->form = DIST_EGG_LINK;
+        ret->editable = true;
+        ret->info_dir = name;
+        return true;
+    }
+    return false;
+}
+
+bool scan_dist_read(struct scan_dist_reader *reader, struct str name, struct dist *ret,
+                    struct scan_identity *identity) {
+    *ret = (struct dist){0};
+    *identity = (struct scan_identity){-1, -1};
+    if (str_ends(name, S(".dist-info"))) return dist_info_read(reader, name, ret, identity);
+    if (str_ends(name, S(".egg-info"))) return egg_info_read(reader, name, ret, identity);
+    if (str_ends(name, S(".egg-link"))) return egg_link_read(reader, name, ret, identity);
+    return false;
+}

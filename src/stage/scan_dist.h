@@ -1,0 +1,30 @@
+/*
+ * scan_dist - one distribution's description on disk: dist-info (PEP 376, 427, "Recording installed projects"),
+ * egg-info and egg-link. For `scan` alone.
+ */
+#ifndef UNPIN_STAGE_SCAN_DIST_H
+#define UNPIN_STAGE_SCAN_DIST_H
+
+#include "base/arena.h"
+#include "os/fs.h"
+#include "stage/environment.h"
+
+/* What tells the state of a distribution's files apart, for the fingerprint. */
+struct scan_identity {
+    int64_t size, mtime_ns; /* of RECORD, or of what stands for it; -1: there is none */
+};
+
+/* A directory to read from, and what is wrong with what is in it. */
+struct scan_dist_reader {
+    struct arena *arena;
+    const struct fs *fs;
+    struct str site; /* its path */
+    int32_t site_number;
+    VEC(struct str) problems;
+};
+
+/* Reads the description named `name` in the site directory into `ret`. False where there is none to count: another kind
+ * of file, remains of an installation that was cut off (told in `problems`). */
+bool scan_dist_read(struct scan_dist_reader *reader, struct str name, struct dist *ret, struct scan_identity *identity);
+
+#endif

@@ -1,0 +1,259 @@
+#include "stage/scan_facts.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "stage/scan.h"
+
+#include <sys/utsname.h>
+
+#define FACTS_BEGIN                                                                                                    \
+    S("unpin-facts\0"                                                                                                  \
+      "1\0")
+#define FACTS_END                                                                                                      \
+    S("end\0"                                                                                                          \
+      "1\0")
+
+/*
+ * Runs under `-I -S -B` and prints key NUL value NUL. `-S` leaves out site processing, which would run the code of .pth
+ * files, sitecustomize and usercustomize; so the virtual environment and the site directories are worked out here as
+ * site.py does it (Debian's changed getsitepackages included). sys.prefix has to be right before sysconfig is imported.
+ */
+static const char script[] =
+    "import sys, os\n"
+    "if sys.version_info < (3, 8):\n"
+    "    sys.exit('Python %d.%d is too old' % sys.version_info[:2])\n"
+    "facts = [('unpin-facts', '1')]\n"
+    "def say(key, value):\n"
+    "    facts.append((key, '' if value is None else str(value)))\n"
+    "here = os.path.dirname(os.path.abspath(sys.executable))\n"
+    "system_too = True\n"
+    "in_venv = False\n"
+    "for folder in (here, os.path.dirname(here)):\n"
+    "    cfg = os.path.join(folder, 'pyvenv.cfg')\n"
+    "    if os.path.isfile(cfg):\n"
+    "        in_venv, system_too = True, False\n"
+    "        for line in open(cfg, encoding='utf-8', errors='surrogateescape'):\n"
+    "            key, _, value = line.partition('=')\n"
+    "            if key.strip().lower() == 'include-system-site-packages':\n"
+    "                system_too = value.strip().lower() == 'true'\n"
+    "        sys.prefix = sys.exec_prefix = os.path.dirname(here)\n"
+    "        break\n"
+    "import site, sysconfig, struct\n"
+    "sites = []\n"
+    "stdlib = [os.path.abspath(p) for p in sys.path]\n"
+    "for path in os.environ.get('PYTHONPATH', '').split(os.pathsep):\n"
+    "    if path:\n"
+    "        sites.append(('pythonpath', os.path.abspath(path)))\n"
+    "user_ok = system_too and not os.environ.get('PYTHONNOUSERSITE')\n"
+    "user_ok = user_ok and os.getuid() == os.geteuid() and os.getgid() == os.getegid()\n"
+    "if in_venv:\n"
+    "    sites += [('site', p) for p in site.getsitepackages([sys.prefix])]\n"
+    "if user_ok:\n"
+    "    sites.append(('user', site.getusersitepackages()))\n"
+    "if system_too:\n"
+    "    if in_venv:\n"
+    "        venv_prefix, sys.prefix, sys.exec_prefix = sys.prefix, sys.base_prefix, sys.base_exec_prefix\n"
+    "    bases = [sys.base_prefix, sys.base_exec_prefix]\n"
+    "    sites += [('site', p) for p in site.getsitepackages(bases)]\n"
+    "    if in_venv:\n"
+    "        sys.prefix = sys.exec_prefix = venv_prefix\n"
+    "seen = set(stdlib)\n"
+    "for kind, path in sites:\n"
+    "    if path not in seen:\n"
+    "        seen.add(path)\n"
+    "        say(kind, path)\n"
+    "say('prefix', sys.prefix)\n"
+    "say('base_prefix', sys.base_prefix)\n"
+    "say('in_venv', int(in_venv))\n"
+    "say('system_too', int(system_too))\n"
+    "paths = None\n"
+    "if sys.version_info >= (3, 10):\n"
+    "    paths = sysconfig.get_paths(sysconfig.get_preferred_scheme('prefix'))\n"
+    "    headers = paths['include']\n"
+    "else:\n"
+    "    try:\n"
+    "        from distutils.dist import Distribution\n"
+    "        command = Distribution({'name': 'x'}).get_command_obj('install', create=True)\n"
+    "        command.finalize_options()\n"
+    "        paths = {k: getattr(command, 'install_' + k) for k in ('purelib', 'platlib', 'scripts', 'data')}\n"
+    "        headers = os.path.dirname(command.install_headers)\n"
+    "    except ImportError:\n"
+    "        paths = sysconfig.get_paths()\n"
+    "        headers = paths['include']\n"
+    "if in_venv:\n"
+    "    headers = os.path.join(sys.prefix, 'include', 'site', 'python%d.%d' % sys.version_info[:2])\n"
+    "for key in ('purelib', 'platlib', 'scripts', 'data'):\n"
+    "    say(key, paths[key])\n"
+    "say('headers', headers)\n"
+    "say('stdlib', sysconfig.get_path('stdlib'))\n"
+    "uname = os.uname()\n"
+    "full = '%d.%d.%d' % sys.version_info[:3]\n"
+    "if sys.version_info[3] != 'final':\n"
+    "    full += sys.version_info[3][0] + str(sys.version_info[4])\n"
+    "import platform\n"
+    "info = sys.implementation.version\n"
+    "implementation = '%d.%d.%d' % info[:3]\n"
+    "if info[3] != 'final':\n"
+    "    implementation += info[3][0] + str(info[4])\n"
+    "say('os_name', os.name)\n"
+    "say('sys_platform', sys.platform)\n"
+    "say('platform_machine', platform.machine())\n"
+    "say('platform_python_implementation', platform.python_implementation())\n"
+    "say('platform_release', platform.release())\n"
+    "say('platform_system', platform.system())\n"
+    "say('platform_version', platform.version())\n"
+    "say('python_version', '.'.join(platform.python_version_tuple()[:2]))\n"
+    "say('python_full_version', platform.python_version())\n"
+    "say('implementation_name', sys.implementation.name)\n"
+    "say('implementation_version', implementation)\n"
+    "say('major', sys.version_info[0])\n"
+    "say('minor', sys.version_info[1])\n"
+    "nodot = '%d%d' % sys.version_info[:2]\n"
+    "if sys.implementation.name == 'cpython':\n"
+    "    say('tag', 'cp')\n"
+    "    debug = sysconfig.get_config_var('Py_DEBUG')\n"
+    "    if debug is None:\n"
+    "        debug = hasattr(sys, 'gettotalrefcount')\n"
+    "    free = sys.version_info >= (3, 13) and sysconfig.get_config_var('Py_GIL_DISABLED')\n"
+    "    threading = 't' if free else ''\n"
+    "    say('abi', 'cp' + nodot + threading + ('d' if debug else ''))\n"
+    "    if debug:\n"
+    "        say('abi', 'cp' + nodot + threading)\n"
+    "else:\n"
+    "    say('tag', {'pypy': 'pp'}.get(sys.implementation.name, sys.implementation.name))\n"
+    "    parts = (sysconfig.get_config_var('SOABI') or '').split('-')\n"
+    "    say('abi', '_'.join(parts[:2]) if parts[0].startswith('pypy') else '_'.join(parts))\n"
+    "arch = sysconfig.get_platform()\n"
+    "arch = arch[6:] if arch.startswith('linux-') else uname.machine\n"
+    "if struct.calcsize('P') == 4:\n"
+    "    arch = {'x86_64': 'i686', 'aarch64': 'armv8l'}.get(arch, arch)\n"
+    "say('arch', arch.replace('-', '_').replace('.', '_'))\n"
+    "try:\n"
+    "    libc = (os.confstr('CS_GNU_LIBC_VERSION') or '').split()\n"
+    "except (AttributeError, ValueError, OSError):\n"
+    "    libc = []\n"
+    "if len(libc) == 2 and libc[0] == 'glibc':\n"
+    "    say('glibc', libc[1])\n"
+    "else:\n"
+    "    import glob, subprocess\n"
+    "    for loader in sorted(glob.glob('/lib/ld-musl-*.so.1')):\n"
+    "        text = subprocess.run([loader], stderr=subprocess.PIPE, universal_newlines=True).stderr\n"
+    "        for line in text.splitlines():\n"
+    "            if line.startswith('Version '):\n"
+    "                say('musl', line[8:].strip())\n"
+    "facts.append(('end', '1'))\n"
+    "out = b''.join(os.fsencode(part) + b'\\0' for fact in facts for part in fact)\n"
+    "sys.stdout.buffer.write(out)\n";
+
+/* Variables that the script or the start of the interpreter need. */
+static const char *const passed_variables[] = {
+    "PATH", "HOME", "PYTHONPATH", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "LD_LIBRARY_PATH", "LANG", "LC_ALL"};
+enum { PASSED_VARIABLES = sizeof passed_variables / sizeof *passed_variables, CACHE_FORMAT = 1 };
+
+struct err *scan_facts_parse(struct arena *arena, struct str text, struct scan_facts *ret) {
+    if (!str_starts(text, FACTS_BEGIN) || !str_ends(text, FACTS_END))
+        return err_make(arena, ERR_MALFORMED, "the interpreter's answer is not one");
+    VEC(struct str) keys = {0}, values = {0};
+    struct str rest = text;
+    while (rest.len) {
+        *vec_push(arena, &keys) = str_cut(&rest, '\0');
+        *vec_push(arena, &values) = str_cut(&rest, '\0');
+    }
+    *ret = (struct scan_facts){text, keys.data, values.data, (int32_t)keys.len};
+    return NULL;
+}
+
+struct str scan_facts_find(const struct scan_facts *facts, struct str key) {
+    for (int32_t i = 0; i < facts->len; i++)
+        if (str_eq(facts->keys[i], key)) return facts->values[i];
+    return (struct str){0};
+}
+
+const struct str *scan_facts_all(struct arena *arena, const struct scan_facts *facts, struct str key,
+                                 int32_t *ret_len) {
+    VEC(struct str) found = {0};
+    for (int32_t i = 0; i < facts->len; i++)
+        if (str_eq(facts->keys[i], key)) *vec_push(arena, &found) = facts->values[i];
+    *ret_len = (int32_t)found.len;
+    return found.data;
+}
+
+static void identity_add(struct buf *key, const struct fs *fs, struct str path) {
+    struct fs_stat st;
+    if (fs_stat(fs, key->arena, path, true, &st) != NULL) st = (struct fs_stat){0};
+    buf_addf(key, "%.*s %d %lld %lld %lld %lld\n", FMT(path), st.exists, (long long)st.device, (long long)st.inode,
+             (long long)st.size, (long long)st.mtime_ns);
+}
+
+/* All that the answer depends on: the interpreter, its pyvenv.cfg, the environment variables, the kernel. */
+static struct str identity(struct arena *arena, const struct fs *fs, struct str python) {
+    struct buf key = {.arena = arena};
+    buf_addf(&key, "%d %016llx\n", CACHE_FORMAT, (unsigned long long)str_hash(str_of(script)));
+    struct str bin = str_slice(python, 0, str_find_last(python, '/'));
+    struct str prefix = str_slice(bin, 0, str_find_last(bin, '/'));
+    identity_add(&key, fs, python);
+    identity_add(&key, fs, path_join(arena, bin, S("pyvenv.cfg")));
+    identity_add(&key, fs, path_join(arena, prefix, S("pyvenv.cfg")));
+    for (int32_t i = 0; i < PASSED_VARIABLES; i++) {
+        struct str variable;
+        if (proc_variable(arena, passed_variables[i], &variable)) buf_addf(&key, "%.*s\n", FMT(variable));
+    }
+    struct utsname name;
+    if (uname(&name) == 0) buf_addf(&key, "%s %s %s\n", name.release, name.version, name.machine);
+    return buf_str(&key);
+}
+
+/* The last lines of what an interpreter wrote to standard error, for the message. */
+static struct str last_words(struct str error) {
+    struct str trimmed = str_trim(error);
+    return str_from(trimmed, str_find_last(trimmed, '\n') + 1);
+}
+
+ERR_MUST_CHECK static struct err *ask(struct arena *arena, const struct proc *proc, struct str python,
+                                      struct str *ret) {
+    struct str argv[] = {python, S("-I"), S("-S"), S("-B"), S("-")};
+    struct str env[PASSED_VARIABLES];
+    struct proc_call call = {.argv = argv,
+                             .argv_len = 5,
+                             .env = env,
+                             .input = str_of(script),
+                             .directory = S("/"),
+                             .output_max = SCAN_FACTS_MAX,
+                             .timeout_ms = SCAN_TIMEOUT_MS};
+    for (int32_t i = 0; i < PASSED_VARIABLES; i++)
+        call.env_len += proc_variable(arena, passed_variables[i], &env[call.env_len]);
+    struct proc_result result;
+    struct err *err = proc_run(proc, arena, &call, &result);
+    if (err)
+        return err_because(err_make(arena, ERR_ENVIRONMENT, "cannot run the interpreter '%.*s'", FMT(python)), err);
+    if (result.timed_out || result.too_much || result.status)
+        return err_hint(arena,
+                        err_make(arena, ERR_ENVIRONMENT, "the interpreter '%.*s' does not answer (status %d): %.*s",
+                                 FMT(python), result.status, FMT(last_words(result.error))),
+                        "name another with --python PATH; Python 3.8 or newer is needed");
+    *ret = result.output;
+    return NULL;
+}
+
+struct err *scan_facts_read(struct arena *arena, const struct fs *fs, const struct proc *proc, struct str python,
+                            struct str cache_dir, struct scan_facts *ret) {
+    struct str key = identity(arena, fs, python), cached, answer;
+    struct str path =
+        path_join(arena, cache_dir, str_format(arena, "python-%016llx.facts", (unsigned long long)str_hash(key)));
+    /* The key stands at the head of the file, so that two keys with one hash do no harm. */
+    if (cache_dir.len && fs_read(fs, arena, path, SCAN_FACTS_MAX, &cached) == NULL && str_starts(cached, key) &&
+        scan_facts_parse(arena, str_from(cached, key.len), ret) == NULL)
+        return NULL;
+    TRY(ask(arena, proc, python, &answer));
+    struct err *err = scan_facts_parse(arena, answer, ret);
+    if (err) {
+        err->kind = ERR_ENVIRONMENT;
+        return err;
+    }
+    struct buf file = {.arena = arena};
+    buf_add(&file, key);
+    buf_add(&file, answer);
+    /* A cache that cannot be written costs time, nothing else. */
+    if (cache_dir.len) err = fs_replace(fs, arena, path, buf_str(&file));
+    return NULL;
+}
