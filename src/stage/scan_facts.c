@@ -18,7 +18,7 @@
  * files, sitecustomize and usercustomize; so the virtual environment and the site directories are worked out here as
  * site.py does it (Debian's changed getsitepackages included). sys.prefix has to be right before sysconfig is imported.
  */
-static const char script[] =
+static const char script_places[] =
     "import sys, os\n"
     "if sys.version_info < (3, 8):\n"
     "    sys.exit('Python %d.%d is too old' % sys.version_info[:2])\n"
@@ -86,7 +86,8 @@ static const char script[] =
     "    say(key, paths[key])\n"
     "say('headers', headers)\n"
     "say('stdlib', sysconfig.get_path('stdlib'))\n"
-    "uname = os.uname()\n"
+    "uname = os.uname()\n";
+static const char script_values[] =
     "full = '%d.%d.%d' % sys.version_info[:3]\n"
     "if sys.version_info[3] != 'final':\n"
     "    full += sys.version_info[3][0] + str(sys.version_info[4])\n"
@@ -145,6 +146,11 @@ static const char script[] =
     "out = b''.join(os.fsencode(part) + b'\\0' for fact in facts for part in fact)\n"
     "sys.stdout.buffer.write(out)\n";
 
+/* In two halves because compilers need not take longer literals. */
+static struct str script_text(struct arena *arena) {
+    return str_format(arena, "%s%s", script_places, script_values);
+}
+
 /* Variables that the script or the start of the interpreter need. */
 static const char *const passed_variables[] = {
     "PATH", "HOME", "PYTHONPATH", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "LD_LIBRARY_PATH", "LANG", "LC_ALL"};
@@ -188,7 +194,7 @@ static void identity_add(struct buf *key, const struct fs *fs, struct str path) 
 /* All that the answer depends on: the interpreter, its pyvenv.cfg, the environment variables, the kernel. */
 static struct str identity(struct arena *arena, const struct fs *fs, struct str python) {
     struct buf key = {.arena = arena};
-    buf_addf(&key, "%d %016llx\n", CACHE_FORMAT, (unsigned long long)str_hash(str_of(script)));
+    buf_addf(&key, "%d %016llx\n", CACHE_FORMAT, (unsigned long long)str_hash(script_text(arena)));
     struct str bin = str_slice(python, 0, str_find_last(python, '/'));
     struct str prefix = str_slice(bin, 0, str_find_last(bin, '/'));
     identity_add(&key, fs, python);
@@ -216,7 +222,7 @@ ERR_MUST_CHECK static struct err *ask(struct arena *arena, const struct proc *pr
     struct proc_call call = {.argv = argv,
                              .argv_len = 5,
                              .env = env,
-                             .input = str_of(script),
+                             .input = script_text(arena),
                              .directory = S("/"),
                              .output_max = SCAN_FACTS_MAX,
                              .timeout_ms = SCAN_TIMEOUT_MS};
