@@ -88,4 +88,6 @@ void pool_add_page(struct pool *pool, struct project_id id, const struct release
     project->releases = merged;
     project->releases_len = n;
     project->page = PAGE_KNOWN;
+    /* What no index can give again is a vendor build, whatever its version looks like. */
+    if (project->installed >= 0 && !merged[project->installed].on_index) project->held = true;
 }

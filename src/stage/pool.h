@@ -68,7 +68,7 @@ struct project {
     struct release *releases; /* ascending; the installed one is among them even where no index has it */
     int32_t releases_len;
     int32_t installed; /* position of the installed release, -1: not installed */
-    bool held;         /* a vendor build: stays unless named by --replace */
+    bool held;         /* a vendor build: stays unless named by --replace; shows at the latest with its page */
     bool has_dates;    /* every release has an upload date */
 };
 
@@ -87,7 +87,7 @@ struct project *pool_find(const struct pool *pool, struct str name);
 /* The release equal to `version` (local versions compared), -1: none. */
 int32_t project_find(const struct project *project, const struct version *version);
 /* Puts the releases of a page in: `releases` ascending, distinct; the installed one is merged in (it keeps its installed
- * metadata). Sets PAGE_KNOWN. */
+ * metadata), and what is installed but on no index becomes held. Sets PAGE_KNOWN. */
 void pool_add_page(struct pool *pool, struct project_id id, const struct release *releases, int32_t len);
 
 /* What the solver lacks. */
