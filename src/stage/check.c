@@ -196,12 +196,23 @@ void check_dists_of(struct arena *arena, const struct environment *env, const st
     *ret_len = n;
 }
 
+/* An advisory about a change (an extension module built against another distribution, say) is triggered where one of
+ * the projects that it names changes while the others that it is about stay as they are. */
+static bool advisory_concerns(const struct advisory *advisory, const struct map *changed) {
+    if (advisory->on_change_len == 0) return true;
+    for (int32_t i = 0; changed && i < advisory->on_change_len; i++) {
+        struct str mover = advisory->on_change[i];
+        bool alone = map_find(changed, mover) >= 0;
+        for (int32_t w = 0; w < advisory->when_len && alone; w++)
+            alone = str_eq(advisory->when[w].name, mover) || map_find(changed, advisory->when[w].name) < 0;
+        if (alone) return true;
+    }
+    return false;
+}
+
 static bool advisory_triggered(const struct advisory *advisory, const struct map *by_name,
                                const struct check_dist *dists, const struct map *changed) {
-    bool relevant = advisory->on_change_len == 0;
-    for (int32_t i = 0; i < advisory->on_change_len && !relevant; i++)
-        relevant = changed && map_find(changed, advisory->on_change[i]) >= 0;
-    if (!relevant) return false;
+    if (!advisory_concerns(advisory, changed)) return false;
     for (int32_t i = 0; i < advisory->when_len; i++) {
         const struct requirement *when = &advisory->when[i];
         int32_t at = map_find(by_name, when->name);

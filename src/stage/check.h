@@ -30,7 +30,8 @@ void check_breaks(struct arena *arena, const struct marker_env *markers, const s
 /* The installed, effective distributions of `env` as check_dists. */
 void check_dists_of(struct arena *arena, const struct environment *env, const struct check_dist **ret, int32_t *ret_len);
 
-/* Ids and texts of advisories that are triggered in `dists`; on_change ones need `changed` (normalized names). */
+/* The advisories that are triggered in `dists`. Those with `on_change` need `changed` (normalized names of installed
+ * projects that change to another version; NULL: none): one of theirs must change while the others they are about stay. */
 void check_advisories(struct arena *arena, const struct advisories *advisories, const struct check_dist *dists, int32_t len,
                       const struct map *changed, const struct advisory *const **ret, int32_t *ret_len);
 

@@ -8,7 +8,7 @@ struct trial {
     const int32_t *chosen;
     struct check_dist *after; /* the result, in the order of the pool */
     int32_t after_len;
-    struct map changed; /* normalized names of the projects whose version changes, added and removed ones included */
+    struct map changed; /* normalized names of the installed projects that change to another version */
     const struct check_dist *before;
     int32_t before_len;
 };
@@ -56,8 +56,9 @@ static struct err *gather(struct trial *trial) {
         const struct project *project = &trial->pool->projects.data[i];
         int32_t at = trial->chosen[i];
         if (at < -1 || at >= project->releases_len) return violation(trial, project->name, "has no such release");
-        if (at != project->installed) map_add(trial->arena, &trial->changed, project->name, i);
         if (at < 0) continue;
+        if (at != project->installed && project->installed >= 0)
+            map_add(trial->arena, &trial->changed, project->name, i);
         struct check_dist *dist = &trial->after[trial->after_len++];
         *dist = (struct check_dist){
             .name = project->name,
@@ -80,9 +81,9 @@ static struct err *check_stays(const struct trial *trial) {
         bool removed = names_have(want->remove, want->remove_len, project->name);
         if (removed && trial->chosen[i] >= 0) return violation(trial, project->name, "should have been removed");
         if (trial->chosen[i] == project->installed) continue;
+        if (project->installed < 0 || removed) continue;
         if (names_have(want->keep, want->keep_len, project->name))
             return violation(trial, project->name, "should have been kept");
-        if (project->installed < 0 || removed) continue;
         if (trial->chosen[i] < 0) return violation(trial, project->name, "was removed though nobody asked for that");
         if (project->held && !names_have(want->replace, want->replace_len, project->name))
             return violation(trial, project->name, "is held and changes");
@@ -109,17 +110,27 @@ static bool version_is_pinned(const struct trial *trial, struct str name, const 
     return false;
 }
 
+static bool pinned_by_lock(const struct trial *trial, struct str name, const struct version *version) {
+    const struct lock_set *locks = trial->input->locks;
+    for (int32_t i = 0; locks && i < locks->lines_len; i++)
+        if (locks->lines[i].active && str_eq(locks->lines[i].requirement.name, name) &&
+            specifier_set_pins(&locks->lines[i].requirement.specifiers, version))
+            return true;
+    return false;
+}
+
 static bool prerelease_admissible(const struct trial *trial, const struct project *project,
                                   const struct release *release) {
     const struct want *want = trial->input->want;
     if (want->pre || version_is_pinned(trial, project->name, &release->version, true)) return true;
+    if (pinned_by_lock(trial, project->name, &release->version)) return true;
     for (int32_t i = 0; i < want->requests_len; i++)
         if (str_eq(want->requests[i].requirement.name, project->name) &&
             specifier_set_names_prerelease(&want->requests[i].requirement.specifiers))
             return true;
     for (int32_t i = 0; i < project->releases_len; i++) {
         const struct release *other = &project->releases[i];
-        if (!other->prerelease && other->on_index && other->bars == 0) return false;
+        if (!other->prerelease && !other->yanked && other->on_index && other->bars == 0) return false;
     }
     return true;
 }
