@@ -10,6 +10,7 @@
 
 #include "os/fs.h"
 #include "pypa/requirement_file.h"
+#include "stage/config.h"
 #include "stage/environment.h"
 
 enum { LOCK_FILE_MAX = 16 << 20, LOCK_DEPTH_MAX = 16, LOCK_FILES_MAX = 64, LOCK_LINES_MAX = 100000 };
@@ -63,26 +64,20 @@ struct lock_choice {
     struct str source; /* "--lock", "PIP_CONSTRAINT", "pip configuration", …; empty: there is no lock */
 };
 
-/* What the configuration of pip and uv says about constraint files, in the order in which it is asked. */
-struct lock_configured {
-    struct str source; /* as in lock_choice */
-    const struct str *paths;
-    int32_t len;
-};
-
 /*
- * Which lock files apply: the first that names any of `given` (--lock), $PIP_CONSTRAINT (blank-separated), `configured`
- * in order, $UV_CONSTRAINT, /etc/pip/constraint.txt if it is there. ERR_LOCK, with the way out, where PIP_CONSTRAINT
- * names a file that is not there: pip fails too.
+ * Which lock files apply: `given` (--lock), else what pip and uv are configured to use (`configured`: PIP_CONSTRAINT,
+ * pip's configuration files, UV_CONSTRAINT), else /etc/pip/constraint.txt if it is there. ERR_LOCK, with the way out,
+ * where the configuration names a file that is not there: pip fails too.
  */
 ERR_MUST_CHECK struct err *lock_find(struct arena *arena, const struct fs *fs, const struct str *given,
-                                     int32_t given_len, const struct lock_configured *configured,
-                                     int32_t configured_len, struct lock_choice *ret);
+                                     int32_t given_len, const struct config_setting *configured,
+                                     struct lock_choice *ret);
 
 /* Sets `implied` where the environment is a vendor image's and its lock says nothing, or next to nothing, of what is
  * installed; `implied_names` from /etc/pip/original_constraint.txt if that is there. Never fails: what cannot be read
  * is a problem. */
-void lock_imply(struct arena *arena, const struct fs *fs, const struct environment *env, struct lock_set *set);
+void lock_imply(struct arena *arena, const struct fs *fs, const struct environment *env,
+                const struct lock_choice *choice, struct lock_set *set);
 
 /* A new version for the pins of one project. */
 struct lock_edit {

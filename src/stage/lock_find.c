@@ -3,28 +3,13 @@
 
 #include "base/arena.h"
 
-#include <stdlib.h>
-
 #define VENDOR_LOCK S("/etc/pip/constraint.txt")
 #define VENDOR_ORIGINAL_LOCK S("/etc/pip/original_constraint.txt")
 
 /* A lock is next to nothing where it names fewer than one in this many of the installed distributions. */
 enum { IMPLIED_SHARE = 4 };
 
-/* The blank-separated words of an environment variable. */
-static struct lock_choice words_of(struct arena *arena, struct str value, struct str source) {
-    VEC(struct str) paths = {0};
-    struct str rest = str_trim(value);
-    while (rest.len) {
-        ptrdiff_t end = 0;
-        while (end < rest.len && !char_is_space(rest.data[end])) end++;
-        *vec_push(arena, &paths) = str_slice(rest, 0, end);
-        rest = str_trim(str_from(rest, end));
-    }
-    return (struct lock_choice){paths.data, (int32_t)paths.len, paths.len ? source : (struct str){0}};
-}
-
-/* pip reads PIP_CONSTRAINT on every call, so a file it names and that is gone breaks pip altogether. */
+/* pip reads its constraint files on every call, so a file it names and that is gone breaks pip altogether. */
 ERR_MUST_CHECK static struct err *check_there(struct arena *arena, const struct fs *fs,
                                               const struct lock_choice *choice) {
     for (int32_t i = 0; i < choice->len; i++) {
@@ -40,19 +25,15 @@ ERR_MUST_CHECK static struct err *check_there(struct arena *arena, const struct 
 }
 
 struct err *lock_find(struct arena *arena, const struct fs *fs, const struct str *given, int32_t given_len,
-                      const struct lock_configured *configured, int32_t configured_len, struct lock_choice *ret) {
-    if (given_len) {
-        *ret = (struct lock_choice){given, given_len, S("--lock")};
-        return NULL;
+                      const struct config_setting *configured, struct lock_choice *ret) {
+    struct lock_choice choice = {given, given_len, S("--lock")};
+    if (given_len == 0) {
+        choice = (struct lock_choice){configured->items, configured->len, configured->source};
+        TRY(check_there(arena, fs, &choice));
     }
-    struct lock_choice choice = words_of(arena, str_of(getenv("PIP_CONSTRAINT")), S("PIP_CONSTRAINT"));
-    for (int32_t i = 0; i < configured_len && choice.len == 0; i++)
-        if (configured[i].len)
-            choice = (struct lock_choice){configured[i].paths, configured[i].len, configured[i].source};
-    if (choice.len == 0) choice = words_of(arena, str_of(getenv("UV_CONSTRAINT")), S("UV_CONSTRAINT"));
-    TRY(check_there(arena, fs, &choice));
     struct fs_stat st = {0};
     if (choice.len == 0) TRY(fs_stat(fs, arena, VENDOR_LOCK, true, &st));
+    if (choice.len == 0) choice.source = (struct str){0};
     if (st.exists) {
         struct str *path = arena_new(arena, struct str, 1);
         *path = VENDOR_LOCK;
@@ -63,17 +44,18 @@ struct err *lock_find(struct arena *arena, const struct fs *fs, const struct str
 }
 
 /* True if a lock of the set is where a vendor's image has it. */
-static bool is_vendors(const struct environment *env, const struct lock_set *set) {
-    if (env->ngc.len || env->image.len || getenv("PIP_CONSTRAINT")) return true;
+static bool is_vendors(const struct environment *env, const struct lock_choice *choice, const struct lock_set *set) {
+    if (env->ngc.len || env->image.len || str_eq(choice->source, S("PIP_CONSTRAINT"))) return true;
     for (int32_t i = 0; i < set->files_len; i++)
         if (str_eq(set->files[i].path, VENDOR_LOCK)) return true;
     return false;
 }
 
-void lock_imply(struct arena *arena, const struct fs *fs, const struct environment *env, struct lock_set *set) {
+void lock_imply(struct arena *arena, const struct fs *fs, const struct environment *env,
+                const struct lock_choice *choice, struct lock_set *set) {
     int32_t named = 0;
     for (int32_t i = 0; i < set->by_name.len; i++) named += map_find(&env->by_name, set->by_name.keys[i]) >= 0;
-    if (set->files_len == 0 || !is_vendors(env, set)) return;
+    if (set->files_len == 0 || !is_vendors(env, choice, set)) return;
     set->implied = named == 0 || (env->ngc.len && named < env->by_name.len / IMPLIED_SHARE);
     struct fs_stat st;
     if (!set->implied || fs_stat(fs, arena, VENDOR_ORIGINAL_LOCK, true, &st) || !st.exists) return;
