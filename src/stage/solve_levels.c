@@ -23,6 +23,7 @@ bool model_lock_holds(const struct model *model, const struct node *node, const 
     for (int32_t i = 0; i < locks->lines_len; i++) {
         const struct lock_line *line = &locks->lines[i];
         if (!line->active || !str_eq(line->requirement.name, name)) continue;
+        if (line->requirement.url.len) return false;
         if (!specifier_set_match(&line->requirement.specifiers, version)) return false;
     }
     return true;
@@ -34,6 +35,7 @@ static bool lock_is_pin(const struct model *model, struct str name) {
     for (int32_t i = 0; i < locks->lines_len; i++) {
         const struct requirement *requirement = &locks->lines[i].requirement;
         if (!locks->lines[i].active || !str_eq(requirement->name, name)) continue;
+        if (requirement->url.len) return true;
         for (int32_t j = 0; j < requirement->specifiers.len; j++) {
             const struct specifier *specifier = &requirement->specifiers.items[j];
             if (specifier->op == SPECIFIER_ARBITRARY) return true;

@@ -144,7 +144,7 @@ int model_cost(struct model *model, enum level level);
 int32_t model_node(struct model *model, struct str name);
 /* Slots of `node` outside `specifiers`, absence not among them. */
 struct runs model_bad(struct model *model, int32_t node, const struct specifier_set *specifiers);
-/* True if the lines of the lock on `node` hold for the version. */
+/* True if the lines of the lock on `node` hold for another version than the installed one; a line with a URL never does. */
 bool model_lock_holds(const struct model *model, const struct node *node, const struct version *version);
 
 /* solve_scope.c: nodes and slots. */

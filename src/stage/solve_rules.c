@@ -253,11 +253,15 @@ static struct err *add_requests(struct gather *gather) {
     for (int32_t i = 0; i < want->requests_len; i++) {
         int32_t at = rule_add(model, -1, &want->requests[i].requirement, (struct str){0});
         if (at < 0) return err_make(model->arena, ERR_LIMIT, "too many projects take part");
-        model->rules.data[at].request = i;
+        struct rule *rule = &model->rules.data[at];
+        rule->request = i;
+        /* A constraint bounds what a plan brings in; what was there before is the lock's concern. */
+        if (want->requests[i].constraint)
+            rule->bad = runs_without(model->arena, &rule->bad, model->nodes[rule->target].installed);
         int32_t fact = model_fact(model, FACT_REQUEST, -1, at, -1);
         int literals[8];
-        emit_target(model, &model->rules.data[at], fact, literals, 0, !want->requests[i].constraint);
-        if (model->rules.data[at].allowed_slot >= 0) emit_allowance(gather, at);
+        emit_target(model, rule, fact, literals, 0, !want->requests[i].constraint);
+        if (rule->allowed_slot >= 0) emit_allowance(gather, at);
     }
     return NULL;
 }
