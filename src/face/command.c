@@ -3,10 +3,35 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
+enum { WHERE = OPTION_ENVIRONMENT | OPTION_LOCK };
+
 static const struct command table[] = {
+    {S_INIT("why"), "NAME", "why NAME is at its version",
+     "Shows who requires NAME and in which versions, which lock names it and where, whether it is a vendor build, and\n"
+     "which transaction brought it.",
+     "  unpin why numpy\n", WHERE, cmd_why},
+    {S_INIT("locks"), "[diff]", "the locks: kept, lifted, drifted, stale",
+     "Lists the locks. kept: installed as locked. drifted: installed at another version than the lock says. lifted: by "
+     "a\n"
+     "transaction of unpin. stale: names nothing that is installed. `locks diff` shows what transactions changed in "
+     "the\n"
+     "lock files.",
+     "  unpin locks\n"
+     "  unpin locks diff\n",
+     WHERE, cmd_locks},
+    {S_INIT("check"), "[--files]", "what is broken in the environment",
+     "Lists requirements that are not met, advisories that apply, and drifted locks; with --files also every "
+     "installed\n"
+     "file whose hash is not the one in RECORD. Exit status 5 if something is broken.",
+     "  unpin check\n"
+     "  unpin check --files --json\n",
+     WHERE | OPTION_CHECK, cmd_check},
     {S_INIT("explain"), "[CODE]", "what an error code means",
      "Describes a stable code such as U030, its exit status and what to do; without a code, lists all of them.",
      "  unpin explain U030\n", 0, cmd_explain},
+    {S_INIT("config"), "", "which index, lock and environment are in force, and why",
+     "Shows the index configuration with the source of each value (credentials masked), the locks and the environment.",
+     "  unpin config\n", WHERE | OPTION_INDEX, cmd_config},
 };
 
 /* What users of pip and uv type. */

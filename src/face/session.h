@@ -2,15 +2,18 @@
  * session - one run of a command: its options, its output, and what the options name, opened on demand.
  *
  * Knows which environment (--image, --snapshot, --python, $VIRTUAL_ENV, python3 on PATH), which lock and which index
- * are meant. Each `session_open_…` opens what it needs before it, once. Results go to standard output, all else to
+ * are meant. Results go to standard output, all else to
  * standard error.
  */
 #ifndef UNPIN_FACE_SESSION_H
 #define UNPIN_FACE_SESSION_H
 
 #include "face/options.h"
-#include "os/fs.h"
+#include "os/proc.h"
 #include "os/term.h"
+#include "stage/config.h"
+#include "stage/index.h"
+#include "stage/propose.h"
 #include "stage/report.h"
 
 struct session {
@@ -23,6 +26,22 @@ struct session {
     struct report_look err_look; /* for standard error */
     bool output_failed;          /* something could not be written to standard output */
     int64_t started_us;          /* clock when the command began */
+
+    /* Set by session_open_environment. */
+    bool opened;
+    bool live; /* the environment is of this machine and can be changed; not an image or a snapshot */
+    struct config config;
+    struct str catalog; /* directory of the catalog; empty: none was found */
+    struct environment env;
+    struct lock_choice lock_choice;
+    struct lock_set locks;
+    struct advisories advisories;
+    int64_t scan_us;
+
+    /* Set by session_propose. */
+    struct want want;
+    struct pool pool; /* grows from one plan to the next of the same session */
+    struct index *index;
 };
 
 /* A session with nothing opened. `options` must outlive it. */
@@ -37,6 +56,24 @@ void session_print(struct session *session, struct str text);
 void session_note(struct session *session, struct str sentence);
 /* The progress line on standard error (a terminal, neither -q nor --json); the empty text clears it. */
 void session_progress(struct session *session, struct str text);
+
+/* Reads the environment, the lock and the advisories that the options name, once. */
+ERR_MUST_CHECK struct err *session_open_environment(struct session *session);
+/* What to plan. */
+struct session_request {
+    struct option_list words, files; /* as want_parse takes them */
+    struct option_list remove;       /* names */
+};
+/* A plan for `request` in the session's environment, under the limits that the options set. The plan borrows from the
+ * session. */
+ERR_MUST_CHECK struct err *session_propose(struct session *session, const struct session_request *request,
+                                           struct plan *ret);
+/* Another session with the options of this one, for an image of the catalog: what `images` plans for. */
+struct session session_for_image(const struct session *session, struct str image);
+/* How the plan came about, as the report wants it: notes, times, the command that carries it out. */
+struct report_extra session_extra(struct session *session, const struct plan *plan);
+/* Closes the index. */
+void session_close(struct session *session);
 
 /* ERR_CONSENT unless the user agrees: with -y, or by answering the question on a terminal. */
 ERR_MUST_CHECK struct err *session_ask(struct session *session, struct str question);

@@ -45,6 +45,8 @@ struct str report_plan_json(struct arena *arena, const struct plan *plan, const 
 void report_plan_write(struct json_writer *writer, const struct plan *plan, const struct report_extra *extra);
 /* A list of breaks as the value of `key`. */
 void report_breaks_json(struct json_writer *writer, struct str key, const struct plan_break *breaks, int32_t len);
+/* "requires numpy<2, found 2.0.2". */
+struct str report_break_text(struct arena *arena, const struct plan_break *b);
 /* The frame of every document: "schema", "command", "status"; and its end, with the whole text. The writer's indent
  * should be REPORT_INDENT. */
 void report_begin_json(struct json_writer *writer, struct str command, struct str status);

@@ -155,6 +155,12 @@ static struct str kept_text(struct page *page) {
     return str_format(page->arena, "keeps %.*s and %.*s", FMT(first), FMT(others));
 }
 
+struct str report_break_text(struct arena *arena, const struct plan_break *b) {
+    struct str requires = report_mask(arena, b->requires_text);
+    if (b->found.len == 0) return str_format(arena, "requires %.*s, which is not installed", FMT(requires));
+    return str_format(arena, "requires %.*s, found %.*s", FMT(requires), FMT(b->found));
+}
+
 static void add_breaks(struct page *page, const char *title, const struct plan_break *breaks, int32_t len) {
     if (len == 0) return;
     report_title(&page->buf, page->look, str_of(title));
@@ -162,10 +168,7 @@ static void add_breaks(struct page *page, const char *title, const struct plan_b
     for (int32_t i = 0; i < len; i++) {
         const struct plan_break *b = &breaks[i];
         cells[i * 2] = str_format(page->arena, "%.*s %.*s", FMT(b->name), FMT(b->version));
-        cells[i * 2 + 1] =
-            str_format(page->arena, "requires %.*s, %s %.*s", FMT(report_mask(page->arena, b->requires_text)),
-                       b->found.len ? "found" : "which is not installed", FMT(b->found));
-        cells[i * 2 + 1] = str_trim(cells[i * 2 + 1]);
+        cells[i * 2 + 1] = report_break_text(page->arena, b);
     }
     report_table(&page->buf, page->look, cells, len, 2, NULL);
 }
