@@ -60,13 +60,11 @@ static struct err *scan(struct session *session) {
 /* The lock of an environment on this machine. */
 static struct err *open_lock(struct session *session) {
     const struct options *options = session->options;
-    const struct config_setting *constraint = &session->config.constraint;
-    const struct lock_configured configured = {constraint->source, constraint->items, constraint->len};
-    TRY(lock_find(session->arena, session->fs, options->locks.items, options->locks.len, &configured, 1,
+    TRY(lock_find(session->arena, session->fs, options->locks.items, options->locks.len, &session->config.constraint,
                   &session->lock_choice));
     TRY(lock_read(session->arena, session->fs, session->lock_choice.paths, session->lock_choice.len,
                   &session->env.markers, &session->locks));
-    lock_imply(session->arena, session->fs, &session->env, &session->locks);
+    lock_imply(session->arena, session->fs, &session->env, &session->lock_choice, &session->locks);
     return NULL;
 }
 
