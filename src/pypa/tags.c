@@ -101,8 +101,8 @@ struct tags tags_of_list(struct arena *arena, const struct str *items, int32_t l
 /* Machines for which manylinux tags exist (PEP 600 and the platforms added to it). */
 static bool has_manylinux(struct str machine) {
     static const struct str machines[] = {
-        S_INIT("x86_64"),  S_INIT("i686"),  S_INIT("aarch64"),     S_INIT("armv7l"),  S_INIT("ppc64"),
-        S_INIT("ppc64le"), S_INIT("s390x"), S_INIT("loongarch64"), S_INIT("riscv64"),
+        S_INIT("x86_64"), S_INIT("i686"),    S_INIT("aarch64"), S_INIT("armv7l"),      S_INIT("armv8l"),
+        S_INIT("ppc64"),  S_INIT("ppc64le"), S_INIT("s390x"),   S_INIT("loongarch64"), S_INIT("riscv64"),
     };
     for (size_t i = 0; i < sizeof machines / sizeof *machines; i++)
         if (str_eq(machines[i], machine)) return true;

@@ -22,7 +22,7 @@ struct question {
     struct str fields[FIELDS_MAX]; /* the verb is not among them */
     int len;
     struct buf answer;
-    int answers; /* fields in `answer` */
+    int answers;                  /* fields in `answer` */
     const struct marker_env *env; /* set by the last `env` */
 };
 
@@ -264,6 +264,8 @@ int main(void) {
     char *data = NULL;
     size_t cap = 0;
     ssize_t len;
+    /* A first byte keeps the arena's block from one question to the next. */
+    (void)arena_alloc(arena, 1);
     while ((len = getline(&data, &cap, stdin)) > 0) {
         struct arena_mark mark = arena_mark(arena);
         struct str line = {data, (ptrdiff_t)len - (data[len - 1] == '\n')};
