@@ -614,5 +614,5 @@ static struct err *supply(void *self, struct pool *pool, const struct needs *nee
 }
 
 struct source world_source(struct world *world) {
-    return (struct source){world, supply};
+    return (struct source){.self = world, .supply = supply};
 }
