@@ -1,44 +1,12 @@
 """The probe as a fixture: `ask(questions)` gives one list of fields for each (verb, field, ...)."""
 
 import os
-import pathlib
 import random
-import subprocess
 
 import pytest
+from probing import put
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 SEED = int(os.environ.get("UNPIN_SEED", "20250601"))
-
-
-def probe_path():
-    if path := os.environ.get("UNPIN_PROBE"):
-        return path
-    for build in ("build-san", "build"):
-        path = ROOT / build / "tests" / "conformance" / "probe"
-        if path.exists():
-            return str(path)
-    pytest.exit("no probe: build first, or name it in UNPIN_PROBE", returncode=2)
-
-
-def encode(field):
-    data = field if isinstance(field, bytes) else field.encode("utf-8", "surrogateescape")
-    return b"".join(b"%%%02X" % c if c <= 0x20 or c in (0x7F, 0x25) else bytes([c]) for c in data)
-
-
-def decode(field):
-    parts = field.split(b"%")
-    data = parts[0] + b"".join(bytes([int(part[:2], 16)]) + part[2:] for part in parts[1:])
-    return data.decode("utf-8", "surrogateescape")
-
-
-def put(questions):
-    text = b"".join(b"\t".join(encode(field) for field in question) + b"\n" for question in questions)
-    run = subprocess.run([probe_path()], input=text, capture_output=True, timeout=50)
-    assert run.returncode == 0, run.stderr.decode()[-2000:]
-    answers = [[decode(field) for field in line.split(b"\t")] for line in run.stdout.split(b"\n")[:-1]]
-    assert len(answers) == len(questions)
-    return answers
 
 
 @pytest.fixture(scope="session")
@@ -51,16 +19,3 @@ def rng(request):
     """A generator of its own for each test, so that one run alone sees the same cases."""
     print(f"seed {SEED}")
     return random.Random(f"{SEED} {request.node.name}")
-
-
-def lines(name):
-    """The lines of a file of real data; those that begin with `# ` say where they come from."""
-    path = pathlib.Path(__file__).parent / "data" / name
-    return [line for line in path.read_text().splitlines() if line and not line.startswith("# ")]
-
-
-def same(questions, ours, theirs, limit=20):
-    """Fails with the first differences."""
-    wrong = [(q, a, b) for q, a, b in zip(questions, ours, theirs, strict=True) if a != b]
-    text = "\n".join(f"  {q}\n    ours   {a}\n    theirs {b}" for q, a, b in wrong[:limit])
-    assert not wrong, f"{len(wrong)} of {len(questions)} differ\n{text}"

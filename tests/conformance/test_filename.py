@@ -1,7 +1,7 @@
 import itertools
 import re
 
-from conftest import lines, same
+from probing import lines, same
 from generate import broken, version
 from packaging import tags
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, canonicalize_name, parse_sdist_filename, parse_wheel_filename

@@ -1,7 +1,7 @@
 from unittest import mock
 
 import packaging.markers
-from conftest import lines, same
+from probing import lines, same
 from generate import STRINGS, broken, marker
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement

@@ -1,6 +1,6 @@
 """Metadata against the header parser of Python and the requirements of packaging."""
 
-from conftest import lines, same
+from probing import lines, same
 from generate import EXTRAS, requirement, specifiers
 from packaging.metadata import parse_email
 from packaging.requirements import Requirement

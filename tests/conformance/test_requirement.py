@@ -1,6 +1,6 @@
 import re
 
-from conftest import lines, same
+from probing import lines, same
 from generate import broken, requirement
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name

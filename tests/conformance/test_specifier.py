@@ -1,6 +1,6 @@
 import itertools
 
-from conftest import lines, same
+from probing import lines, same
 from generate import broken, near, specifier, specifiers, version
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 

@@ -1,6 +1,6 @@
 from unittest import mock
 
-from conftest import same
+from probing import same
 from packaging import _manylinux, tags
 
 PLATFORMS = ["linux_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"]
