@@ -1,0 +1,556 @@
+#include "os/http.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+#include <openssl/evp.h>
+
+enum {
+    TICK_MS = 50,
+    PAUSE_US = 250000,         /* before the first repetition; doubled each time */
+    IGNORED_MAX = 1 << 20,     /* bytes of a body that nobody wants, such as a 404's */
+    HOST_CONNECTIONS_MAX = 16, /* to one server that speaks only HTTP/1.1 */
+    DIGEST_HEX = 64,
+};
+
+/* One request on its way. */
+struct transfer {
+    struct http *http;
+    struct http_request request;
+    struct arena *arena; /* of this transfer alone, rewound when it is over */
+    CURL *easy;
+    struct curl_slist *headers;
+    EVP_MD_CTX *digest;
+    struct buf body;
+    int fd; /* -1: memory */
+    bool busy;
+    bool over_limit, write_failed;
+    int write_errno;
+    int64_t size;
+    int32_t attempt;
+    struct http_response answer; /* what the headers said */
+    char text[CURL_ERROR_SIZE];
+};
+
+/* A request that waits for its turn. */
+struct waiting {
+    struct http_request request;
+    int64_t not_before_us;
+    int32_t attempt;
+};
+
+struct known {
+    struct str origin;
+    char *user, *password;
+};
+
+struct http {
+    struct arena *arena;
+    struct http_options options;
+    CURLM *multi;
+    struct transfer transfers[HTTP_PARALLEL_MAX];
+    struct transfer *given; /* whose answer the caller has */
+    VEC(struct waiting) queue;
+    ptrdiff_t queue_from; /* what is before it has been started */
+    VEC(struct known) known;
+    int32_t running, requests;
+    int64_t received;
+    const char *ca_path, *ca_file, *proxy, *client_cert, *netrc;
+};
+
+static int64_t clock_us(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static const char *text_or_null(struct arena *arena, struct str s) {
+    return s.len ? str_copy_z(arena, s) : NULL;
+}
+
+/* Where the system keeps its certificates: a directory with hashed names is read only as far as it is needed. */
+static void choose_certificates(struct http *http) {
+    static const char *const bundles[] = {"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
+                                          "/etc/ssl/cert.pem"};
+    const char *cert = text_or_null(http->arena, http->options.cert);
+    struct stat st;
+    if (cert) {
+        bool dir = stat(cert, &st) == 0 && S_ISDIR(st.st_mode);
+        http->ca_path = dir ? cert : NULL;
+        http->ca_file = dir ? NULL : cert;
+        return;
+    }
+    if (stat("/etc/ssl/certs/ca-certificates.crt", &st) == 0) http->ca_path = "/etc/ssl/certs";
+    for (size_t i = 0; i < sizeof bundles / sizeof *bundles && !http->ca_path && !http->ca_file; i++)
+        if (stat(bundles[i], &st) == 0) http->ca_file = bundles[i];
+}
+
+struct err *http_open(struct arena *arena, const struct http_options *options, struct http **ret) {
+    if (curl_global_init(CURL_GLOBAL_DEFAULT)) return err_make(arena, ERR_NETWORK, "libcurl cannot be started");
+    struct http *http = arena_new(arena, struct http, 1);
+    http->arena = arena;
+    http->options = *options;
+    http->multi = curl_multi_init();
+    if (!http->multi) return err_make(arena, ERR_NETWORK, "libcurl cannot be started");
+    (void)curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)HOST_CONNECTIONS_MAX);
+    choose_certificates(http);
+    http->proxy = text_or_null(arena, options->proxy);
+    http->client_cert = text_or_null(arena, options->client_cert);
+    http->netrc = text_or_null(arena, options->netrc);
+    if (http->netrc && access(http->netrc, R_OK) != 0) http->netrc = NULL;
+    for (int i = 0; i < HTTP_PARALLEL_MAX; i++) http->transfers[i].fd = -1;
+    *ret = http;
+    return NULL;
+}
+
+void http_know(struct http *http, struct str url) {
+    CURLU *parts = curl_url();
+    char *user = NULL, *password = NULL;
+    if (parts && curl_url_set(parts, CURLUPART_URL, str_copy_z(http->arena, url), 0) == CURLUE_OK &&
+        curl_url_get(parts, CURLUPART_USER, &user, CURLU_URLDECODE) == CURLUE_OK) {
+        struct known *known = vec_push(http->arena, &http->known);
+        known->origin = http_origin(http->arena, url);
+        known->user = str_copy_z(http->arena, str_of(user));
+        if (curl_url_get(parts, CURLUPART_PASSWORD, &password, CURLU_URLDECODE) == CURLUE_OK)
+            known->password = str_copy_z(http->arena, str_of(password));
+    }
+    curl_free(user);
+    curl_free(password);
+    curl_url_cleanup(parts);
+}
+
+/* A body's bytes have come. Anything but their number ends the transfer. */
+static size_t on_body(char *data, size_t one, size_t len, void *self) {
+    struct transfer *transfer = self;
+    (void)one;
+    long status = 0;
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    bool wanted = status == 0 || status == 200 || status == 206;
+    transfer->size += (int64_t)len;
+    transfer->http->received += (int64_t)len;
+    if (transfer->size > (wanted ? transfer->request.limit : IGNORED_MAX)) {
+        transfer->over_limit = wanted;
+        return 0;
+    }
+    if (!wanted) return len;
+    if (transfer->digest && EVP_DigestUpdate(transfer->digest, data, len) != 1) return 0;
+    if (transfer->fd < 0) {
+        if (transfer->size == (int64_t)len) {
+            curl_off_t expected = -1;
+            (void)curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &expected);
+            if (expected > 0 && expected <= transfer->request.limit)
+                (void)buf_reserve(&transfer->body, (ptrdiff_t)expected);
+        }
+        buf_add(&transfer->body, (struct str){data, (ptrdiff_t)len});
+        return len;
+    }
+    for (size_t done = 0; done < len;) {
+        ssize_t n = write(transfer->fd, data + done, len - done);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) {
+            transfer->write_failed = true;
+            transfer->write_errno = errno;
+            return 0;
+        }
+        done += (size_t)n;
+    }
+    return len;
+}
+
+/* "bytes 5-9/100", or "bytes *" + "/100". */
+static void parse_content_range(struct str value, struct http_response *answer) {
+    if (!str_starts(value, S("bytes "))) return;
+    struct str rest = str_trim(str_from(value, 6));
+    struct str span = str_cut(&rest, '/');
+    int64_t n;
+    if (str_to_int(rest, &n)) answer->range_total = n;
+    if (str_to_int(str_cut(&span, '-'), &n)) answer->range_first = n;
+}
+
+static void parse_cache_control(struct str value, struct http_response *answer) {
+    while (value.len) {
+        struct str word = str_trim(str_cut(&value, ','));
+        int64_t n;
+        if (str_eq_nocase(word, S("no-store")) || str_eq_nocase(word, S("no-cache"))) {
+            answer->max_age = 0;
+            return;
+        }
+        if (str_eq_nocase(str_slice(word, 0, 8), S("max-age=")) && str_to_int(str_from(word, 8), &n))
+            answer->max_age = n;
+    }
+}
+
+static void reset_answer(struct transfer *transfer) {
+    transfer->answer = (struct http_response){.max_age = -1, .range_first = -1, .range_total = -1};
+}
+
+static size_t on_header(char *data, size_t one, size_t len, void *self) {
+    struct transfer *transfer = self;
+    struct http_response *answer = &transfer->answer;
+    struct str rest = {data, (ptrdiff_t)(one * len)};
+    if (str_starts(rest, S("HTTP/"))) reset_answer(transfer);
+    if (rest.len > HTTP_HEADERS_MAX) return len;
+    struct str name = str_trim(str_cut(&rest, ':')), value = str_trim(rest);
+    if (str_eq_nocase(name, S("content-type"))) answer->content_type = str_copy(transfer->arena, value);
+    else if (str_eq_nocase(name, S("etag"))) answer->etag = str_copy(transfer->arena, value);
+    else if (str_eq_nocase(name, S("last-modified"))) answer->last_modified = str_copy(transfer->arena, value);
+    else if (str_eq_nocase(name, S("cache-control"))) parse_cache_control(value, answer);
+    else if (str_eq_nocase(name, S("content-range"))) parse_content_range(value, answer);
+    return len;
+}
+
+static bool is_trusted(const struct http *http, struct arena *arena, struct str url) {
+    struct str origin = http_origin(arena, url);
+    struct str host = str_from(origin, str_find(origin, S("://")) + 3);
+    ptrdiff_t colon = str_find_last(host, ':');
+    for (int32_t i = 0; i < http->options.trusted_hosts_len; i++) {
+        struct str trusted = http->options.trusted_hosts[i];
+        if (str_eq_nocase(trusted, host) || str_eq_nocase(trusted, str_slice(host, 0, colon))) return true;
+    }
+    return false;
+}
+
+static void set_credentials(struct transfer *transfer) {
+    const struct http *http = transfer->http;
+    if (http->netrc) {
+        (void)curl_easy_setopt(transfer->easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
+        (void)curl_easy_setopt(transfer->easy, CURLOPT_NETRC_FILE, http->netrc);
+    }
+    struct str url = transfer->request.url;
+    if (http_strip(transfer->arena, url).len != url.len) return;
+    struct str origin = http_origin(transfer->arena, url);
+    for (ptrdiff_t i = 0; i < http->known.len; i++) {
+        if (!str_eq(http->known.data[i].origin, origin)) continue;
+        (void)curl_easy_setopt(transfer->easy, CURLOPT_USERNAME, http->known.data[i].user);
+        if (http->known.data[i].password)
+            (void)curl_easy_setopt(transfer->easy, CURLOPT_PASSWORD, http->known.data[i].password);
+        return;
+    }
+}
+
+static void set_security(struct transfer *transfer) {
+    const struct http *http = transfer->http;
+    CURL *easy = transfer->easy;
+    struct str url = transfer->request.url;
+    bool file = str_eq_nocase(str_slice(url, 0, 5), S("file:"));
+    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, file ? "file" : "http,https");
+    (void)curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)HTTP_REDIRECTS_MAX);
+    if (http->ca_file || http->ca_path) {
+        (void)curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
+        (void)curl_easy_setopt(easy, CURLOPT_CAPATH, http->ca_path);
+    }
+    if (http->client_cert) (void)curl_easy_setopt(easy, CURLOPT_SSLCERT, http->client_cert);
+    if (is_trusted(http, transfer->arena, url)) {
+        (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    set_credentials(transfer);
+}
+
+static void set_limits(struct transfer *transfer) {
+    const struct http_options *options = &transfer->http->options;
+    CURL *easy = transfer->easy;
+    long stall = options->timeout_s > 0 ? options->timeout_s : HTTP_STALL_S;
+    long connect = stall < HTTP_CONNECT_S ? stall : HTTP_CONNECT_S;
+    (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, connect);
+    (void)curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, stall);
+    if (transfer->fd < 0) (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)HTTP_DOCUMENT_S);
+    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+}
+
+static void set_request(struct transfer *transfer) {
+    const struct http_request *request = &transfer->request;
+    CURL *easy = transfer->easy;
+    (void)curl_easy_setopt(easy, CURLOPT_URL, str_copy_z(transfer->arena, request->url));
+    (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "unpin/" UNPIN_VERSION);
+    (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    (void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->text);
+    (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+    if (transfer->http->proxy) (void)curl_easy_setopt(easy, CURLOPT_PROXY, transfer->http->proxy);
+    if (request->range.len) (void)curl_easy_setopt(easy, CURLOPT_RANGE, str_copy_z(transfer->arena, request->range));
+    else if (!request->path.len) (void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+    for (int32_t i = 0; i < request->headers_len; i++) {
+        struct curl_slist *longer =
+            curl_slist_append(transfer->headers, str_copy_z(transfer->arena, request->headers[i]));
+        if (longer) transfer->headers = longer;
+    }
+    if (transfer->headers) (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+}
+
+/* The file that the body goes to. */
+static int open_target(struct transfer *transfer) {
+    if (!transfer->request.path.len) return 0;
+    const char *path = str_copy_z(transfer->arena, transfer->request.path);
+    transfer->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    return transfer->fd < 0 ? errno : 0;
+}
+
+static void drop_target(struct transfer *transfer, bool keep) {
+    if (transfer->fd < 0) return;
+    (void)close(transfer->fd);
+    transfer->fd = -1;
+    if (!keep) (void)unlink(str_copy_z(transfer->arena, transfer->request.path));
+}
+
+/* Puts a waiting request on its way. An err here is one of the local file. */
+static void start(struct http *http, struct transfer *transfer, const struct waiting *waiting) {
+    if (!transfer->arena) transfer->arena = arena_open();
+    transfer->http = http;
+    transfer->request = waiting->request;
+    transfer->attempt = waiting->attempt;
+    transfer->busy = true;
+    transfer->over_limit = transfer->write_failed = false;
+    transfer->size = 0;
+    transfer->text[0] = '\0';
+    transfer->body = (struct buf){.arena = transfer->arena};
+    reset_answer(transfer);
+    transfer->write_errno = open_target(transfer);
+    transfer->write_failed = transfer->write_errno != 0;
+    if (transfer->request.hash || transfer->fd >= 0) {
+        transfer->digest = EVP_MD_CTX_new();
+        if (transfer->digest) (void)EVP_DigestInit_ex(transfer->digest, EVP_sha256(), NULL);
+    }
+    if (!transfer->easy) transfer->easy = curl_easy_init();
+    else curl_easy_reset(transfer->easy);
+    if (!transfer->easy || transfer->write_failed) return;
+    set_request(transfer);
+    set_security(transfer);
+    set_limits(transfer);
+    if (curl_multi_add_handle(http->multi, transfer->easy) != CURLM_OK) return;
+    http->running++;
+    http->requests++;
+}
+
+/* Frees what one attempt held, but not its arena, whose bytes the caller may still look at. */
+static void finish(struct transfer *transfer) {
+    EVP_MD_CTX_free(transfer->digest);
+    transfer->digest = NULL;
+    curl_slist_free_all(transfer->headers);
+    transfer->headers = NULL;
+}
+
+static void release(struct transfer *transfer) {
+    transfer->busy = false;
+    arena_rewind(transfer->arena, (struct arena_mark){0});
+}
+
+void http_add(struct http *http, const struct http_request *request) {
+    *vec_push(http->arena, &http->queue) = (struct waiting){.request = *request};
+}
+
+static bool may_retry(CURLcode code, long status) {
+    switch ((int)code) {
+    case CURLE_OK: return status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+    case CURLE_SSL_CONNECT_ERROR: return true;
+    default: return false;
+    }
+}
+
+static bool is_unreachable(CURLcode code) {
+    return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
+           code == CURLE_OPERATION_TIMEDOUT || code == CURLE_SSL_CONNECT_ERROR;
+}
+
+/* Queues the request again if another attempt makes sense. Without a name or a route one repetition is enough. */
+static bool retry(struct http *http, struct transfer *transfer, CURLcode code, long status) {
+    int32_t most = http->options.retries >= 0 ? http->options.retries : HTTP_RETRIES;
+    if (most > 1 && (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT)) most = 1;
+    if (transfer->over_limit || transfer->write_failed || transfer->attempt >= most || !may_retry(code, status))
+        return false;
+    curl_off_t asked = 0;
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &asked);
+    if (asked > HTTP_RETRY_AFTER_MAX_S) asked = HTTP_RETRY_AFTER_MAX_S;
+    int64_t pause = (int64_t)PAUSE_US << (transfer->attempt < 8 ? transfer->attempt : 8);
+    if (asked > 0) pause = (int64_t)asked * 1000000;
+    *vec_push(http->arena, &http->queue) =
+        (struct waiting){transfer->request, clock_us() + pause, transfer->attempt + 1};
+    drop_target(transfer, false);
+    finish(transfer);
+    release(transfer);
+    return true;
+}
+
+static void hint_network(struct arena *arena, struct err *err, CURLcode code) {
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
+        (void)err_hint(arena, err,
+                       "the server's certificate is not trusted: name the certificates of your network with "
+                       "PIP_CERT or pip's option `cert`");
+    else if (is_unreachable(code))
+        (void)err_hint(arena, err,
+                       "is the network there? behind a proxy set HTTPS_PROXY or pip's option `proxy`; with "
+                       "--offline only what is cached is used");
+}
+
+static struct err *transfer_err(struct http *http, struct transfer *transfer, CURLcode code) {
+    struct arena *arena = http->arena;
+    struct str url = http_mask(arena, transfer->request.url);
+    if (transfer->write_failed)
+        return err_errno(arena, transfer->write_errno, "cannot write '%.*s'", FMT(transfer->request.path));
+    if (transfer->over_limit)
+        return err_make(arena, ERR_LIMIT, "%.*s is larger than %lld bytes", FMT(url),
+                        (long long)transfer->request.limit);
+    if (code == CURLE_OK) return NULL;
+    /* curl's own text may hold the URL with its password; the general one does not. */
+    const char *why = transfer->text[0] && !strchr(transfer->text, '@') ? transfer->text : curl_easy_strerror(code);
+    struct err *err = err_make(arena, ERR_NETWORK, "cannot fetch %.*s: %s", FMT(url), why);
+    hint_network(arena, err, code);
+    return err;
+}
+
+static struct str digest_hex(struct transfer *transfer) {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    if (!transfer->digest || EVP_DigestFinal_ex(transfer->digest, digest, &len) != 1) return (struct str){0};
+    char *hex = arena_alloc(transfer->arena, DIGEST_HEX);
+    for (unsigned i = 0; i < len && i < DIGEST_HEX / 2; i++) {
+        hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
+        hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
+    }
+    return (struct str){hex, DIGEST_HEX};
+}
+
+/* The answer of a transfer that is over. */
+static void give(struct http *http, struct transfer *transfer, CURLcode code, struct http_response *ret) {
+    long status = 0;
+    char *url = NULL;
+    if (transfer->easy) {
+        (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+        (void)curl_easy_getinfo(transfer->easy, CURLINFO_EFFECTIVE_URL, &url);
+    }
+    bool file = str_eq_nocase(str_slice(transfer->request.url, 0, 5), S("file:"));
+    struct http_response answer = transfer->answer;
+    if (file && code == CURLE_OK) status = 200;
+    if (file && (code == CURLE_FILE_COULDNT_READ_FILE || code == CURLE_REMOTE_FILE_NOT_FOUND)) {
+        status = 404;
+        code = CURLE_OK;
+    }
+    /* A body that nobody wants was cut off: the status says all. */
+    if (code == CURLE_WRITE_ERROR && !transfer->over_limit && !transfer->write_failed && status != 200) code = CURLE_OK;
+    answer.user = transfer->request.user;
+    answer.tag = transfer->request.tag;
+    answer.status = (int32_t)status;
+    answer.err = transfer_err(http, transfer, code);
+    answer.unreachable = answer.err && is_unreachable(code);
+    answer.url = http_strip(transfer->arena, url ? str_copy(transfer->arena, str_of(url)) : transfer->request.url);
+    answer.body = buf_str(&transfer->body);
+    answer.size = transfer->size;
+    answer.sha256 = digest_hex(transfer);
+    drop_target(transfer, !answer.err && (status == 200 || status == 206));
+    finish(transfer);
+    http->given = transfer;
+    *ret = answer;
+}
+
+/* Starts what is due. Gives a transfer that failed at once, else NULL. *wait_us: when the next one is due. */
+static struct transfer *start_due(struct http *http, int64_t *wait_us) {
+    int64_t now = clock_us();
+    *wait_us = INT64_MAX;
+    for (ptrdiff_t i = http->queue_from; i < http->queue.len; i++) {
+        struct waiting *waiting = &http->queue.data[i];
+        if (http->running == HTTP_PARALLEL_MAX) break;
+        if (waiting->not_before_us > now) {
+            if (waiting->not_before_us - now < *wait_us) *wait_us = waiting->not_before_us - now;
+            continue;
+        }
+        struct transfer *slot = http->transfers;
+        while (slot->busy) slot++;
+        struct waiting due = *waiting;
+        *waiting = http->queue.data[http->queue_from++];
+        int32_t running = http->running;
+        start(http, slot, &due);
+        if (http->running == running) return slot;
+    }
+    if (http->queue_from == http->queue.len) http->queue.len = http->queue_from = 0;
+    return NULL;
+}
+
+/* Takes the transfers that are over; gives the first whose answer counts. */
+static bool take_finished(struct http *http, struct http_response *ret) {
+    int left;
+    const CURLMsg *message;
+    while ((message = curl_multi_info_read(http->multi, &left))) {
+        if (message->msg != CURLMSG_DONE) continue;
+        CURL *easy = message->easy_handle;
+        CURLcode code = message->data.result;
+        struct transfer *transfer = NULL;
+        long status = 0;
+        (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+        (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+        (void)curl_multi_remove_handle(http->multi, easy);
+        http->running--;
+        if (retry(http, transfer, code, status)) continue;
+        give(http, transfer, code, ret);
+        return true;
+    }
+    return false;
+}
+
+bool http_next(struct http *http, struct http_response *ret) {
+    if (http->given) release(http->given);
+    http->given = NULL;
+    for (;;) {
+        int64_t wait_us;
+        struct transfer *failed = start_due(http, &wait_us);
+        if (failed) {
+            give(http, failed, CURLE_FAILED_INIT, ret);
+            return true;
+        }
+        int running;
+        if (curl_multi_perform(http->multi, &running) != CURLM_OK) return false;
+        if (take_finished(http, ret)) return true;
+        if (http->running == 0 && http->queue_from == http->queue.len) return false;
+        int wait_ms = wait_us / 1000 < TICK_MS ? (int)(wait_us / 1000) + 1 : TICK_MS;
+        (void)curl_multi_poll(http->multi, NULL, 0, wait_ms, NULL);
+        if (http->options.tick) http->options.tick(http->options.tick_self, http->received);
+    }
+}
+
+void http_close(struct http *http) {
+    if (!http) return;
+    for (int i = 0; i < HTTP_PARALLEL_MAX; i++) {
+        struct transfer *transfer = &http->transfers[i];
+        if (transfer->easy) {
+            (void)curl_multi_remove_handle(http->multi, transfer->easy);
+            curl_easy_cleanup(transfer->easy);
+        }
+        if (transfer->arena) drop_target(transfer, false);
+        finish(transfer);
+        arena_close(transfer->arena);
+    }
+    (void)curl_multi_cleanup(http->multi);
+}
+
+int32_t http_requests(const struct http *http) {
+    return http->requests;
+}
+
+int64_t http_received(const struct http *http) {
+    return http->received;
+}

@@ -1,0 +1,93 @@
+/*
+ * http - many transfers at once over HTTP/2 and HTTP/1.1, with limits, retries and nothing that can hang.
+ *
+ * Queue requests with http_add and take the answers, in the order in which they are complete, with http_next; requests
+ * may be added between. At most `parallel` run at a time, over as few connections as the servers allow. Only http,
+ * https and file URLs are followed (file only where it was asked for, never by redirect), at most HTTP_REDIRECTS_MAX
+ * redirects. Server errors (429, 5xx) and cut connections are tried again after a growing pause. Credentials come from
+ * the URL, from another URL of the same host that was given to http_know, or from netrc; they are masked in every
+ * message.
+ */
+#ifndef UNPIN_OS_HTTP_H
+#define UNPIN_OS_HTTP_H
+
+#include "base/err.h"
+
+enum {
+    HTTP_REDIRECTS_MAX = 10,
+    HTTP_PARALLEL_MAX = 50,
+    HTTP_CONNECT_S = 10,   /* seconds for name, connection and TLS together */
+    HTTP_STALL_S = 30,     /* seconds with less than a byte per second */
+    HTTP_DOCUMENT_S = 300, /* seconds for a whole document that is kept in memory */
+    HTTP_RETRIES = 3,
+    HTTP_RETRY_AFTER_MAX_S = 10,
+    HTTP_HEADERS_MAX = 4096, /* bytes of a header line that is looked at */
+    HTTP_URL_MAX = 8192,
+};
+
+struct http;
+
+struct http_options {
+    struct str cert;                 /* PEM file or directory of certificates; empty: /etc/ssl/certs, else curl's own */
+    struct str client_cert;          /* PEM file with key and certificate; empty: none */
+    struct str proxy;                /* empty: the environment's, as curl reads it */
+    struct str netrc;                /* file; empty: none */
+    const struct str *trusted_hosts; /* "host" or "host:port" whose certificates are not verified */
+    int32_t trusted_hosts_len;
+    int32_t timeout_s; /* stall; 0: HTTP_STALL_S */
+    int32_t retries;   /* -1: HTTP_RETRIES */
+    /* Called now and then while http_next waits; `received` are bytes of bodies so far. NULL: not called. */
+    void (*tick)(void *self, int64_t received);
+    void *tick_self;
+};
+
+struct http_request {
+    struct str url;
+    const struct str *headers; /* "Name: value" each */
+    int32_t headers_len;
+    struct str range; /* of bytes, as in `Range: bytes=`: "-32768", "0-99"; empty: all */
+    int64_t limit;    /* bytes of the body at most */
+    struct str path;  /* where the body goes, created exclusively and removed on failure; empty: memory */
+    bool hash;        /* compute the SHA-256 of a body in memory too */
+    void *user;       /* comes back with the answer */
+    int32_t tag;      /* comes back with the answer */
+};
+
+struct http_response {
+    void *user;
+    int32_t tag;
+    struct err *err;   /* NULL: an answer arrived, whatever its status; else ERR_NETWORK, ERR_LIMIT, ERR_IO */
+    bool unreachable;  /* with err: no connection came about */
+    int32_t status;    /* 200, 404; 200 for file URLs */
+    struct str url;    /* after redirects, without credentials */
+    struct str body;   /* valid until the next http_next or http_close */
+    struct str sha256; /* hex, of the body; empty unless `hash` or `path` was set */
+    int64_t size;      /* bytes of the body */
+    struct str content_type, etag, last_modified; /* as sent, empty: not sent; valid as long as body */
+    int64_t max_age;     /* seconds from Cache-Control; -1: none; 0 for no-store and no-cache */
+    int64_t range_first; /* from Content-Range; -1: none */
+    int64_t range_total; /* size of the whole file from Content-Range (also of a 416); -1: none */
+};
+
+/* Sets curl up. The texts in `options` and what is given to http_add must live until http_close. ERR_NETWORK if curl
+ * cannot be used. */
+ERR_MUST_CHECK struct err *http_open(struct arena *arena, const struct http_options *options, struct http **ret);
+/* Ends what still runs. NULL is allowed. */
+void http_close(struct http *http);
+/* Remembers the credentials in `url` for other URLs of its scheme, host and port. */
+void http_know(struct http *http, struct str url);
+void http_add(struct http *http, const struct http_request *request);
+/* Waits for the next answer; false when none is outstanding. */
+bool http_next(struct http *http, struct http_response *ret);
+
+int32_t http_requests(const struct http *http); /* sent so far, retries included */
+int64_t http_received(const struct http *http); /* bytes of bodies so far */
+
+/* `url` with user and password as `****`. */
+struct str http_mask(struct arena *arena, struct str url);
+/* `url` without user and password. */
+struct str http_strip(struct arena *arena, struct str url);
+/* "scheme://host:port" in lower case, without credentials. */
+struct str http_origin(struct arena *arena, struct str url);
+
+#endif

@@ -1,0 +1,387 @@
+#include "pypa/simple.h"
+
+#include "base/arena.h"
+#include "base/json.h"
+
+enum { SHA256_HEX = 64, SECONDS_PER_DAY = 86400 };
+
+struct attribute {
+    struct str name, value; /* the value is unescaped */
+    bool has_value;
+};
+
+struct scanner {
+    struct arena *arena;
+    struct str text;
+    ptrdiff_t at;
+    struct simple_page page;
+    VEC(struct simple_file) files;
+    struct err *err;
+};
+
+static int hex_digit(char c) {
+    if (char_is_digit(c)) return c - '0';
+    c = char_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool simple_is_sha256(struct str text) {
+    if (text.len != SHA256_HEX) return false;
+    for (ptrdiff_t i = 0; i < text.len; i++)
+        if (hex_digit(text.data[i]) < 0) return false;
+    return true;
+}
+
+static bool has_upper(struct str text) {
+    for (ptrdiff_t i = 0; i < text.len; i++)
+        if (text.data[i] >= 'A' && text.data[i] <= 'Z') return true;
+    return false;
+}
+
+static struct str sha256_of(struct arena *arena, struct str text) {
+    if (!simple_is_sha256(text)) return (struct str){0};
+    return has_upper(text) ? str_lower(arena, text) : text;
+}
+
+/* Days since 1970-01-01 of a date of the Gregorian calendar. */
+static int64_t days_of(int64_t year, int64_t month, int64_t day) {
+    if (month <= 2) year--;
+    int64_t era = year / 400, of_era = year % 400;
+    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+/* "HH:MM:SS", what follows it is left in *rest. */
+static bool parse_time(struct str *rest, int64_t *ret) {
+    int64_t hour, minute, second;
+    if (!str_to_int(str_slice(*rest, 0, 2), &hour) || !str_to_int(str_slice(*rest, 3, 5), &minute) ||
+        !str_to_int(str_slice(*rest, 6, 8), &second) || rest->data[2] != ':' || rest->data[5] != ':' || hour > 23 ||
+        minute > 59 || second > 60)
+        return false;
+    *ret = hour * 3600 + minute * 60 + second;
+    *rest = str_from(*rest, 8);
+    return true;
+}
+
+/* "Z", "+02:00" or nothing: seconds to subtract. */
+static bool parse_zone(struct str rest, int64_t *ret) {
+    int64_t hour, minute;
+    *ret = 0;
+    if (rest.len == 0 || str_eq_nocase(rest, S("Z"))) return true;
+    if (rest.len != 6 || (rest.data[0] != '+' && rest.data[0] != '-') || rest.data[3] != ':') return false;
+    if (!str_to_int(str_slice(rest, 1, 3), &hour) || !str_to_int(str_from(rest, 4), &minute)) return false;
+    *ret = (hour * 3600 + minute * 60) * (rest.data[0] == '+' ? 1 : -1);
+    return true;
+}
+
+bool simple_date_parse(struct str text, int64_t *ret) {
+    int64_t year, month, day, seconds = 0, zone = 0;
+    if (text.len < 10 || text.data[4] != '-' || text.data[7] != '-') return false;
+    if (!str_to_int(str_slice(text, 0, 4), &year) || !str_to_int(str_slice(text, 5, 7), &month) ||
+        !str_to_int(str_slice(text, 8, 10), &day) || month < 1 || month > 12 || day < 1 || day > 31)
+        return false;
+    struct str rest = str_from(text, 10);
+    if (rest.len) {
+        if (rest.data[0] != 'T' && rest.data[0] != ' ') return false;
+        rest = str_from(rest, 1);
+        if (rest.len < 8 || !parse_time(&rest, &seconds)) return false;
+        if (rest.len && rest.data[0] == '.') do
+                rest = str_from(rest, 1);
+            while (rest.len && char_is_digit(rest.data[0]));
+        if (!parse_zone(rest, &zone)) return false;
+    }
+    *ret = days_of(year, month, day) * SECONDS_PER_DAY + seconds - zone;
+    return true;
+}
+
+/* A code point as UTF-8, at most 4 bytes; their number. */
+static ptrdiff_t encode(uint32_t point, char *out) {
+    if (point < 0x80) {
+        out[0] = (char)point;
+        return 1;
+    }
+    ptrdiff_t len = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    static const unsigned char lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    for (ptrdiff_t i = len - 1; i > 0; i--, point >>= 6) out[i] = (char)(0x80 | (point & 0x3F));
+    out[0] = (char)(lead[len] | point);
+    return len;
+}
+
+/* The character that `name` (between & and ;) stands for; 0: not known. */
+static uint32_t entity(struct str name) {
+    static const struct {
+        struct str name;
+        uint32_t point;
+    } known[] = {
+        {S_INIT("gt"), '>'}, {S_INIT("lt"), '<'}, {S_INIT("amp"), '&'}, {S_INIT("quot"), '"'}, {S_INIT("apos"), '\''}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (str_eq(known[i].name, name)) return known[i].point;
+    if (name.len < 2 || name.len > 9 || name.data[0] != '#') return 0;
+    bool hex = char_lower(name.data[1]) == 'x';
+    struct str digits = str_from(name, hex ? 2 : 1);
+    uint32_t point = 0;
+    for (ptrdiff_t i = 0; i < digits.len; i++) {
+        int digit = hex_digit(digits.data[i]);
+        if (digit < 0 || (!hex && digit > 9)) return 0;
+        point = point * (hex ? 16 : 10) + (uint32_t)digit;
+        if (point > 0x10FFFF) return 0;
+    }
+    return point >= 0xD800 && point <= 0xDFFF ? 0 : point;
+}
+
+static struct str unescape(struct arena *arena, struct str text) {
+    if (str_find_char(text, '&') < 0) return text;
+    char *out = arena_alloc(arena, text.len); /* an entity is never shorter than what it stands for */
+    ptrdiff_t len = 0;
+    while (text.len) {
+        ptrdiff_t end = text.data[0] == '&' ? str_find_char(str_slice(text, 0, 12), ';') : -1;
+        uint32_t point = end > 0 ? entity(str_slice(text, 1, end)) : 0;
+        if (point) len += encode(point, out + len);
+        else out[len++] = text.data[0];
+        text = str_from(text, point ? end + 1 : 1);
+    }
+    return (struct str){out, len};
+}
+
+static bool is_name_end(char c) {
+    return char_is_space(c) || c == '=' || c == '>' || c == '/';
+}
+
+static void skip_blanks(struct scanner *scanner) {
+    while (scanner->at < scanner->text.len && char_is_space(scanner->text.data[scanner->at])) scanner->at++;
+}
+
+/* The value behind `=`: quoted by either quote, or up to a blank or `>`. */
+static struct str scan_value(struct scanner *scanner) {
+    struct str rest = str_from(scanner->text, scanner->at);
+    if (rest.len == 0) return rest;
+    char quote = rest.data[0];
+    if (quote == '"' || quote == '\'') {
+        rest = str_from(rest, 1);
+        ptrdiff_t end = str_find_char(rest, quote);
+        if (end < 0) end = rest.len;
+        scanner->at += end + 2;
+        return str_slice(rest, 0, end);
+    }
+    ptrdiff_t end = 0;
+    while (end < rest.len && !char_is_space(rest.data[end]) && rest.data[end] != '>') end++;
+    scanner->at += end;
+    return str_slice(rest, 0, end);
+}
+
+/* The next attribute of the tag that is open; false at its end, which is passed. */
+static bool scan_attribute(struct scanner *scanner, struct attribute *ret) {
+    for (;;) {
+        skip_blanks(scanner);
+        if (scanner->at >= scanner->text.len) return false;
+        char c = scanner->text.data[scanner->at];
+        if (c == '>') {
+            scanner->at++;
+            return false;
+        }
+        if (c != '/' && c != '=') break;
+        scanner->at++;
+    }
+    ptrdiff_t from = scanner->at;
+    while (scanner->at < scanner->text.len && !is_name_end(scanner->text.data[scanner->at])) scanner->at++;
+    *ret = (struct attribute){.name = str_slice(scanner->text, from, scanner->at)};
+    skip_blanks(scanner);
+    if (scanner->at >= scanner->text.len || scanner->text.data[scanner->at] != '=') return true;
+    scanner->at++;
+    skip_blanks(scanner);
+    ret->value = unescape(scanner->arena, scan_value(scanner));
+    ret->has_value = true;
+    return true;
+}
+
+struct str simple_url_decode(struct arena *arena, struct str text) {
+    if (str_find_char(text, '%') < 0) return text;
+    char *out = arena_alloc(arena, text.len);
+    ptrdiff_t len = 0;
+    for (ptrdiff_t i = 0; i < text.len; i++) {
+        int high = i + 2 < text.len && text.data[i] == '%' ? hex_digit(text.data[i + 1]) : -1;
+        int low = high >= 0 ? hex_digit(text.data[i + 2]) : -1;
+        out[len++] = low >= 0 ? (char)(high * 16 + low) : text.data[i];
+        if (low >= 0) i += 2;
+    }
+    return (struct str){out, len};
+}
+
+/* `url` without query and fragment. */
+static struct str path_of(struct str url) {
+    ptrdiff_t end = 0;
+    while (end < url.len && url.data[end] != '?' && url.data[end] != '#') end++;
+    return str_slice(url, 0, end);
+}
+
+struct str simple_url_filename(struct arena *arena, struct str url) {
+    struct str path = path_of(url);
+    return simple_url_decode(arena, str_from(path, str_find_last(path, '/') + 1));
+}
+
+struct str simple_url_sha256(struct arena *arena, struct str url) {
+    ptrdiff_t hash = str_find_char(url, '#');
+    struct str fragment = hash < 0 ? (struct str){0} : str_from(url, hash + 1);
+    while (fragment.len) {
+        struct str part = str_cut(&fragment, '&');
+        if (str_starts(part, S("sha256="))) return sha256_of(arena, str_from(part, 7));
+    }
+    return (struct str){0};
+}
+
+static void set_href(struct arena *arena, struct simple_file *file, struct str href) {
+    href = str_trim(href);
+    ptrdiff_t hash = str_find_char(href, '#');
+    file->url = hash < 0 ? href : str_slice(href, 0, hash);
+    file->filename = simple_url_filename(arena, file->url);
+    file->sha256 = hash < 0 ? (struct str){0} : simple_url_sha256(arena, str_from(href, hash));
+}
+
+static void set_metadata(struct arena *arena, struct simple_file *file, struct str value) {
+    file->has_metadata = !str_eq_nocase(value, S("false"));
+    if (str_starts(value, S("sha256="))) file->metadata_sha256 = sha256_of(arena, str_from(value, 7));
+}
+
+static void set_attribute(struct arena *arena, struct simple_file *file, const struct attribute *attribute) {
+    struct str name = attribute->name, value = attribute->value;
+    if (str_eq_nocase(name, S("href"))) {
+        set_href(arena, file, value);
+    } else if (str_eq_nocase(name, S("data-requires-python"))) {
+        file->requires_python = str_trim(value);
+    } else if (str_eq_nocase(name, S("data-yanked"))) {
+        file->yanked = true;
+        file->yanked_reason = value;
+    } else if (str_eq_nocase(name, S("data-core-metadata"))) {
+        set_metadata(arena, file, value);
+    } else if (str_eq_nocase(name, S("data-dist-info-metadata"))) {
+        if (!file->has_metadata) set_metadata(arena, file, value);
+    } else if (str_eq_nocase(name, S("data-upload-time"))) {
+        (void)simple_date_parse(value, &file->uploaded);
+    } else if (str_eq_nocase(name, S("data-size"))) {
+        (void)str_to_int(value, &file->size);
+    }
+}
+
+static void scan_anchor(struct scanner *scanner) {
+    struct simple_file file = {.size = -1, .uploaded = INT64_MIN};
+    struct attribute attribute;
+    bool too_long = false;
+    while (scan_attribute(scanner, &attribute)) {
+        if (attribute.value.len > SIMPLE_TEXT_MAX) too_long = true;
+        else if (attribute.name.len >= 4) set_attribute(scanner->arena, &file, &attribute);
+    }
+    if (!file.filename.len || too_long) return;
+    if (scanner->files.len == SIMPLE_FILES_MAX) {
+        scanner->err = err_make(scanner->arena, ERR_LIMIT, "the page lists more than %d files", SIMPLE_FILES_MAX);
+        return;
+    }
+    *vec_push(scanner->arena, &scanner->files) = file;
+}
+
+static struct err *check_api(struct arena *arena, struct str version) {
+    struct str rest = version;
+    int64_t major;
+    if (version.len == 0 || (str_to_int(str_cut(&rest, '.'), &major) && major == 1)) return NULL;
+    return err_make(arena, ERR_INDEX, "the page is of version %.*s of the index API; 1.x is understood",
+                    FMT(str_slice(version, 0, 40)));
+}
+
+static void scan_meta(struct scanner *scanner) {
+    struct str name = {0}, content = {0};
+    struct attribute attribute;
+    while (scan_attribute(scanner, &attribute)) {
+        if (str_eq_nocase(attribute.name, S("name"))) name = attribute.value;
+        if (str_eq_nocase(attribute.name, S("content"))) content = str_trim(attribute.value);
+    }
+    if (str_eq_nocase(name, S("pypi:repository-version"))) scanner->err = check_api(scanner->arena, content);
+    if (str_eq_nocase(name, S("pypi:project-status"))) scanner->page.quarantined = str_eq(content, S("quarantined"));
+}
+
+static void scan_base(struct scanner *scanner) {
+    struct attribute attribute;
+    while (scan_attribute(scanner, &attribute))
+        if (!scanner->page.base.len && str_eq_nocase(attribute.name, S("href")) &&
+            attribute.value.len <= SIMPLE_TEXT_MAX)
+            scanner->page.base = str_trim(attribute.value);
+}
+
+/* A tag whose `<` has just been passed. */
+static void scan_tag(struct scanner *scanner) {
+    struct str rest = str_from(scanner->text, scanner->at);
+    if (str_starts(rest, S("!--"))) {
+        ptrdiff_t end = str_find(rest, S("-->"));
+        scanner->at = end < 0 ? scanner->text.len : scanner->at + end + 3;
+        return;
+    }
+    ptrdiff_t len = 0;
+    while (len < rest.len && !is_name_end(rest.data[len])) len++;
+    struct str name = str_slice(rest, 0, len);
+    scanner->at += len;
+    if (str_eq_nocase(name, S("a"))) scan_anchor(scanner);
+    else if (str_eq_nocase(name, S("base"))) scan_base(scanner);
+    else if (str_eq_nocase(name, S("meta"))) scan_meta(scanner);
+}
+
+struct err *simple_parse_html(struct arena *arena, struct str text, struct simple_page *ret) {
+    if (text.len > SIMPLE_PAGE_MAX)
+        return err_make(arena, ERR_LIMIT, "the page is larger than %d bytes", SIMPLE_PAGE_MAX);
+    struct scanner scanner = {.arena = arena, .text = text};
+    while (!scanner.err) {
+        ptrdiff_t at = str_find_char(str_from(text, scanner.at), '<');
+        if (at < 0) break;
+        scanner.at += at + 1;
+        scan_tag(&scanner);
+    }
+    if (scanner.err) return scanner.err;
+    scanner.page.files = scanner.files.data;
+    scanner.page.len = (int32_t)scanner.files.len;
+    *ret = scanner.page;
+    return NULL;
+}
+
+static void set_json_metadata(struct arena *arena, const struct json *json, struct simple_file *file) {
+    const struct json *value = json_find(json, S("core-metadata"));
+    if (!value) value = json_find(json, S("dist-info-metadata"));
+    if (!value) return;
+    file->has_metadata = value->kind == JSON_OBJECT || (value->kind == JSON_BOOL && value->truth);
+    file->metadata_sha256 = sha256_of(arena, json_find_text(value, S("sha256")));
+}
+
+/* False for what is no file. */
+static bool file_of_json(struct arena *arena, const struct json *json, struct simple_file *ret) {
+    struct simple_file file = {.size = json_find_int(json, S("size"), -1), .uploaded = INT64_MIN};
+    set_href(arena, &file, json_find_text(json, S("url")));
+    struct str sha256 = json_find_text(json_find(json, S("hashes")), S("sha256"));
+    if (sha256.len) file.sha256 = sha256_of(arena, sha256);
+    file.filename = json_find_text(json, S("filename"));
+    file.requires_python = str_trim(json_find_text(json, S("requires-python")));
+    (void)simple_date_parse(json_find_text(json, S("upload-time")), &file.uploaded);
+    const struct json *yanked = json_find(json, S("yanked"));
+    file.yanked = yanked && (yanked->kind == JSON_STRING || (yanked->kind == JSON_BOOL && yanked->truth));
+    file.yanked_reason = file.yanked ? yanked->text : (struct str){0};
+    set_json_metadata(arena, json, &file);
+    if (!file.filename.len || !file.url.len || file.url.len > SIMPLE_TEXT_MAX || file.filename.len > SIMPLE_TEXT_MAX ||
+        file.requires_python.len > SIMPLE_TEXT_MAX || file.yanked_reason.len > SIMPLE_TEXT_MAX)
+        return false;
+    if (file.size < 0) file.size = -1;
+    *ret = file;
+    return true;
+}
+
+struct err *simple_parse_json(struct arena *arena, struct str text, struct simple_page *ret) {
+    struct json json;
+    TRY(json_parse(arena, text, SIMPLE_PAGE_MAX, &json));
+    const struct json *files = json_find(&json, S("files"));
+    if (!files || files->kind != JSON_ARRAY) return err_make(arena, ERR_MALFORMED, "the page has no list `files`");
+    TRY(check_api(arena, json_find_text(json_find(&json, S("meta")), S("api-version"))));
+    if (files->len > SIMPLE_FILES_MAX)
+        return err_make(arena, ERR_LIMIT, "the page lists more than %d files", SIMPLE_FILES_MAX);
+    struct simple_page page = {0};
+    struct simple_file *list = arena_new(arena, struct simple_file, files->len);
+    for (int32_t i = 0; i < files->len; i++)
+        if (file_of_json(arena, &files->items[i], &list[page.len])) page.len++;
+    page.files = list;
+    page.quarantined = str_eq(json_find_text(json_find(&json, S("project-status")), S("status")), S("quarantined"));
+    *ret = page;
+    return NULL;
+}
