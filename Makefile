@@ -1,5 +1,5 @@
 # The door: every task by one name. The build itself is meson's (meson.build).
-.PHONY: all deps build demo check lint clean
+.PHONY: all deps build demo check lint bench clean
 all: build/unpin
 
 # Debian and Ubuntu packages that the build and the tests need; does nothing where all are there.
@@ -17,6 +17,10 @@ FORCE:
 
 check: deps
 	@tools/check
+
+# Times and results next to uv and pip on 296 distributions (tests/bench/bench.py says what it makes, and where).
+bench: build/unpin
+	@python3 tests/bench/bench.py
 
 clean:
 	rm -rf build build-san

@@ -5,7 +5,6 @@
                  [--index URL] [--adapter-cmd NAME=COMMAND] [--force] [--warm]
   run.py oracle  which requests can be had at all, and with how few locks lifted  -> oracle.json
   run.py time    [--scenarios ...] [--index URL] cold and warm wall times         -> timings.json
-  run.py report  results.json + oracle.json + timings.json -> RESULTS.md
   run.py selftest
 
 An outside tool is added as    --adapter-cmd 'unpin=unpin install --python {python} --lock {lock} {dry} --plan {plan} {args}'
@@ -35,6 +34,7 @@ WORK = os.environ.get('UNPIN_BENCH_WORK') or DATA
 BASE = os.path.join(DATA, 'base'); LOCK = os.path.join(DATA, 'constraint.txt'); ASSETS = os.path.join(DATA, 'assets')
 CACHE = os.path.join(WORK, 'cache'); LOGS = os.path.join(WORK, 'logs')
 UV = os.path.join(DATA, 'tools/bin/uv')
+UNPIN = os.environ.get('UNPIN') or os.path.join(HERE, '../../build/unpin')
 PROXY = PROXY_NOW = 'http://127.0.0.1:8099/simple/'
 norm = stubindex.norm
 # a distribution that puts files where a vendor build has its own
@@ -289,6 +289,10 @@ def adapters(extra=()):
             return [UV, 'pip', 'install', '--python', c['python'], '--index-url', index, '--color', 'never', *(['--dry-run'] if dry else []), '--constraint', pins] + subst(scen['args'], index) + all_, {}
         return go
     for t in ('pip', 'uv'): A[t + '-all'] = everything(t, False); A[t + '-allbut'] = everything(t, True)
+    def unpin(scen, c, dry, index):
+        a = [UNPIN, *(['plan', '--json'] if dry else ['install', '-y']), '--python', c['python'], '--lock', c['lock'], '--index-url', index]
+        return a + subst(scen['args'], index), {'UNPIN_CACHE_DIR': os.path.join(CACHE, 'unpin')}
+    A['unpin'] = unpin
     for x in extra:
         name, cmd = x.split('=', 1)
         def ext(scen, c, dry, index, cmd=cmd):
@@ -310,11 +314,13 @@ def proxy_stats():
     except OSError: return None
 
 
-def run_proc(argv, env, timeout, log):
+def run_proc(argv, env, timeout, log, stdout=None):
     s0 = proxy_stats(); ru0 = resource.getrusage(resource.RUSAGE_CHILDREN); t = time.time()
     with open(log, 'wb') as f:
         f.write(('$ ' + ' '.join(shlex.quote(a) for a in argv) + '\n').encode()); f.flush()
-        p = subprocess.Popen(argv, env=env, stdout=f, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True, cwd=WORK)
+        out = open(stdout, 'wb') if stdout else f
+        p = subprocess.Popen(argv, env=env, stdout=out, stderr=f, stdin=subprocess.DEVNULL, start_new_session=True, cwd=WORK)
+        if stdout: out.close()
         late = []
         k = threading.Timer(timeout, lambda: (late.append(1), os.killpg(p.pid, signal.SIGKILL))); k.start()
         p.wait(); k.cancel(); to = bool(late)  # not wait(timeout): that polls in 50 ms steps
@@ -331,6 +337,13 @@ def plan_to_env(planfile, text, base):
     """The environment a dry run announces."""
     res = {n: dict(m) for n, m in base.items()}
     plan = rd(planfile) if os.path.exists(planfile) and os.path.getsize(planfile) else None
+    if plan is not None and 'changes' in plan:  # unpin's own document
+        for c in plan['changes']:
+            if c['action'] == 'remove': res.pop(norm(c['name']), None); continue
+            url = c['artifact']['url']
+            m = url_meta(c['name'], c['to'], url) if url.startswith('file://') else index_meta(c['name'], c['to'])
+            res[m['name']] = {**m, 'wheel': c['artifact']['kind'] == 'wheel'}
+        return res
     if plan is not None:
         for n in plan.get('remove', []): res.pop(norm(n), None)
         for i in plan.get('install', []):
@@ -386,9 +399,11 @@ def one(scen, name, adapter, mode, index, timeout):
     try:
         argv, env = adapter(scen, c, dry, index)
         log = os.path.join(LOGS, tag + '.log')
-        code, wall, to, net = run_proc(argv, clean_env(**env), timeout, log)
+        own = dry and name.startswith('unpin')  # its plan comes on standard output
+        code, wall, to, net = run_proc(argv, clean_env(**env), timeout, log, c['plan'] if own else None)
         text = open(log, errors='replace').read()
-        r = {'scenario': scen['name'], 'adapter': name, 'mode': mode, 'exit': code, 'wall_s': round(wall, 2), 'cpu_s': round(net['cpu'], 2), 'timeout': to, 'would_download_mb': round(net.get('client_real_bytes', 0) / 1e6, 1), 'wheels_fetched': net.get('wheels'), 'sdists_fetched': net.get('sdists'), 'index_requests': net.get('served')}
+        r = {'scenario': scen['name'], 'adapter': name, 'mode': mode, 'exit': code, 'wall_s': round(wall, 2), 'precise_s': wall, 'cpu_s': round(net['cpu'], 2), 'timeout': to, 'would_download_mb': round(net.get('client_real_bytes', 0) / 1e6, 1), 'wheels_fetched': net.get('wheels'), 'sdists_fetched': net.get('sdists'), 'index_requests': net.get('served')}
+        if own: r['document'] = rd(c['plan']) if os.path.getsize(c['plan']) else None
         if code == 0:
             res = plan_to_env(c['plan'], text, base_meta()) if dry else site_meta(c['prefix'])
             r.update(score(res, scen))
@@ -404,6 +419,10 @@ def one(scen, name, adapter, mode, index, timeout):
         r['locks_set_aside'] = {'nolock': n, 'lock': 0, 'all': n - len(vendor()), 'allbut': n - len(vendor())}.get(name.split('-')[-1], len(named(scen) & set(base_meta())) if name.endswith('named') else len(minus))
         r['warned'] = bool(re.search(r"dependency resolver does not currently take into account|which is incompatible", text)) if code == 0 else None
         r['verdict'] = verdict(r)
+        if own and code == 0 and r['verdict'] == 'BREAKS':  # what the plan itself declares is told apart
+            declared = {a['for'].split(': ', 1)[1].replace(' ', '') for a in r['document']['allowances']}
+            if all(v[1].replace(' ', '') in declared for v in r['new_violations']): r['verdict'] = 'ALLOWED'
+        if own and code == 3: r['verdict'] = 'REFUSED'
         return r
     finally:
         if cp: cp.close()
@@ -533,13 +552,9 @@ def cmd_selftest(a):
     for k, w in sorted(v.items()): print('  ', *k, '|', w)
 
 
-def cmd_report(a):
-    import report; report.main(HERE)
-
-
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('cmd', choices=['run', 'oracle', 'time', 'report', 'selftest'])
+    p.add_argument('cmd', choices=['run', 'oracle', 'time', 'selftest'])
     p.add_argument('--adapters'); p.add_argument('--scenarios'); p.add_argument('--mode', default='dry', choices=['dry', 'real']); p.add_argument('--out', default=os.path.join(WORK, 'results.json'))
     p.add_argument('--timeout', type=int, default=600); p.add_argument('--index', default=PROXY); p.add_argument('--adapter-cmd', action='append'); p.add_argument('--force', action='store_true'); p.add_argument('--repeat', type=int, default=5, help='warm runs in `time`'); p.add_argument('--label', help='name of the index in timings.json')
     p.add_argument('--warm', action='store_true', help='keep the client cache between runs')

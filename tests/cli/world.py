@@ -55,6 +55,8 @@ INDEX_STUBS = [
 ]
 REQUIRES_PYTHON = {("future-python", "2.0"): ">=4"}
 STUB_DATE = "2024-06-01"
+# Of after the image's date, so that they are above the floor of their project.
+STUB_DATES = {("kitchen", "2.0"): "2025-03-01", ("future-python", "2.0"): "2025-03-01"}
 
 
 def normalize(name):
@@ -210,7 +212,8 @@ class World:
             for name in os.listdir(folder):
                 if name.endswith(".whl"):
                     project, version = name.split("-")[:2]
-                    found[name] = by_pin.get(f"{normalize(project)}=={version}", STUB_DATE) + "T12:00:00Z"
+                    date = STUB_DATES.get((normalize(project), version), STUB_DATE)
+                    found[name] = by_pin.get(f"{normalize(project)}=={version}", date) + "T12:00:00Z"
         return found
 
 

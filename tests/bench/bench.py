@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""unpin, uv and pip on one environment of 296 distributions: how fast, and how good.
+
+    bench.py                     times (warm and cold caches), then the table of results over all scenarios
+    bench.py time [--runs N] [--scenarios a,b] [--tools unpin,uv,pip] [--latency-ms N]
+    bench.py table [--tools ...] [--scenarios ...] [--out FILE]
+
+The environment (a stand-in for the image NGC PyTorch 25.04), the tools and a frozen index are made once under
+$UNPIN_BENCH (else unpin-bench in $XDG_CACHE_HOME or ~/.cache): about 5 minutes, 1.5 GB, Python 3.11, and the package
+index that pip is configured for. Times are wall times of whole processes that plan without changing anything
+(`unpin plan`, `uv pip install --dry-run`, `pip install --dry-run`), interleaved: in each turn every tool once, so that
+what else the machine does hits all of them. The index is stubindex.py on loopback, without network.
+"""
+import argparse
+import glob
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DATA = os.environ.get("UNPIN_BENCH") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "unpin-bench")
+WORK = os.environ.get("UNPIN_BENCH_WORK") or DATA
+TOOLS = os.path.join(DATA, "tools", "bin")
+# An addition, one lift, lockstep lifts, a downgrade, and many changes; each possible for all tools once the lock is away.
+TIMED = "black-25.9.0,modelopt-0.27,transformers-ge-4.51,peft,jsonschema-lt-4.20"
+ADAPTERS = {"unpin": "unpin", "uv": "uv-nolock", "uv-lock": "uv-lock", "pip": "pip-nolock", "pip-lock": "pip-lock", "uv-expert": "uv-allbut"}
+
+
+def python311():
+    for path in (sys.executable, "python3.11", *sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.11.*/bin/python3.11")))):
+        done = subprocess.run([path, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, text=True) if shutil.which(path) else None
+        if done and done.stdout.strip() == "(3, 11)":
+            return path
+    sys.exit("the environment of the benchmark wants Python 3.11")
+
+
+def prepare():
+    """Makes what is missing of the environment, the tools and the assets."""
+    os.makedirs(DATA, exist_ok=True), os.makedirs(WORK, exist_ok=True)
+    if not os.path.exists(os.path.join(TOOLS, "uv")):
+        subprocess.run([python311(), "-m", "venv", os.path.dirname(TOOLS)], check=True)
+        subprocess.run([os.path.join(TOOLS, "python"), "-m", "pip", "install", "-q", "uv", "packaging"], check=True)
+    if not os.path.exists(os.path.join(DATA, "base.json")):
+        print("making the environment (2 to 5 minutes)", flush=True)
+        subprocess.run([python311(), os.path.join(HERE, "make_env.py"), "--dest", DATA], check=True)
+    if not os.path.exists(os.path.join(DATA, "assets", "requirements.txt")):
+        subprocess.run([python311(), os.path.join(HERE, "make_assets.py"), os.path.join(DATA, "assets")], check=True)
+
+
+class Index:
+    """The frozen index on loopback, ended with the block. One that serves $UNPIN_BENCH_INDEX already is left alone."""
+
+    def __init__(self, latency_ms):
+        self.url, self.latency_ms, self.server = os.environ.get("UNPIN_BENCH_INDEX"), latency_ms, None
+
+    def __enter__(self):
+        if not self.url:
+            port = 8090
+            self.url = f"http://127.0.0.1:{port}/simple/"
+            argv = [os.path.join(TOOLS, "python"), os.path.join(HERE, "stubindex.py"), "--port", str(port), "--store", os.path.join(WORK, "store"),
+                    "--pep658", "--budget-mb", "6000", "--latency-ms", str(self.latency_ms)]
+            self.server = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+        for _ in range(100):
+            try:
+                urllib.request.urlopen(self.url.replace("/simple/", "/stats"), timeout=5).close()
+                return self
+            except OSError:
+                time.sleep(0.1)
+        sys.exit(f"no index at {self.url}")
+
+    def __exit__(self, *unused):
+        if self.server:
+            self.server.terminate()
+            self.server.wait()
+
+
+def runner():
+    sys.path.insert(0, HERE)
+    import run  # needs the packaging library, which the interpreter of the tools has
+    return run
+
+
+def measure(run, index, scenarios, tools, runs):
+    """{(scenario, tool): {"cold": [s], "warm": [s], "status": n}}, interleaved."""
+    adapters, keep, found = run.adapters(), run.CACHE, {}
+    for scenario in scenarios:
+        for turn in range(runs + 1):
+            for tool in tools:
+                row = found.setdefault((scenario["name"], tool), {"cold": [], "warm": []})
+                for kind in ("cold", "warm"):
+                    run.CACHE = os.path.join(WORK, "timecache", tool)
+                    if kind == "cold":
+                        shutil.rmtree(run.CACHE, ignore_errors=True)
+                    result = run.one(scenario, ADAPTERS[tool], adapters[ADAPTERS[tool]], "dry", index.url, 600)
+                    row["status"] = result["exit"]
+                    if turn:  # the first turn fills the index's store and the machine's memory
+                        row[kind].append(result["precise_s"])
+    run.CACHE = keep
+    return found
+
+
+def print_times(found, scenarios, tools):
+    for kind in ("warm", "cold"):
+        print(f"\n{kind} cache, median of {len(next(iter(found.values()))[kind])} (milliseconds; times as slow as unpin)")
+        print(f"{'request':24}" + "".join(f"{t:>18}" for t in tools))
+        ratios = {t: [] for t in tools}
+        for scenario in scenarios:
+            line = f"{scenario['name']:24}"
+            base = statistics.median(found[scenario["name"], tools[0]][kind])
+            for tool in tools:
+                row = found[scenario["name"], tool]
+                middle = statistics.median(row[kind])
+                ratios[tool].append(middle / base)
+                status = "" if row["status"] == 0 else f" (exit {row['status']})"
+                line += f"{middle * 1000:9.1f} {middle / base:6.1f}x{status:>1}"
+            print(line)
+        print(f"{'median ratio':24}" + "".join(f"{statistics.median(ratios[t]):16.1f}x " for t in tools))
+
+
+def table(run, index, scenarios, tools, out):
+    """Each tool over each scenario, judged by the requirements themselves."""
+    adapters, results = run.adapters(), {}
+    head = f"{'request':22}{'fewest':>7}" + "".join(f" | {t:^26}" for t in tools)
+    print("\n" + head + "\n" + "-" * len(head))
+    for scenario in scenarios:
+        line = f"{scenario['name']:22}{'none' if scenario['fewest'] is None else scenario['fewest']:>7}"
+        for tool in tools:
+            result = results[scenario["name"], tool] = run.one(scenario, ADAPTERS[tool], adapters[ADAPTERS[tool]], "dry", index.url, 600)
+            moved = f"{result['n_changed']:>3} moved {result['n_added']:>2} new" if result["exit"] == 0 and "n_changed" in result else f"exit {result['exit']}"
+            line += f" | {result['verdict']:8} {moved:17}"
+        print(line, flush=True)
+    for tool in tools:
+        verdicts = [results[s["name"], tool]["verdict"] for s in scenarios]
+        print(f"{tool}: " + ", ".join(f"{v} {verdicts.count(v)}" for v in sorted(set(verdicts))))
+    print("\nOK: met, nothing newly broken, vendor builds untouched. ALLOWED: OK with declared allowances (a vendor's pre-release taken as its release).\n"
+          "REFUSED: proven impossible. FAIL: exit status other than 0. BREAKS, VENDOR, SHADOWS, UNMET: done, and wrong.\n"
+          "fewest: the locks that must change, subset-minimal by uv, without the floor rule.")
+    if out:
+        with open(out, "w") as f:
+            json.dump([r for r in results.values()], f, indent=1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=["time", "table"])
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--scenarios")
+    parser.add_argument("--tools")
+    parser.add_argument("--latency-ms", type=float, default=0)
+    parser.add_argument("--out")
+    options = parser.parse_args()
+    prepare()
+    if os.path.realpath(sys.prefix) != os.path.realpath(os.path.dirname(TOOLS)):
+        python = os.path.join(TOOLS, "python")
+        os.execv(python, [python, os.path.abspath(__file__), *sys.argv[1:]])
+    run = runner()
+    with Index(options.latency_ms) as index:
+        run.PROXY_NOW = run.PROXY = index.url
+        known = {s["name"]: s for s in json.load(open(os.path.join(HERE, "scenarios.json")))}
+        if options.what != "table":
+            scenarios = [known[n] for n in (options.scenarios or TIMED).split(",")]
+            tools = (options.tools or "unpin,uv,pip").split(",")
+            print_times(measure(run, index, scenarios, tools, options.runs), scenarios, tools)
+        if options.what != "time":
+            scenarios = [known[n] for n in options.scenarios.split(",")] if options.scenarios else list(known.values())
+            table(run, index, scenarios, (options.tools or "unpin,uv-lock,uv,pip-lock,pip,uv-expert").split(","), options.out)
+
+
+if __name__ == "__main__":
+    main()
