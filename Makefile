@@ -1,5 +1,5 @@
 # The door: every task by one name. The build itself is meson's (meson.build).
-.PHONY: all deps build demo check lint bench clean
+.PHONY: all deps build demo check lint bench install clean
 all: build/unpin
 
 # Debian and Ubuntu packages that the build and the tests need; does nothing where all are there.
@@ -21,6 +21,19 @@ check: deps
 # Times and results next to uv and pip on 296 distributions (tests/bench/bench.py says what it makes, and where).
 bench: build/unpin
 	@python3 tests/bench/bench.py
+
+# A plan for a vendor image, from the catalog and recorded answers of the index: works without network.
+demo: deps build/unpin
+	build/unpin plan nvidia-modelopt==0.27.0 --image ngc-pytorch:25.04 --offline
+
+# The order of the modules and the format are rules; cppcheck only advises.
+lint: build/build.ninja
+	@tools/lint
+
+# PREFIX=/usr/local by default; DESTDIR as usual.
+install: build/unpin
+	@[ -z "$(PREFIX)" ] || meson configure build --prefix "$(abspath $(PREFIX))"
+	@meson install -C build --quiet
 
 clean:
 	rm -rf build build-san
