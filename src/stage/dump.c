@@ -77,13 +77,21 @@ static void add_python(struct buf *buf, const char *flag, const struct specifier
         buf_addf(buf, "%s%.*s", i ? "," : "", FMT(one_word(buf->arena, set->items[i].text)));
 }
 
-static void add_installed(struct buf *buf, const struct environment *env) {
+/* True where the page is known and lacks what is installed. */
+static bool is_off_index(const struct pool *pool, const struct dist *dist) {
+    const struct project *project = pool_find(pool, dist->name);
+    return !dist->vendor && project && project->page == PAGE_KNOWN && project->installed >= 0 &&
+           !project->releases[project->installed].on_index;
+}
+
+static void add_installed(struct buf *buf, const struct environment *env, const struct pool *pool) {
     buf_add(buf, S("installed:\n"));
     for (int32_t i = 0; i < env->dists_len; i++) {
         const struct dist *dist = &env->dists[i];
         buf_addf(buf, "  %.*s %.*s", FMT(one_word(buf->arena, dist->raw_name)),
                  FMT(one_word(buf->arena, dist->version.text)));
         if (dist->vendor) buf_add(buf, S(" vendor"));
+        if (is_off_index(pool, dist)) buf_add(buf, S(" off-index"));
         if (dist->system) buf_add(buf, S(" system"));
         if (dist->editable) buf_add(buf, S(" editable"));
         if (dist->requested) buf_add(buf, S(" requested"));
@@ -253,7 +261,7 @@ struct str dump_case(struct arena *arena, const struct solve_input *input, const
         add_date(&buf, input->env->image_date);
         buf_add_char(&buf, '\n');
     }
-    add_installed(&buf, input->env);
+    add_installed(&buf, input->env, pool);
     add_locks(&buf, input->locks);
     add_index(&buf, pool);
     add_advisories(&buf, input->advisories);

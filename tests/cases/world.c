@@ -15,6 +15,7 @@ struct reader {
     struct str python; /* full version */
     struct str machine;
     VEC(struct dist) dists;
+    VEC(struct str) off_index; /* normalized names of installed distributions that the index does not have */
     VEC(struct lock_line) locks;
     VEC(struct str) lock_except;
     bool lock_all;
@@ -139,10 +140,11 @@ static struct str cut_head(struct str text, struct str *ret_requires) {
     return at < 0 ? text : str_slice(text, 0, at);
 }
 
-static struct err *installed_flag(const struct reader *reader, struct str word, struct dist *dist) {
+static struct err *installed_flag(struct reader *reader, struct str word, struct dist *dist) {
     struct str python;
     int64_t number;
     if (str_eq(word, S("vendor"))) dist->vendor = VENDOR_LISTED;
+    else if (str_eq(word, S("off-index"))) *vec_push(reader->arena, &reader->off_index) = dist->name;
     else if (str_eq(word, S("system"))) dist->system = true;
     else if (str_eq(word, S("editable"))) dist->editable = true;
     else if (str_eq(word, S("requested"))) dist->requested = true;
@@ -513,6 +515,31 @@ static void set_want(struct reader *reader) {
     want->ignore_advisories_len = (int32_t)reader->ignore.len;
 }
 
+static bool page_has(const struct world_page *page, const struct version *version) {
+    for (ptrdiff_t i = 0; i < page->releases.len; i++)
+        if (version_cmp(&page->releases.data[i].release.version, version) == 0) return true;
+    return false;
+}
+
+/* What is installed came from the index, unless it is a vendor build or the case says otherwise. */
+static void add_installed_releases(struct reader *reader) {
+    struct world *world = reader->world;
+    for (ptrdiff_t i = 0; i < reader->dists.len; i++) {
+        const struct dist *dist = &reader->dists.data[i];
+        int32_t at = map_find(&world->page_by_name, dist->name);
+        if (at < 0 || dist->vendor || !dist->version_valid || world->pages.data[at].unrecorded) continue;
+        bool off = false;
+        for (ptrdiff_t o = 0; o < reader->off_index.len; o++)
+            off = off || str_eq(reader->off_index.data[o], dist->name);
+        if (off || page_has(&world->pages.data[at], &dist->version)) continue;
+        struct world_release *item = vec_push(reader->arena, &world->pages.data[at].releases);
+        *item = (struct world_release){.release = {.version = dist->version, .uploaded = INT64_MIN},
+                                       .metadata = dist->metadata};
+        item->release.prerelease = version_is_prerelease(&dist->version);
+        fill_artifact(reader, dist->raw_name, item);
+    }
+}
+
 /* Pages give releases in ascending order. */
 static int release_order(const void *a, const void *b) {
     const struct world_release *x = a, *y = b;
@@ -530,6 +557,7 @@ struct err *world_parse(struct arena *arena, struct str text, struct str file, s
     TRY(parse_lines(&reader, text));
     TRY(add_lock_all(&reader));
     set_markers(&reader);
+    add_installed_releases(&reader);
     environment_seal(arena, &world->env, reader.dists.data, (int32_t)reader.dists.len);
     set_lock_file(&reader);
     set_want(&reader);

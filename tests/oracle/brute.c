@@ -28,7 +28,7 @@ struct option {
     const struct metadata *metadata; /* NULL: not known */
     struct edge *edges;
     int32_t edges_len;
-    bool installed, choosable, ranked, needs_pin, sdist, final;
+    bool installed, on_index, choosable, ranked, needs_pin, sdist, final;
     int64_t uploaded;
     bool lift; /* choosing it lifts a lock */
 };
@@ -164,6 +164,7 @@ static void add_page_options(struct brute *brute, struct subject *subject, const
         subject->options[subject->len++] = (struct option){
             .version = *version,
             .metadata = &item->metadata,
+            .on_index = true,
             .choosable = usable && !item->unreadable,
             .ranked = usable,
             .needs_pin = !free_pre,
@@ -179,6 +180,7 @@ static void add_installed_option(struct subject *subject, const struct dist *dis
     int32_t at = 0;
     while (at < subject->len && version_cmp(&subject->options[at].version, &dist->version) < 0) at++;
     bool same = at < subject->len && version_cmp(&subject->options[at].version, &dist->version) == 0;
+    bool page = subject->len > 0;
     struct option option = same ? subject->options[at] : (struct option){.uploaded = INT64_MIN};
     if (!same) {
         memmove(&subject->options[at + 1], &subject->options[at],
@@ -192,7 +194,7 @@ static void add_installed_option(struct subject *subject, const struct dist *dis
     option.needs_pin = option.sdist = false;
     subject->options[at] = option;
     subject->installed = at;
-    subject->held = dist->vendor != 0;
+    subject->held = dist->vendor || (page && !option.on_index);
 }
 
 static void set_wishes(struct brute *brute, struct subject *subject) {
@@ -503,7 +505,9 @@ static int64_t lax_count(const struct brute *brute, int32_t p) {
     if (brute->chosen[p] < 0 || brute->chosen[p] >= reference) return 0;
     for (int32_t q = 0; q < brute->len; q++) {
         const struct edge *bound = bound_on(&subject->options[reference], q);
-        if (!bound || brute->chosen[q] < 0 || !(bound->above & 1u << brute->chosen[q])) continue;
+        if (q == p || !bound || brute->chosen[q] < 0 || !(bound->above & 1u << brute->chosen[q])) continue;
+        int32_t was = brute->subjects[q].installed;
+        if (subject->installed >= 0 && was >= 0 && (bound->above & 1u << was)) continue; /* left all along */
         if (!bound_on(option_of(brute, p), q)) n++;
     }
     return n;

@@ -83,6 +83,7 @@ static void add_installed(struct buf *buf, struct gen *gen, const struct made *m
         if (made->vendor[p]) buf_addf(buf, "%d.0a0+nv vendor", made->installed[p] + 1);
         else add_version(buf, made, p, made->installed[p]);
         if (made->vendor[p] && chance(gen, 10)) buf_add(buf, S(" no-metadata"));
+        if (!made->vendor[p] && chance(gen, 5)) buf_add(buf, S(" off-index"));
         add_requirements(buf, gen, made, p);
         buf_add_char(buf, '\n');
     }
@@ -96,7 +97,7 @@ static void add_index(struct buf *buf, struct gen *gen, const struct made *made)
         if (chance(gen, 4)) continue;
         bool dates = chance(gen, 80);
         for (int32_t v = 0; v < made->versions[p]; v++) {
-            if (chance(gen, 5) && v + 1 != made->installed[p]) continue;
+            if (chance(gen, 5)) continue;
             buf_addf(buf, "  %c ", letter(p));
             add_version(buf, made, p, v);
             if (dates) buf_addf(buf, " 2025-%02d-%02d", (int)v + 1, (int)number(gen, 28) + 1);
