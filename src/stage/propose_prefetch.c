@@ -120,7 +120,7 @@ static int64_t calendar_rank(const struct version *version) {
     return (year * 100 + month) * 100 + (day > 31 ? 0 : day);
 }
 
-enum { DATE_SAMPLES = 8 };
+enum { DATE_SAMPLES = 4 };
 
 struct err *propose_image_date(const struct environment *env, struct pool *pool, const struct source *source,
                                int64_t *ret) {
