@@ -133,6 +133,14 @@ struct err *propose_plan(struct arena *arena, const struct solve_input *given, s
         TRY(propose_image_date(env, pool, source, &env->image_date));
         TRY(propose_search(arena, &input, pool, source, &solution, &index_us, &solve_us, &rounds));
     }
+    if (solution.status == SOLVE_INFEASIBLE && !want->only_binary && !want->builds) {
+        /* Builds only where nothing else serves. */
+        struct solution built;
+        want->builds = true;
+        TRY(propose_search(arena, &input, pool, source, &built, &index_us, &solve_us, &rounds));
+        if (built.status == SOLVE_OPTIMAL) solution = built;
+        else want->builds = false;
+    }
     struct plan plan;
     if (solution.status == SOLVE_OPTIMAL) {
         TRY(check_solution(arena, &input, pool, &solution));

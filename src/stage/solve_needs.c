@@ -40,7 +40,8 @@ static bool slot_wanted(const struct gather *gather, const struct node *node, in
 static bool need_neighbour(struct gather *gather, const struct node *node, int32_t slot) {
     if (slot < 0 || slot >= node->slots_len) return false;
     const struct release *release = release_at(gather->model, node, slot);
-    if (release->meta_state != META_UNKNOWN || release->artifact.sdist) return false;
+    if (release->meta_state != META_UNKNOWN) return false;
+    if (release->artifact.sdist && !gather->model->input->want->builds) return false;
     if (!slot_wanted(gather, node, slot)) return false;
     need_slot(gather, node, slot);
     return true;

@@ -14,6 +14,11 @@ struct asked {
     bool requested, version_given, prerelease, removed, kept, replaced;
 };
 
+/* What decides for a whole project which releases are admissible. */
+struct admission {
+    bool prereleases, builds;
+};
+
 static struct asked asked_of(const struct model *model, struct str name) {
     const struct want *want = model->input->want;
     struct asked asked = {
@@ -44,6 +49,28 @@ static bool only_prereleases(const struct project *project) {
     for (int32_t i = 0; i < project->releases_len; i++) {
         const struct release *release = &project->releases[i];
         if (release->on_index && !release->bars && !release->yanked && !release->prerelease) return false;
+    }
+    return true;
+}
+
+static bool requests_hold(const struct model *model, struct str name, const struct version *version) {
+    const struct want *want = model->input->want;
+    for (int32_t i = 0; i < want->requests_len; i++) {
+        const struct requirement *requirement = &want->requests[i].requirement;
+        if (str_eq(requirement->name, name) && !specifier_set_match(&requirement->specifiers, version)) return false;
+    }
+    return true;
+}
+
+/* True if releases that have to be built take part: where the user wants it so, or no wheel can meet the requests. Old
+ * sdists without bounds would otherwise be the answer to everything, and each costs a download to look at. */
+static bool builds_admissible(const struct model *model, const struct project *project) {
+    if (model->input->want->builds) return true;
+    for (int32_t i = 0; i < project->releases_len; i++) {
+        const struct release *release = &project->releases[i];
+        if (!release->on_index || release->bars || release->yanked || release->artifact.sdist) continue;
+        if (release->meta_state == META_UNREADABLE && !release->installed) continue;
+        if (requests_hold(model, project->name, &release->version)) return false;
     }
     return true;
 }
@@ -80,23 +107,28 @@ static void mention_all(struct model *model) {
 }
 
 static bool is_admissible(struct model *model, const struct project *project, const struct release *release,
-                          const struct asked *asked, bool all_pre) {
+                          const struct admission *admission) {
     if (release->installed) return true;
     if (!release->on_index || release->bars || release->meta_state == META_UNREADABLE) return false;
     if (release->yanked && !pinned_by_user(model, project->name, &release->version)) return false;
-    if (!release->prerelease || model->input->want->pre || all_pre || asked->prerelease) return true;
+    if (release->artifact.sdist && !admission->builds) return false;
+    if (!release->prerelease || admission->prereleases) return true;
     return is_mentioned(model, project, &release->version);
 }
 
 static void fill_slots(struct model *model, struct node *node, const struct asked *asked) {
     const struct project *project = &model->pool->projects.data[node->project];
-    bool all_pre = project->page == PAGE_KNOWN && only_prereleases(project);
+    bool known = project->page == PAGE_KNOWN;
+    struct admission admission = {
+        .prereleases = model->input->want->pre || asked->prerelease || (known && only_prereleases(project)),
+        .builds = known && builds_admissible(model, project),
+    };
     node->slots = arena_new(model->arena, int32_t, project->releases_len + 1);
     node->slot_of = arena_new(model->arena, int32_t, project->releases_len + 1);
     node->installed = -1;
     for (int32_t r = 0; r < project->releases_len; r++) {
         node->slot_of[r] = -1;
-        if (!is_admissible(model, project, &project->releases[r], asked, all_pre)) continue;
+        if (!is_admissible(model, project, &project->releases[r], &admission)) continue;
         if (project->releases[r].installed) node->installed = node->slots_len;
         node->slot_of[r] = node->slots_len;
         node->slots[node->slots_len++] = r;
