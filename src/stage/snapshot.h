@@ -1,8 +1,9 @@
 /*
  * snapshot - an environment and its locks as a file, so that plans can be made elsewhere.
  *
- * Two forms are read: unpin's own JSON (schema 1), which holds all that a plan needs, and a plain list of `name==version`
- * lines (`pip freeze`, a constraint file), which is an environment without metadata and, at the same time, its lock.
+ * Two forms are read: unpin's own JSON (schema 1), which holds all that a plan needs, and a plain list of
+ * `name==version` lines (`pip freeze`, a constraint file), which is an environment without metadata and, at the same
+ * time, its lock.
  */
 #ifndef UNPIN_STAGE_SNAPSHOT_H
 #define UNPIN_STAGE_SNAPSHOT_H
@@ -23,12 +24,14 @@ enum {
 struct snapshot_platform {
     struct str python;   /* "3.12" or "3.12.3"; empty: not told */
     struct str platform; /* as in --platform: "linux_x86_64", "manylinux_2_28_aarch64"; empty: linux_x86_64 */
+    int64_t glibc_minor; /* of linux_ARCH; 0: SNAPSHOT_GLIBC_MINOR */
 };
 
 /* The snapshot as JSON, ending in a newline. The same environment gives the same bytes. */
 struct str snapshot_format(struct arena *arena, const struct environment *env, const struct lock_set *locks);
 
-/* Reads either form. A list needs `platform->python`. ERR_SNAPSHOT, with the place, where the file cannot be understood. */
+/* Reads either form. A list needs `platform->python`. ERR_SNAPSHOT, with the place, where the file cannot be
+ * understood. */
 ERR_MUST_CHECK struct err *snapshot_read(struct arena *arena, const struct fs *fs, struct str path,
                                          const struct snapshot_platform *platform, struct environment *ret,
                                          struct lock_set *ret_locks);
