@@ -104,7 +104,7 @@ static void test_feasible(void **state) {
          .requested = true,
          .artifact = {.filename = S("nvidia_modelopt-0.27.0-py3-none-any.whl"),
                       .url = S("https://me:secret@index.example/nvidia_modelopt-0.27.0-py3-none-any.whl"),
-                      .sha256 = S("abcd"),
+                      .sha256 = S("7f0ba4f5e4b6a2f3b0b8d6c1f3a94ce1c30b0ab6d9e1d0d5d5b4a83e8bd1a5c2"),
                       .size = 630000}},
         {.name = S("nvidia-modelopt-core"),
          .action = PLAN_UPGRADE,
