@@ -74,12 +74,13 @@ class Environment:
         self.home = os.path.join(self.folder, "home")
         os.makedirs(self.home)
         self.variables = worlds.clean_environment(HOME=self.home, XDG_CACHE_HOME=os.path.join(self.home, "cache"), PIP_CONFIG_FILE=os.devnull,
+                                                  VIRTUAL_ENV=self.prefix,
                                                   PIP_CONSTRAINT=self.lock, PIP_INDEX_URL=index_url, LC_ALL="C.UTF-8", TMPDIR=self.folder)
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
             self.variables.pop(name, None)
 
     def argv(self, *words):
-        return [self.binary, words[0], "--python", self.python, *words[1:]]
+        return [self.binary, *words]
 
     def run(self, *words, **variables):
         """Runs `unpin WORDS` on this environment; no terminal, a limit of time."""

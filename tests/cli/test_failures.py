@@ -186,7 +186,7 @@ def test_full_disk(env, world):
         free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
         with open(os.path.join(disk, "filler"), "wb") as f:
             f.write(b"\0" * (free - 200_000))
-        env.prefix, env.python = small, os.path.join(small, "bin", "python")
+        env.prefix, env.python, env.variables["VIRTUAL_ENV"] = small, os.path.join(small, "bin", "python"), small
         env.site = env.site.replace(os.path.join(env.folder, "env"), small)
         tree = env.tree()
         run = env.run("install", "-y", "flask==3.1.0", "black==25.9.0").ok(1)
