@@ -1,0 +1,22 @@
+/*
+ * workers - the same step for many items, on a few threads.
+ */
+#ifndef UNPIN_OS_WORKERS_H
+#define UNPIN_OS_WORKERS_H
+
+#include "base/err.h"
+
+enum { WORKERS_MAX = 4 };
+
+struct workers_step {
+    void *self;
+    /* Does item number `i`; items may be done in any order, at the same time. `arena` is the thread's own, emptied
+     * after each item. */
+    struct err *(*run)(void *self, struct arena *arena, int32_t i);
+};
+
+/* Runs the step for items 0 to len - 1. The err of the lowest item that failed, copied to `arena`; after one, items not
+ * yet begun are left out. */
+ERR_MUST_CHECK struct err *workers_run(struct arena *arena, const struct workers_step *step, int32_t len);
+
+#endif
