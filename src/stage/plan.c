@@ -2,6 +2,7 @@
 #include "stage/plan.h"
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "stage/check.h"
 #include "stage/propose_parts.h"
 
@@ -350,6 +351,87 @@ static void warn_orphans(struct warnings *warnings, const struct solve_input *in
                 FMT(orphan->raw_name), FMT(orphan->version.text), FMT(orphan->name));
         }
     }
+}
+
+static void add_option(struct arena *arena, struct plan_argv *argv, const char *option, const struct str *names,
+                       int32_t len) {
+    for (int32_t i = 0; i < len; i++) {
+        *vec_push(arena, argv) = str_of(option);
+        *vec_push(arena, argv) = names[i];
+    }
+}
+
+/* The command that asks for `want`, but for the environment. */
+struct plan_argv plan_argv_of(struct arena *arena, const struct want *want) {
+    struct plan_argv argv = {0};
+    *vec_push(arena, &argv) = S("unpin");
+    *vec_push(arena, &argv) = S("plan");
+    for (int32_t i = 0; i < want->requests_len; i++)
+        if (!want->requests[i].constraint) *vec_push(arena, &argv) = want->requests[i].requirement.text;
+    add_option(arena, &argv, "--remove", want->remove, want->remove_len);
+    add_option(arena, &argv, "--keep", want->keep, want->keep_len);
+    add_option(arena, &argv, "--no-lift", want->no_lift, want->no_lift_len);
+    add_option(arena, &argv, "--replace", want->replace, want->replace_len);
+    add_option(arena, &argv, "--ignore-advisory", want->ignore_advisories, want->ignore_advisories_len);
+    if (want->pre) *vec_push(arena, &argv) = S("--pre");
+    if (want->upgrade) *vec_push(arena, &argv) = S("-U");
+    if (want->only_binary) *vec_push(arena, &argv) = S("--only-binary");
+    if (want->no_allowances) *vec_push(arena, &argv) = S("--no-allowances");
+    if (want->stale) *vec_push(arena, &argv) = S("--allow-stale");
+    if (want->no_lifts) *vec_push(arena, &argv) = S("--no-lifts");
+    return argv;
+}
+
+static void add_warning(struct arena *arena, struct plan *plan, struct str sentence) {
+    struct str *warnings = arena_new(arena, struct str, plan->warnings_len + 1);
+    for (int32_t i = 0; i < plan->warnings_len; i++) warnings[i] = plan->warnings[i];
+    warnings[plan->warnings_len++] = sentence;
+    plan->warnings = warnings;
+}
+
+void plan_tell_floor(struct arena *arena, const struct pool *pool, struct plan *plan) {
+    struct buf who = {.arena = arena};
+    for (int32_t i = 0; i < plan->changes_len; i++) {
+        const struct plan_change *change = &plan->changes[i];
+        const struct project *project = pool_find(pool, change->name);
+        if (change->action == PLAN_ADD && project && project->has_dates)
+            buf_addf(&who, "%s%.*s", who.len ? ", " : "", FMT(change->raw_name));
+    }
+    if (who.len)
+        add_warning(arena, plan, str_format(arena,
+                                            "releases older than the image were not considered for what is added (%.*s); "
+                                            "with --allow-stale they are, and may need fewer locks lifted",
+                                            FMT(buf_str(&who))));
+}
+
+void plan_tell_freshness(struct arena *arena, const struct solve_input *input, const struct pool *pool,
+                         const struct solution *stale, struct plan *plan) {
+    struct plan other;
+    struct buf who = {.arena = arena};
+    plan_make(arena, input, pool, stale, &other);
+    for (int32_t i = 0; i < other.changes_len; i++) {
+        const struct plan_change *change = &other.changes[i];
+        const struct project *project = pool_find(pool, change->name);
+        bool planned = false;
+        for (int32_t j = 0; j < plan->changes_len; j++)
+            planned = planned || (str_eq(plan->changes[j].name, change->name) && str_eq(plan->changes[j].to, change->to));
+        if (planned || !project || change->action == PLAN_UPGRADE) continue;
+        buf_addf(&who, "%s%.*s %.*s", who.len ? ", " : "", FMT(change->raw_name), FMT(change->to));
+    }
+    if (!who.len) return;
+    int32_t more = plan->lifts_len - other.lifts_len;
+    add_warning(arena, plan, str_format(arena,
+                                        "staying current costs %d more lock%s: with old releases (%.*s) %d would do, but "
+                                        "they are only old, not known to fit",
+                                        more, more == 1 ? "" : "s", FMT(buf_str(&who)), other.lifts_len));
+    struct want want = *plan->want;
+    want.stale = true;
+    struct plan_argv argv = plan_argv_of(arena, &want);
+    struct plan_suggestion *suggestion = arena_new(arena, struct plan_suggestion, 1);
+    *suggestion = (struct plan_suggestion){S("take the old releases"), argv.data, (int32_t)argv.len, other.lifts_len,
+                                           other.changes_len};
+    plan->suggestions = suggestion;
+    plan->suggestions_len = 1;
 }
 
 void plan_make(struct arena *arena, const struct solve_input *input, const struct pool *pool,

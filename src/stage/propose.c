@@ -64,6 +64,7 @@ struct err *propose_search(struct arena *arena, const struct solve_input *input,
         if (!err && !definitive) {
             start = clock_us();
             err = source->supply(source->self, pool, &solution.needs);
+            if (!err) err = propose_follow(own, input, pool, source, &solution.needs);
             *index_us += clock_us() - start;
         }
         if (err) err = copy_err(arena, err);
@@ -109,6 +110,28 @@ static bool asks_for_new(const struct environment *env, const struct want *want)
     return false;
 }
 
+/* What level 1 costs: the fewer locks that would do with old releases which merely state no bounds, among what was
+ * fetched. Told with the command that would take them. */
+static struct err *tell_freshness(struct arena *arena, const struct solve_input *given, struct pool *pool,
+                                  struct plan *plan) {
+    struct want want = *given->want;
+    struct solve_input input = *given;
+    struct arena *own;
+    struct solution solution;
+    if (plan->lifts_len == 0 || want.stale) return NULL;
+    want.stale = true;
+    input.want = &want;
+    input.known_only = true;
+    own = arena_open();
+    struct err *err = solve_run(own, &input, pool, &solution);
+    if (!err && solution.status == SOLVE_OPTIMAL && solution.lifted_len < plan->lifts_len)
+        plan_tell_freshness(arena, &input, pool, &solution, plan);
+    else if (!err && given->env->image_date != INT64_MIN) plan_tell_floor(arena, pool, plan);
+    if (err) err = copy_err(arena, err);
+    arena_close(own);
+    return err;
+}
+
 struct err *propose_plan(struct arena *arena, const struct solve_input *given, struct pool *pool,
                          const struct source *source, struct plan *ret) {
     struct environment *env = arena_new(arena, struct environment, 1);
@@ -145,6 +168,7 @@ struct err *propose_plan(struct arena *arena, const struct solve_input *given, s
     if (solution.status == SOLVE_OPTIMAL) {
         TRY(check_solution(arena, &input, pool, &solution));
         plan_make(arena, &input, pool, &solution, &plan);
+        TRY(tell_freshness(arena, &input, pool, &plan));
     } else {
         plan = (struct plan){.status = PLAN_INFEASIBLE, .env = env, .locks = input.locks, .want = want};
         plan.reason = solution.reason;

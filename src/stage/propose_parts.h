@@ -28,6 +28,18 @@ void plan_make(struct arena *arena, const struct solve_input *input, const struc
 void plan_explain_changes(struct arena *arena, const struct solve_input *input, const struct pool *pool,
                           const struct solution *solution, struct plan_change *changes, int32_t len);
 
+/* Adds to `plan` what `stale`, a solution with fewer lifts, would do, and the command for it. */
+void plan_tell_freshness(struct arena *arena, const struct solve_input *input, const struct pool *pool,
+                         const struct solution *stale, struct plan *plan);
+/* Says that releases older than the image were left out, where that may be why locks are lifted. */
+void plan_tell_floor(struct arena *arena, const struct pool *pool, struct plan *plan);
+/* The command "unpin plan …" that asks for `want`, but for the environment. */
+struct plan_argv plan_argv_of(struct arena *arena, const struct want *want);
+
+/* Follows what chosen releases require, after `needs` were supplied. */
+ERR_MUST_CHECK struct err *propose_follow(struct arena *arena, const struct solve_input *input, struct pool *pool,
+                                          const struct source *source, const struct needs *needs);
+
 /* Solves, fetches, solves … until the answer is definitive. */
 ERR_MUST_CHECK struct err *propose_search(struct arena *arena, const struct solve_input *input, struct pool *pool,
                                           const struct source *source, struct solution *ret, int64_t *index_us,

@@ -75,38 +75,64 @@ static void follow(struct prefetch *prefetch, const struct lead *lead, const str
     }
 }
 
+/* What the leads at hand lack; leads whose metadata are there are followed. */
+static struct needs next_needs(struct prefetch *prefetch) {
+    VEC(struct need) needs = {0};
+    ptrdiff_t len = prefetch->leads.len;
+    for (ptrdiff_t i = 0; i < len; i++) {
+        struct lead lead = prefetch->leads.data[i];
+        const struct project *project = &prefetch->pool->projects.data[lead.project];
+        if (lead.followed || project->page == PAGE_ABSENT || (project->held && project->installed >= 0)) continue;
+        if (project->page == PAGE_UNKNOWN) {
+            *vec_push(prefetch->arena, &needs) = (struct need){{lead.project}, -1};
+            continue;
+        }
+        int32_t release = likely_release(prefetch, &lead);
+        if (release >= 0 && project->releases[release].meta_state == META_UNKNOWN) {
+            *vec_push(prefetch->arena, &needs) = (struct need){{lead.project}, release};
+            continue;
+        }
+        prefetch->leads.data[i].followed = true;
+        if (release >= 0 && project->releases[release].metadata)
+            follow(prefetch, &lead, project->releases[release].metadata);
+    }
+    return (struct needs){needs.data, (int32_t)needs.len};
+}
+
+static struct err *walk(struct prefetch *prefetch, const struct source *source) {
+    int32_t documents = 0;
+    for (int wave = 0; wave < WAVES_MAX && documents < DOCUMENTS_MAX; wave++) {
+        ptrdiff_t len = prefetch->leads.len;
+        struct needs needs = next_needs(prefetch);
+        documents += needs.len;
+        if (needs.len) TRY(source->supply(source->self, prefetch->pool, &needs));
+        else if (len == prefetch->leads.len) break;
+    }
+    return NULL;
+}
+
 struct err *propose_prefetch(struct arena *arena, const struct solve_input *input, struct pool *pool,
                              const struct source *source) {
     struct prefetch prefetch = {.arena = arena, .input = input, .pool = pool};
     for (int32_t i = 0; i < input->want->requests_len; i++)
         if (!input->want->requests[i].constraint)
             lead_add(&prefetch, &input->want->requests[i].requirement, input->want->upgrade);
-    int32_t documents = 0;
-    for (int wave = 0; wave < WAVES_MAX && documents < DOCUMENTS_MAX; wave++) {
-        VEC(struct need) needs = {0};
-        ptrdiff_t len = prefetch.leads.len;
-        for (ptrdiff_t i = 0; i < len; i++) {
-            struct lead lead = prefetch.leads.data[i];
-            const struct project *project = &pool->projects.data[lead.project];
-            if (lead.followed || project->page == PAGE_ABSENT || (project->held && project->installed >= 0)) continue;
-            if (project->page == PAGE_UNKNOWN) {
-                *vec_push(arena, &needs) = (struct need){{lead.project}, -1};
-                continue;
-            }
-            int32_t release = likely_release(&prefetch, &lead);
-            if (release >= 0 && project->releases[release].meta_state == META_UNKNOWN) {
-                *vec_push(arena, &needs) = (struct need){{lead.project}, release};
-                continue;
-            }
-            prefetch.leads.data[i].followed = true;
-            if (release >= 0 && project->releases[release].metadata)
-                follow(&prefetch, &lead, project->releases[release].metadata);
-        }
-        documents += (int32_t)needs.len;
-        if (needs.len) TRY(source->supply(source->self, pool, &(struct needs){needs.data, (int32_t)needs.len}));
-        else if (len == prefetch.leads.len) break;
+    return walk(&prefetch, source);
+}
+
+struct err *propose_follow(struct arena *arena, const struct solve_input *input, struct pool *pool,
+                           const struct source *source, const struct needs *needs) {
+    struct prefetch prefetch = {.arena = arena, .input = input, .pool = pool};
+    const struct lead nobody = {.project = -1};
+    for (int32_t i = 0; i < needs->len; i++) {
+        struct need need = needs->items[i];
+        /* The first of a project is what the solver chose; its neighbours are not followed. */
+        bool first = i == 0 || needs->items[i - 1].project.n != need.project.n;
+        if (need.release < 0 || !first) continue;
+        const struct release *release = &pool->projects.data[need.project.n].releases[need.release];
+        if (release->metadata) follow(&prefetch, &nobody, release->metadata);
     }
-    return NULL;
+    return walk(&prefetch, source);
 }
 
 /* Versions that begin with a year (2025.3.1, 25.1) tell their date: the newest of them bound the image's date best. */

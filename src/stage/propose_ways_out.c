@@ -246,34 +246,6 @@ static int way_order(const void *a, const void *b) {
     return str_cmp(x->trials[0].text, y->trials[0].text);
 }
 
-static void add_option(struct arena *arena, struct plan_argv *argv, const char *option, const struct str *names,
-                       int32_t len) {
-    for (int32_t i = 0; i < len; i++) {
-        *vec_push(arena, argv) = str_of(option);
-        *vec_push(arena, argv) = names[i];
-    }
-}
-
-/* The command that asks for `want`, but for the environment. */
-static struct plan_argv argv_of(struct arena *arena, const struct want *want) {
-    struct plan_argv argv = {0};
-    *vec_push(arena, &argv) = S("unpin");
-    *vec_push(arena, &argv) = S("plan");
-    for (int32_t i = 0; i < want->requests_len; i++)
-        if (!want->requests[i].constraint) *vec_push(arena, &argv) = want->requests[i].requirement.text;
-    add_option(arena, &argv, "--remove", want->remove, want->remove_len);
-    add_option(arena, &argv, "--keep", want->keep, want->keep_len);
-    add_option(arena, &argv, "--no-lift", want->no_lift, want->no_lift_len);
-    add_option(arena, &argv, "--replace", want->replace, want->replace_len);
-    add_option(arena, &argv, "--ignore-advisory", want->ignore_advisories, want->ignore_advisories_len);
-    if (want->pre) *vec_push(arena, &argv) = S("--pre");
-    if (want->upgrade) *vec_push(arena, &argv) = S("-U");
-    if (want->only_binary) *vec_push(arena, &argv) = S("--only-binary");
-    if (want->no_allowances) *vec_push(arena, &argv) = S("--no-allowances");
-    if (want->no_lifts) *vec_push(arena, &argv) = S("--no-lifts");
-    return argv;
-}
-
 static struct str way_text(struct arena *arena, const struct way *way) {
     struct str text = way->trials[0].text;
     if (way->len > 1) text = str_format(arena, "%.*s and %.*s", FMT(text), FMT(way->trials[1].text));
@@ -296,7 +268,7 @@ static struct err *tell_way(struct outs *outs, const struct way *way, struct pla
             trial.specifiers = str_format(outs->arena, "==%.*s", FMT(way->version));
         TRY(want_relaxed(outs->arena, &trial, &want));
     }
-    struct plan_argv argv = argv_of(outs->arena, &want);
+    struct plan_argv argv = plan_argv_of(outs->arena, &want);
     *ret = (struct plan_suggestion){way_text(outs->arena, way), argv.data, (int32_t)argv.len, way->lifts, way->changes};
     return NULL;
 }

@@ -17,6 +17,7 @@ struct solve_input {
     const struct lock_set *locks;
     const struct want *want;
     const struct advisories *advisories;
+    bool known_only; /* what is not known is no candidate: a plan among what was fetched, not the proven best */
 };
 
 enum solve_status { SOLVE_OPTIMAL, SOLVE_NEEDS, SOLVE_INFEASIBLE };

@@ -139,12 +139,39 @@ static int32_t floor_slot(const struct model *model, const struct node *node) {
     return -1;
 }
 
+static void find_floor(struct model *model, struct node *node) {
+    if (node->installed < 0 && !node->version_given && !node->removed && !model->input->want->stale) node->floor = floor_slot(model, node);
+}
+
+/* A literal that may be true where the rule's distribution, not stale itself, wants its target below the floor; 0: never. */
+static int cap_literal(struct model *model, const struct rule *rule, struct run run) {
+    const struct node *node = &model->nodes[rule->node];
+    int cap = sat_variable(model->sat);
+    model_clause(model, -1, (int[]){-cap, node->ge[run.from]}, 2);
+    model_clause(model, -1, (int[]){-cap, -node->ge[run.to]}, 2);
+    if (node->floor > 0) model_clause(model, -1, (int[]){-cap, node->ge[node->floor]}, 2);
+    return cap;
+}
+
+/* Being below the floor costs, unless a distribution that is current states a bound which asks for that. */
 static void add_floor(struct model *model, struct node *node) {
-    if (node->installed >= 0 || node->version_given) return;
-    node->floor = floor_slot(model, node);
+    enum { CAPS_MAX = 40 };
+    int literals[CAPS_MAX + 3];
+    int32_t n = 0;
     if (node->floor <= 0) return;
+    for (ptrdiff_t i = 0; i < model->rules.len; i++) {
+        const struct rule *rule = &model->rules.data[i];
+        if (rule->target != node->project || rule->node < 0 || !rule->bad.list.len) continue;
+        struct run last = rule->bad.list.data[rule->bad.list.len - 1];
+        if (last.to != node->slots_len || last.from > node->floor || rule->extra.len) continue;
+        for (ptrdiff_t r = 0; r < rule->runs.list.len && n < CAPS_MAX; r++)
+            literals[n++] = cap_literal(model, rule, rule->runs.list.data[r]);
+    }
     int cost = model_cost(model, LEVEL_AGE);
-    model_clause(model, -1, (int[]){-node->ge[0], node->ge[node->floor], cost}, 3);
+    literals[n++] = -node->ge[0];
+    literals[n++] = node->ge[node->floor];
+    literals[n++] = cost;
+    model_clause(model, -1, literals, n);
     *vec_push(model->arena, &model->below) =
         (struct mark){.literal = cost, .node = node->project, .target = -1, .rule = -1, .advisory = -1};
 }
@@ -190,7 +217,7 @@ static void add_lax_pair(struct model *model, int32_t at, int32_t reference, int
 static void add_lax(struct model *model, int32_t at) {
     const struct node *node = &model->nodes[at];
     int32_t reference = node->installed >= 0 ? node->installed : node->floor;
-    if (reference <= 0 || node->fixed) return;
+    if (reference <= 0 || node->fixed || model->input->want->stale) return;
     const struct release *release = &model->pool->projects.data[at].releases[node->slots[reference]];
     if (release->meta_state != META_KNOWN) return;
     struct map done = {0};
@@ -207,6 +234,25 @@ static void add_lax(struct model *model, int32_t at) {
     }
 }
 
+/* The cost of leaving a bound of a node; extras that state the same bound share it. */
+static int soft_cost(struct model *model, int32_t at, int32_t target, const struct requirement *requirement) {
+    for (ptrdiff_t i = model->soft.len - 1; i >= 0 && model->soft.data[i].node == at; i--) {
+        const struct mark *mark = &model->soft.data[i];
+        const struct rule *rule = &model->rules.data[mark->rule];
+        if (mark->target != target) continue;
+        if (str_eq(specifier_set_format(model->arena, &rule->requirement->specifiers),
+                   specifier_set_format(model->arena, &requirement->specifiers)))
+            return mark->literal;
+    }
+    int cost = model_cost(model, LEVEL_SOFT);
+    int32_t rule = (int32_t)model->rules.len;
+    *vec_push(model->arena, &model->rules) =
+        (struct rule){.requirement = requirement, .node = at, .target = target, .allowed_slot = -1};
+    *vec_push(model->arena, &model->soft) =
+        (struct mark){.literal = cost, .node = at, .target = target, .rule = rule, .advisory = -1};
+    return cost;
+}
+
 /* A bound that only an extra states, which nobody asked for: leaving it costs where it was kept before. */
 static void add_soft_bound(struct model *model, int32_t at, int32_t slot, const struct requirement *requirement) {
     const struct node *node = &model->nodes[at];
@@ -218,17 +264,25 @@ static void add_soft_bound(struct model *model, int32_t at, int32_t slot, const 
     if (on->installed >= 0 && !specifier_set_match(&requirement->specifiers, &on->dist->version)) return;
     for (ptrdiff_t i = 0; i < bad.list.len; i++) {
         struct run run = bad.list.data[i];
-        if (!cost) {
-            cost = model_cost(model, LEVEL_SOFT);
-            int32_t rule = (int32_t)model->rules.len;
-            *vec_push(model->arena, &model->rules) =
-                (struct rule){.requirement = requirement, .node = at, .target = target, .allowed_slot = -1};
-            *vec_push(model->arena, &model->soft) =
-                (struct mark){.literal = cost, .node = at, .target = target, .rule = rule, .advisory = -1};
-        }
+        if (!cost) cost = soft_cost(model, at, target, requirement);
         int literals[] = {-node->ge[slot], node->ge[slot + 1], -on->ge[run.from], on->ge[run.to], cost};
         model_clause(model, -1, literals, 5);
     }
+}
+
+/* Extras for those who work on the project itself: their pins say nothing of what runs together. */
+static bool is_development_extra(struct str extra) {
+    static const struct str words[] = {
+        S_INIT("dev"),  S_INIT("develop"), S_INIT("development"), S_INIT("test"),     S_INIT("tests"), S_INIT("testing"),
+        S_INIT("docs"), S_INIT("doc"),     S_INIT("lint"),        S_INIT("quality"),  S_INIT("style"), S_INIT("typing"),
+        S_INIT("mypy"), S_INIT("build"),   S_INIT("benchmark"),   S_INIT("examples"), S_INIT("ci"),    S_INIT("tutorials"),
+    };
+    while (extra.len) {
+        struct str word = str_cut(&extra, '-');
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+            if (str_eq(word, words[i])) return true;
+    }
+    return false;
 }
 
 /* Active under one of the distribution's own extras, but not without: only somebody who asked for it is bound. */
@@ -237,7 +291,9 @@ static bool is_extra_bound(struct model *model, const struct metadata *metadata,
     if (!requirement->specifiers.len || !marker_has_extra(requirement->marker)) return false;
     if (marker_eval(model->arena, requirement->marker, markers, (struct str){0})) return false;
     for (int32_t e = 0; e < metadata->extras_len; e++)
-        if (marker_eval(model->arena, requirement->marker, markers, metadata->extras[e])) return true;
+        if (!is_development_extra(metadata->extras[e]) &&
+            marker_eval(model->arena, requirement->marker, markers, metadata->extras[e]))
+            return true;
     return false;
 }
 
@@ -268,7 +324,6 @@ static void add_node_levels(struct model *model, int32_t at) {
     add_change(model, node);
     if (node->fixed || node->removed) return;
     add_builds(model, node);
-    add_floor(model, node);
     if (node->requested) add_age(model, node, LEVEL_NEWEST);
     else if (node->installed >= 0) add_distance(model, node);
     else add_age(model, node, LEVEL_ADDED_AGE);
@@ -370,7 +425,11 @@ static void add_advisory(struct model *model, int32_t number) {
 }
 
 void model_add_levels(struct model *model) {
-    for (ptrdiff_t i = 0; i < model->scope.len; i++) add_node_levels(model, model->scope.data[i]);
+    for (ptrdiff_t i = 0; i < model->scope.len; i++) find_floor(model, &model->nodes[model->scope.data[i]]);
+    for (ptrdiff_t i = 0; i < model->scope.len; i++) {
+        add_node_levels(model, model->scope.data[i]);
+        add_floor(model, &model->nodes[model->scope.data[i]]);
+    }
     for (ptrdiff_t i = 0; i < model->scope.len; i++) {
         add_lax(model, model->scope.data[i]);
         if (!model->explaining) add_soft_bounds(model, model->scope.data[i]);

@@ -110,6 +110,7 @@ static bool is_admissible(struct model *model, const struct project *project, co
                           const struct admission *admission) {
     if (release->installed) return true;
     if (!release->on_index || release->bars || release->meta_state == META_UNREADABLE) return false;
+    if (model->input->known_only && release->meta_state != META_KNOWN) return false;
     if (release->yanked && !pinned_by_user(model, project->name, &release->version)) return false;
     if (release->artifact.sdist && !admission->builds) return false;
     if (!release->prerelease || admission->prereleases) return true;
@@ -138,7 +139,8 @@ static void fill_slots(struct model *model, struct node *node, const struct aske
 static void add_literals(struct model *model, struct node *node) {
     struct sat *sat = model->sat;
     int32_t n = node->slots_len;
-    bool unknown = model->pool->projects.data[node->project].page == PAGE_UNKNOWN && !node->removed;
+    bool unknown = model->pool->projects.data[node->project].page == PAGE_UNKNOWN && !node->removed &&
+                   !model->input->known_only;
     node->escape = unknown ? sat_variable(sat) : -model->yes;
     node->ge = arena_new(model->arena, int, n + 1);
     node->ge[n] = -model->yes;

@@ -572,7 +572,7 @@ struct err *world_parse(struct arena *arena, struct str text, struct str file, s
 }
 
 const struct solve_input *world_input(struct world *world) {
-    world->input = (struct solve_input){&world->env, &world->locks, &world->want, &world->advisories};
+    world->input = (struct solve_input){&world->env, &world->locks, &world->want, &world->advisories, false};
     return &world->input;
 }
 
