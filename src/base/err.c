@@ -17,7 +17,8 @@ static const struct {
 #undef X
 };
 
-static struct str format_args(struct arena *arena, const char *format, va_list args) {
+__attribute__((format(printf, 2, 0))) static struct str format_args(struct arena *arena, const char *format,
+                                                                    va_list args) {
     va_list again;
     va_copy(again, args);
     int len = vsnprintf(NULL, 0, format, again);
