@@ -26,6 +26,16 @@ static const struct command table[] = {
      "  unpin check\n"
      "  unpin check --files --json\n",
      WHERE | OPTION_CHECK, cmd_check},
+    {S_INIT("snapshot"), "[-o FILE]", "the environment as a file",
+     "Writes what is installed, its requirements, the locks and the interpreter's properties as JSON, so that plans "
+     "can be\n"
+     "made elsewhere (--snapshot FILE).",
+     "  unpin snapshot -o image.json\n"
+     "  unpin plan vllm --snapshot image.json\n",
+     WHERE | OPTION_OUTPUT, cmd_snapshot},
+    {S_INIT("export"), "--dockerfile|--constraints|--script plan.json", "the plan for those who build images",
+     "Prints a saved plan as lines for a Dockerfile, as the lock after the plan, or as a shell script for pip.",
+     "  unpin export --dockerfile plan.json\n", OPTION_EXPORT | OPTION_OUTPUT, cmd_export},
     {S_INIT("explain"), "[CODE]", "what an error code means",
      "Describes a stable code such as U030, its exit status and what to do; without a code, lists all of them.",
      "  unpin explain U030\n", 0, cmd_explain},

@@ -2,7 +2,12 @@
 
 #include "base/arena.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <fcntl.h>
 #include <time.h>
+#include <unistd.h>
 
 int64_t session_clock_us(void) {
     struct timespec now;
@@ -19,6 +24,7 @@ struct session session_make(struct arena *arena, const struct options *options) 
         .out = term_open(1),
         .err = term_open(2),
         .started_us = session_clock_us(),
+        .image = options->image,
     };
     session.look = (struct report_look){session.out.color, options->verbose, options->quiet};
     session.err_look = (struct report_look){session.err.color, options->verbose, options->quiet};
@@ -58,4 +64,22 @@ struct err *session_ask(struct session *session, struct str question) {
                         "%s", hint);
     if (term_ask(&session->err, question)) return NULL;
     return err_make(session->arena, ERR_CONSENT, "nothing was changed, as you decided");
+}
+
+struct err *session_write_file(struct session *session, struct str path, struct str text) {
+    struct arena *arena = session->arena;
+    char *target = str_copy_z(arena, path);
+    char *temporary = str_copy_z(arena, str_format(arena, "%.*s.%ld.tmp", FMT(path), (long)getpid()));
+    struct stat stat_target;
+    bool special = stat(target, &stat_target) == 0 && !S_ISREG(stat_target.st_mode); /* /dev/stdout, a pipe */
+    const char *name = special ? target : temporary;
+    int fd = open(name, O_WRONLY | O_CLOEXEC | (special ? 0 : O_CREAT | O_EXCL | O_NOFOLLOW), 0666);
+    if (fd < 0) return err_errno(arena, errno, "cannot write %.*s", FMT(path));
+    const struct term file = {.fd = fd};
+    int failed = term_write(&file, text) ? 0 : errno;
+    if (close(fd) != 0 && !failed) failed = errno;
+    if (!failed && !special && rename(temporary, target) != 0) failed = errno;
+    if (!failed) return NULL;
+    if (!special) (void)unlink(temporary);
+    return err_errno(arena, failed, "cannot write %.*s", FMT(path));
 }

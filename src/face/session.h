@@ -28,6 +28,7 @@ struct session {
     int64_t started_us;          /* clock when the command began */
 
     /* Set by session_open_environment. */
+    struct str image; /* to open: --image */
     bool opened;
     bool live; /* the environment is of this machine and can be changed; not an image or a snapshot */
     struct config config;
@@ -37,6 +38,7 @@ struct session {
     struct lock_set locks;
     struct advisories advisories;
     int64_t scan_us;
+    struct str recorded; /* directory of recorded answers of the index; empty: none */
 
     /* Set by session_propose. */
     struct want want;
@@ -59,6 +61,10 @@ void session_progress(struct session *session, struct str text);
 
 /* Reads the environment, the lock and the advisories that the options name, once. */
 ERR_MUST_CHECK struct err *session_open_environment(struct session *session);
+/* Finds the catalog. ERR_CONFIG where there is none. */
+ERR_MUST_CHECK struct err *session_open_catalog(struct session *session);
+/* ERR_USAGE where the environment is an image or a snapshot. After session_open_environment. */
+ERR_MUST_CHECK struct err *session_need_live(struct session *session);
 /* What to plan. */
 struct session_request {
     struct option_list words, files; /* as want_parse takes them */
@@ -72,6 +78,10 @@ ERR_MUST_CHECK struct err *session_propose(struct session *session, const struct
 struct session session_for_image(const struct session *session, struct str image);
 /* How the plan came about, as the report wants it: notes, times, the command that carries it out. */
 struct report_extra session_extra(struct session *session, const struct plan *plan);
+/* Writes a file for the user: replaced as a whole. ERR_IO, ERR_PERMISSION, ERR_SPACE. */
+ERR_MUST_CHECK struct err *session_write_file(struct session *session, struct str path, struct str text);
+/* Opens the index for the session's want, once. */
+ERR_MUST_CHECK struct err *session_open_index(struct session *session);
 /* Closes the index. */
 void session_close(struct session *session);
 

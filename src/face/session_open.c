@@ -2,7 +2,9 @@
 #include "face/session.h"
 
 #include "base/arena.h"
+#include "stage/catalog.h"
 #include "stage/scan.h"
+#include "stage/snapshot.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,30 +13,22 @@ extern char **environ;
 
 enum { LINK_MAX_LEN = 4096 };
 
-/* The directory of the catalog: $UNPIN_CATALOG, else beside the program: share/unpin/catalog where it is installed,
- * catalog where it was built. Empty if there is none. */
-static struct err *find_catalog(struct session *session, struct str *ret) {
-    struct arena *arena = session->arena;
-    struct str given = str_of(getenv("UNPIN_CATALOG"));
-    if (given.len) {
-        *ret = given;
-        return NULL;
-    }
+/* The directory of the catalog; empty if there is none, which only matters to those who name an image. */
+static struct str find_catalog(struct session *session) {
     char link[LINK_MAX_LEN];
     ssize_t len = readlink("/proc/self/exe", link, sizeof link);
-    if (len <= 0 || len == (ssize_t)sizeof link) return NULL;
-    struct str program = {link, len};
-    struct str folder = str_slice(program, 0, str_find_last(program, '/'));
-    const struct str places[] = {S("../share/unpin/catalog"), S("../catalog")};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        struct str path = path_join(arena, folder, places[i]);
-        struct fs_stat stat;
-        TRY(fs_stat(session->fs, arena, path, true, &stat));
-        if (!stat.is_dir) continue;
-        *ret = path;
-        return NULL;
-    }
-    return NULL;
+    struct str program = {link, len > 0 && len < (ssize_t)sizeof link ? len : 0};
+    struct str folder = str_copy(session->arena, str_slice(program, 0, str_find_last(program, '/')));
+    struct str found = S("");
+    struct err *none = catalog_find(session->arena, session->fs, str_of(getenv("UNPIN_CATALOG")), folder, &found);
+    return none ? S("") : found;
+}
+
+struct err *session_open_catalog(struct session *session) {
+    if (session->catalog.len == 0) session->catalog = find_catalog(session);
+    if (session->catalog.len) return NULL;
+    struct err *err = err_make(session->arena, ERR_CONFIG, "the catalog of images is not there");
+    return err_hint(session->arena, err, "UNPIN_CATALOG names its directory; `make install` puts it in place");
 }
 
 static struct str cache_dir(const struct session *session) {
@@ -68,13 +62,75 @@ static struct err *open_lock(struct session *session) {
     return NULL;
 }
 
-struct err *session_open_environment(struct session *session) {
-    if (session->opened) return NULL;
-    int64_t from = session_clock_us();
-    TRY(find_catalog(session, &session->catalog));
+/* An environment that is not of this machine brings its lock with it; --lock replaces it. */
+static struct err *replace_lock(struct session *session) {
+    const struct option_list *given = &session->options->locks;
+    if (given->len == 0) return NULL;
+    session->locks = (struct lock_set){0};
+    session->lock_choice = (struct lock_choice){given->items, given->len, S("--lock")};
+    return lock_read(session->arena, session->fs, given->items, given->len, &session->env.markers, &session->locks);
+}
+
+static struct err *open_image(struct session *session) {
+    TRY(read_config(session, S("")));
+    TRY(session_open_catalog(session));
+    TRY(catalog_read(session->arena, session->fs, session->catalog, session->image, &session->env, &session->locks));
+    struct str recorded = path_join(session->arena, session->catalog, S("recorded"));
+    struct fs_stat stat;
+    TRY(fs_stat(session->fs, session->arena, recorded, true, &stat));
+    if (stat.is_dir) session->recorded = recorded;
+    return replace_lock(session);
+}
+
+static struct err *open_snapshot(struct session *session) {
+    const struct options *options = session->options;
+    const struct snapshot_platform platform = {.python = options->python, .platform = options->platform};
+    TRY(read_config(session, S("")));
+    TRY(snapshot_read(session->arena, session->fs, options->snapshot, &platform, &session->env, &session->locks));
+    return replace_lock(session);
+}
+
+static struct err *open_live(struct session *session) {
     TRY(scan(session));
-    TRY(open_lock(session));
+    bool known = false;
+    if (session->catalog.len)
+        TRY(catalog_recognize(session->arena, session->fs, session->catalog, &session->env, &known));
+    return open_lock(session);
+}
+
+struct err *session_open_environment(struct session *session) {
+    const struct options *options = session->options;
+    if (session->opened) return NULL;
+    if (session->image.len && options->snapshot.len)
+        return err_make(session->arena, ERR_USAGE, "--image and --snapshot cannot both be meant");
+    int64_t from = session_clock_us();
+    if (session->catalog.len == 0) session->catalog = find_catalog(session);
+    if (session->image.len) TRY(open_image(session));
+    else if (options->snapshot.len) TRY(open_snapshot(session));
+    else TRY(open_live(session));
+    if (options->recorded.len) session->recorded = options->recorded;
     session->scan_us = session_clock_us() - from;
     session->opened = true;
     return NULL;
+}
+
+struct err *session_need_live(struct session *session) {
+    if (session->live) return NULL;
+    struct err *err =
+        err_make(session->arena, ERR_USAGE,
+                 "unpin %.*s changes or reads a machine: it needs an environment that is here", FMT(session->command));
+    return err_hint(session->arena, err, "leave out --image and --snapshot");
+}
+
+struct session session_for_image(const struct session *session, struct str image) {
+    struct session other = *session;
+    other.image = image;
+    other.opened = other.live = false;
+    other.env = (struct environment){0};
+    other.locks = (struct lock_set){0};
+    other.advisories = (struct advisories){0};
+    other.want = (struct want){0};
+    other.pool = (struct pool){0};
+    other.index = NULL;
+    return other;
 }

@@ -33,6 +33,8 @@ struct report_extra {
     const struct str *notes; /* sentences: how the plan came about */
     int32_t notes_len;
     int64_t scan_us, total_us; /* times spent, microseconds */
+    const struct err *err;     /* JSON: what became of carrying it out; NULL: no failure. Sets "status" to "error" */
+    bool lock_after;           /* JSON: with the lock files as they are after the plan, for saved plans */
 };
 
 /* The plan for people: what it does, why, the lock's difference, the proof. Ends with a line feed. */
@@ -54,6 +56,8 @@ struct str report_end_json(struct json_writer *writer);
 
 /* The error for people: what, where, why, and what to do next; with the stable code. Ends with a line feed. */
 struct str report_err_format(struct arena *arena, const struct err *err, const struct report_look *look);
+/* The error as the value of the key "error". */
+void report_err_write(struct json_writer *writer, const struct err *err);
 /* The error as a JSON document with "status": "error". Ends with a line feed. */
 struct str report_err_json(struct arena *arena, const struct err *err, struct str command);
 

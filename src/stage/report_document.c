@@ -28,20 +28,24 @@ static void add_err(struct json_writer *w, const struct err *err) {
     json_key_int(w, S("column"), err->column);
 }
 
+void report_err_write(struct json_writer *w, const struct err *err) {
+    json_key(w, S("error"));
+    add_err(w, err);
+    json_key(w, S("causes")); /* the outermost first */
+    json_begin_array(w);
+    int32_t depth = 0;
+    for (const struct err *cause = err->cause; cause && depth < REPORT_CAUSES_MAX; cause = cause->cause, depth++) {
+        add_err(w, cause);
+        json_end_object(w);
+    }
+    json_end_array(w);
+    json_end_object(w);
+}
+
 struct str report_err_json(struct arena *arena, const struct err *err, struct str command) {
     struct buf buf = {.arena = arena};
     struct json_writer w = {.buf = &buf, .indent = REPORT_INDENT};
     report_begin_json(&w, command, S("error"));
-    json_key(&w, S("error"));
-    add_err(&w, err);
-    json_key(&w, S("causes")); /* the outermost first */
-    json_begin_array(&w);
-    int32_t depth = 0;
-    for (const struct err *cause = err->cause; cause && depth < REPORT_CAUSES_MAX; cause = cause->cause, depth++) {
-        add_err(&w, cause);
-        json_end_object(&w);
-    }
-    json_end_array(&w);
-    json_end_object(&w);
+    report_err_write(&w, err);
     return report_end_json(&w);
 }

@@ -216,6 +216,18 @@ static void add_timing(struct json_writer *w, const struct plan *plan, const str
     json_end_object(w);
 }
 
+static void add_lock_after(struct json_writer *w, const struct plan *plan) {
+    json_key(w, S("lock_after"));
+    json_begin_array(w);
+    for (int32_t i = 0; plan->locks && i < plan->locks->files_len; i++) {
+        json_begin_object(w);
+        json_key_string(w, S("file"), report_mask(w->buf->arena, plan->locks->files[i].path));
+        json_key_string(w, S("text"), report_lock_text(w->buf->arena, plan, i));
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
 void report_plan_write(struct json_writer *w, const struct plan *plan, const struct report_extra *extra) {
     struct arena *arena = w->buf->arena;
     static const struct str statuses[] = {
@@ -223,7 +235,8 @@ void report_plan_write(struct json_writer *w, const struct plan *plan, const str
         [PLAN_SATISFIED] = S_INIT("satisfied"),
         [PLAN_INFEASIBLE] = S_INIT("infeasible"),
     };
-    report_begin_json(w, extra->command, statuses[plan->status]);
+    report_begin_json(w, extra->command, extra->err ? S("error") : statuses[plan->status]);
+    if (extra->err) report_err_write(w, extra->err);
     add_environment(arena, w, plan);
     add_requests(arena, w, plan->want);
     add_lifts(arena, w, plan);
@@ -242,6 +255,7 @@ void report_plan_write(struct json_writer *w, const struct plan *plan, const str
     add_words(w, S("warnings"), plan->warnings, plan->warnings_len);
     add_words(w, S("notes"), extra->notes, extra->notes_len);
     add_timing(w, plan, extra);
+    if (extra->lock_after) add_lock_after(w, plan);
 }
 
 struct str report_plan_json(struct arena *arena, const struct plan *plan, const struct report_extra *extra) {
