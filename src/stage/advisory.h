@@ -7,6 +7,8 @@
 #include "os/fs.h"
 #include "stage/environment.h"
 
+enum { ADVISORY_FILE_MAX = 64 << 10, ADVISORIES_MAX = 10000 };
+
 enum advisory_severity { ADVISORY_INFO, ADVISORY_WARN, ADVISORY_ERROR, ADVISORY_SECURITY };
 
 struct advisory {
@@ -23,7 +25,8 @@ struct advisories {
     int32_t len;
 };
 
-/* Reads every *.json of `dir`, in name order. */
+/* Reads every *.json of `dir` (catalog/advisories, described in its README.md), in name order. ERR_CONFIG, with the
+ * file, for one that cannot be understood. */
 ERR_MUST_CHECK struct err *advisories_read(struct arena *arena, const struct fs *fs, struct str dir,
                                            const struct environment *env, struct advisories *ret);
 

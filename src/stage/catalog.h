@@ -16,20 +16,14 @@ enum { CATALOG_ENTRY_MAX = 4 << 20, CATALOG_ENTRIES_MAX = 1000 };
 
 /* What a list of images shows. */
 struct catalog_item {
-    struct str name;     /* "ngc-pytorch:25.04" */
-    struct str title;    /* "NVIDIA NGC PyTorch 25.04" */
-    struct str python;   /* "3.12" */
-    struct str platform; /* "linux_x86_64" */
-    struct str reference; /* what `docker pull` takes */
-    struct str date;     /* of the newest locked release, "2025-04-02" */
+    struct str name;              /* "ngc-pytorch:25.04" */
+    struct str title;             /* "NVIDIA NGC PyTorch 25.04" */
+    struct str python;            /* "3.12" */
+    struct str platform;          /* "linux_x86_64" */
+    struct str reference;         /* what `docker pull` takes */
+    struct str date;              /* of the newest locked release, "2025-04-02" */
     int32_t dists, locks, vendor; /* how many of each */
 };
-
-/* The catalog's directory: `configured` ($UNPIN_CATALOG), else beside the program: `<exe>/../share/unpin/catalog`,
- * `<exe>/../catalog`, `<exe>/../../catalog`. ERR_CONFIG where none of them is there. `exe` is the directory of the
- * running program. */
-ERR_MUST_CHECK struct err *catalog_find(struct arena *arena, const struct fs *fs, struct str configured, struct str exe,
-                                        struct str *ret);
 
 /* The images in name order. ERR_SNAPSHOT for an entry that cannot be read. */
 ERR_MUST_CHECK struct err *catalog_list(struct arena *arena, const struct fs *fs, struct str dir,
