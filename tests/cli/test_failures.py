@@ -125,9 +125,12 @@ def test_two_at_once_end_in_a_whole_state(env):
 
 
 def read_only_mount(path):
+    """Makes `path` read-only for root as well; False where that is not allowed."""
     if subprocess.run(["mount", "--bind", path, path], capture_output=True).returncode:
         return False
-    subprocess.run(["mount", "-o", "remount,bind,ro", path], check=True)
+    if subprocess.run(["mount", "-o", "remount,bind,ro", path], capture_output=True).returncode:
+        subprocess.run(["umount", path], check=True)
+        return False
     return True
 
 
