@@ -9,6 +9,25 @@
 
 enum { CATALOG_SCHEMA = 1, NAMES_SHOWN = 10 };
 
+struct err *catalog_find(struct arena *arena, const struct fs *fs, struct str configured, struct str exe,
+                         struct str *ret) {
+    struct str beside[] = {S("../share/unpin/catalog"), S("../catalog"), S("../../catalog")};
+    if (configured.len) {
+        *ret = configured;
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+        struct str path = path_join(arena, exe, beside[i]);
+        struct fs_stat st;
+        TRY(fs_stat(fs, arena, path_join(arena, path, S("images")), true, &st));
+        if (!st.is_dir) continue;
+        *ret = path;
+        return NULL;
+    }
+    return err_hint(arena, err_make(arena, ERR_CONFIG, "the catalog of images is not beside the program"),
+                    "name its directory in UNPIN_CATALOG");
+}
+
 /* "2025-04-05T02:38:04Z" to seconds since 1970; INT64_MIN for anything else. */
 static int64_t seconds_of(struct str text) {
     int64_t part[6];

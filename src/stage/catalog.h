@@ -25,6 +25,12 @@ struct catalog_item {
     int32_t dists, locks, vendor; /* how many of each */
 };
 
+/* The catalog's directory: `configured` ($UNPIN_CATALOG), else beside the program: `<exe>/../share/unpin/catalog`,
+ * `<exe>/../catalog`, `<exe>/../../catalog`. ERR_CONFIG where none of them is there. `exe` is the directory of the
+ * running program. */
+ERR_MUST_CHECK struct err *catalog_find(struct arena *arena, const struct fs *fs, struct str configured, struct str exe,
+                                        struct str *ret);
+
 /* The images in name order. ERR_SNAPSHOT for an entry that cannot be read. */
 ERR_MUST_CHECK struct err *catalog_list(struct arena *arena, const struct fs *fs, struct str dir,
                                         const struct catalog_item **ret, int32_t *ret_len);
