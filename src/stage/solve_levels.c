@@ -276,6 +276,7 @@ static bool is_development_extra(struct str extra) {
         S_INIT("dev"),  S_INIT("develop"), S_INIT("development"), S_INIT("test"),     S_INIT("tests"), S_INIT("testing"),
         S_INIT("docs"), S_INIT("doc"),     S_INIT("lint"),        S_INIT("quality"),  S_INIT("style"), S_INIT("typing"),
         S_INIT("mypy"), S_INIT("build"),   S_INIT("benchmark"),   S_INIT("examples"), S_INIT("ci"),    S_INIT("tutorials"),
+        S_INIT("ruff"),
     };
     while (extra.len) {
         struct str word = str_cut(&extra, '-');

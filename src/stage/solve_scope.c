@@ -62,10 +62,11 @@ static bool requests_hold(const struct model *model, struct str name, const stru
     return true;
 }
 
-/* True if releases that have to be built take part: where the user wants it so, or no wheel can meet the requests. Old
- * sdists without bounds would otherwise be the answer to everything, and each costs a download to look at. */
+/* True if releases that have to be built take part: for what is new, where the user wants it so, or where no wheel can meet
+ * the requests. For what is installed, old sdists without bounds would otherwise be the answer to everything, and each
+ * costs a download to look at. */
 static bool builds_admissible(const struct model *model, const struct project *project) {
-    if (model->input->want->builds) return true;
+    if (model->input->want->builds || project->installed < 0) return true;
     for (int32_t i = 0; i < project->releases_len; i++) {
         const struct release *release = &project->releases[i];
         if (!release->on_index || release->bars || release->yanked || release->artifact.sdist) continue;
