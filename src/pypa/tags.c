@@ -131,10 +131,10 @@ static void musllinux_add(struct list *list, int32_t minor, struct str machine) 
 
 static void linux_add(struct list *list, int32_t glibc_minor, struct str machine) {
     /* A 64-bit ARM in 32-bit mode runs what was built for the generation before. */
-    bool armv8l = str_eq(machine, S("armv8l"));
+    int count = str_eq(machine, S("armv8l")) ? 2 : 1;
     struct str machines[] = {machine, S("armv7l")};
-    for (int i = 0; i <= armv8l; i++) platform_push(list, str_format(list->arena, "linux_%.*s", FMT(machines[i])));
-    for (int i = 0; i <= armv8l && glibc_minor >= 0; i++) manylinux_add(list, glibc_minor, machines[i]);
+    for (int i = 0; i < count; i++) platform_push(list, str_format(list->arena, "linux_%.*s", FMT(machines[i])));
+    for (int i = 0; i < count && glibc_minor >= 0; i++) manylinux_add(list, glibc_minor, machines[i]);
 }
 
 /* "2_28_x86_64" behind a prefix: the minor version and the machine. */
