@@ -75,28 +75,39 @@ static void follow(struct prefetch *prefetch, const struct lead *lead, const str
     }
 }
 
+/* A batch without duplicates. */
+struct wanted {
+    VEC(struct need) list;
+};
+
+static void need_add(struct prefetch *prefetch, struct wanted *wanted, int32_t project, int32_t release) {
+    for (ptrdiff_t i = 0; i < wanted->list.len; i++)
+        if (wanted->list.data[i].project.n == project && wanted->list.data[i].release == release) return;
+    *vec_push(prefetch->arena, &wanted->list) = (struct need){{project}, release};
+}
+
 /* What the leads at hand lack; leads whose metadata are there are followed. */
 static struct needs next_needs(struct prefetch *prefetch) {
-    VEC(struct need) needs = {0};
+    struct wanted needs = {0};
     ptrdiff_t len = prefetch->leads.len;
     for (ptrdiff_t i = 0; i < len; i++) {
         struct lead lead = prefetch->leads.data[i];
         const struct project *project = &prefetch->pool->projects.data[lead.project];
         if (lead.followed || project->page == PAGE_ABSENT || (project->held && project->installed >= 0)) continue;
         if (project->page == PAGE_UNKNOWN) {
-            *vec_push(prefetch->arena, &needs) = (struct need){{lead.project}, -1};
+            need_add(prefetch, &needs, lead.project, -1);
             continue;
         }
         int32_t release = likely_release(prefetch, &lead);
         if (release >= 0 && project->releases[release].meta_state == META_UNKNOWN) {
-            *vec_push(prefetch->arena, &needs) = (struct need){{lead.project}, release};
+            need_add(prefetch, &needs, lead.project, release);
             continue;
         }
         prefetch->leads.data[i].followed = true;
         if (release >= 0 && project->releases[release].metadata)
             follow(prefetch, &lead, project->releases[release].metadata);
     }
-    return (struct needs){needs.data, (int32_t)needs.len};
+    return (struct needs){needs.list.data, (int32_t)needs.list.len};
 }
 
 static struct err *walk(struct prefetch *prefetch, const struct source *source) {

@@ -221,7 +221,7 @@ static struct err *try_all(struct outs *outs) {
         struct way way = {.trials = {outs->trials.data[i]}, .len = 1};
         bool possible = false;
         TRY(try_way(outs, &way, &possible));
-        if (possible) *vec_push(outs->arena, &outs->ways) = way;
+        if (possible && way.changes) *vec_push(outs->arena, &outs->ways) = way;
     }
     int32_t pairs = 0;
     if (outs->ways.len) return NULL;
@@ -230,7 +230,7 @@ static struct err *try_all(struct outs *outs) {
             struct way way = {.trials = {outs->trials.data[i], outs->trials.data[j]}, .len = 2};
             bool possible = false;
             TRY(try_way(outs, &way, &possible));
-            if (possible) *vec_push(outs->arena, &outs->ways) = way;
+            if (possible && way.changes) *vec_push(outs->arena, &outs->ways) = way;
         }
     }
     return NULL;

@@ -176,22 +176,35 @@ static void add_floor(struct model *model, struct node *node) {
         (struct mark){.literal = cost, .node = node->project, .target = -1, .rule = -1, .advisory = -1};
 }
 
-/* The first slot of `target` above everything that `bad` leaves, -1 if `bad` is no upper bound. */
-static int32_t upper_bound(const struct node *target, const struct runs *bad) {
-    if (!bad->list.len || target->slots_len == 0) return -1;
-    struct run last = bad->list.data[bad->list.len - 1];
-    return last.to == target->slots_len && last.from > 0 ? last.from : -1;
+/* True if the specifiers bound from above, whatever releases there are. */
+static bool bounds_above(const struct specifier_set *set) {
+    for (int32_t i = 0; i < set->len; i++)
+        switch (set->items[i].op) {
+        case SPECIFIER_COMPATIBLE:
+        case SPECIFIER_EQ:
+        case SPECIFIER_LE:
+        case SPECIFIER_LT:
+        case SPECIFIER_ARBITRARY: return true;
+        case SPECIFIER_NE:
+        case SPECIFIER_GE:
+        case SPECIFIER_GT: break;
+        }
+    return false;
 }
 
-/* True if the release states an upper bound on the target, markers considered. */
-static bool states_bound(struct model *model, const struct metadata *metadata, int32_t target) {
-    struct str name = model->pool->projects.data[target].name;
+/* The first slot of `target` above everything that the upper bound leaves, -1: there is none. */
+static int32_t above_bound(const struct node *target, const struct runs *bad) {
+    if (!bad->list.len) return -1;
+    struct run last = bad->list.data[bad->list.len - 1];
+    return last.to == target->slots_len ? last.from : -1;
+}
+
+/* True if the release states an upper bound on the project, markers considered. */
+static bool states_bound(struct model *model, const struct metadata *metadata, struct str name) {
     for (int32_t i = 0; i < metadata->requires_len; i++) {
         const struct requirement *requirement = &metadata->requires_dist[i];
-        if (!str_eq(requirement->name, name)) continue;
-        if (!marker_eval(model->arena, requirement->marker, &model->input->env->markers, (struct str){0})) continue;
-        struct runs bad = model_bad(model, target, &requirement->specifiers);
-        if (upper_bound(&model->nodes[target], &bad) >= 0) return true;
+        if (!str_eq(requirement->name, name) || !bounds_above(&requirement->specifiers)) continue;
+        if (marker_eval(model->arena, requirement->marker, &model->input->env->markers, (struct str){0})) return true;
     }
     return false;
 }
@@ -200,10 +213,11 @@ static bool states_bound(struct model *model, const struct metadata *metadata, i
 static void add_lax_pair(struct model *model, int32_t at, int32_t reference, int32_t target, int32_t bound) {
     const struct node *node = &model->nodes[at];
     const struct project *project = &model->pool->projects.data[at];
+    struct str name = model->pool->projects.data[target].name;
     int cost = 0;
     for (int32_t k = 0; k < reference; k++) {
         const struct release *release = &project->releases[node->slots[k]];
-        if (release->meta_state != META_KNOWN || states_bound(model, release->metadata, target)) continue;
+        if (release->meta_state != META_KNOWN || states_bound(model, release->metadata, name)) continue;
         if (!cost) {
             cost = model_cost(model, LEVEL_AGE);
             *vec_push(model->arena, &model->lax) =
@@ -224,11 +238,14 @@ static void add_lax(struct model *model, int32_t at) {
     for (int32_t i = 0; i < release->metadata->requires_len; i++) {
         const struct requirement *requirement = &release->metadata->requires_dist[i];
         int32_t target = map_find(&model->pool->by_name, requirement->name);
-        if (target < 0 || target >= model->nodes_len || !model->nodes[target].in_scope) continue;
+        if (target < 0 || target == at || target >= model->nodes_len || !model->nodes[target].in_scope) continue;
+        if (!bounds_above(&requirement->specifiers)) continue;
         if (!marker_eval(model->arena, requirement->marker, &model->input->env->markers, (struct str){0})) continue;
         struct runs bad = model_bad(model, target, &requirement->specifiers);
-        int32_t bound = upper_bound(&model->nodes[target], &bad);
-        if (bound < 0 || map_find(&done, requirement->name) >= 0) continue;
+        int32_t bound = above_bound(&model->nodes[target], &bad);
+        /* What was above the bound before is no worse for a release that does not state it. */
+        int32_t there = reference == node->installed ? model->nodes[target].installed : -1;
+        if (bound < 0 || there >= bound || map_find(&done, requirement->name) >= 0) continue;
         map_add(model->arena, &done, requirement->name, 1);
         add_lax_pair(model, at, reference, target, bound);
     }
@@ -343,7 +360,7 @@ static struct runs entry_runs(struct model *model, int32_t at, const struct requ
     return good;
 }
 
-enum { ADVISORY_ENTRIES_MAX = 4 };
+enum { ADVISORY_ENTRIES_MAX = 16 };
 
 /* An advisory in the terms of the model. */
 struct trigger {

@@ -44,6 +44,7 @@ struct node {
     const struct dist *dist; /* installed one; NULL: none */
     int32_t slots_len;
     int32_t *slots;    /* release of each slot */
+    bool *named_only;  /* per slot: a pre-release that is admissible only where a requirement names it */
     int32_t *slot_of;  /* slot of each release, -1: not admissible */
     int32_t installed; /* slot, -1 */
     int *ge;           /* slots_len + 1 literals */
@@ -66,6 +67,7 @@ struct rule {
     int32_t target; /* node that it is on */
     struct str extra; /* stated only under this extra of `node`; empty: always */
     struct runs runs; /* slots of `node` that state it */
+    bool exempt;      /* the installed slot states it too, but it was broken before */
     struct runs bad;  /* slots of `target` that do not meet it, maximal and ascending */
     int32_t allowed_slot; /* slot of target that meets it by an allowance only, -1: none */
     int32_t request;      /* position in want.requests where node is -1 */
@@ -123,7 +125,7 @@ struct model {
     VEC(struct fact) facts;
     VEC(struct chain) levels[LEVEL_COUNT];
     VEC(struct mark) lax, below, allowances, soft;
-    struct map mentioned; /* "name version" of pre-releases that some requirement names exactly */
+    struct map mentioned; /* "name version" of pre-releases that a requirement (1) or a lock (2) names exactly */
     struct map bad_cache; /* "target specifiers" to a position in `bads` */
     VEC(struct runs) bads;
 };

@@ -70,6 +70,9 @@ static void need_node(struct gather *gather, const struct node *node) {
         return;
     }
     int32_t slot = model_slot(model, node);
+    bool unseen = model->pool->projects.data[node->project].page == PAGE_UNKNOWN;
+    if (model->input->want->upgrade && node->requested && unseen && !node->fixed)
+        *vec_push(model->arena, &gather->items) = (struct need){{node->project}, -1};
     if (slot < 0 || slot == node->installed) return;
     if (release_at(model, node, slot)->meta_state == META_UNKNOWN) {
         need_slot(gather, node, slot);

@@ -21,11 +21,13 @@ static bool rule_is_active(struct model *model, const struct requirement *requir
     return marker_has_extra(requirement->marker) && marker_eval(model->arena, requirement->marker, markers, extra);
 }
 
-/* True if the requirement is not met by what is installed. */
+/* True if the requirement is not met by what is installed, allowances included. */
 static bool broken_before(const struct model *model, const struct requirement *requirement) {
     const struct dist *dist = environment_find(model->input->env, requirement->name);
     if (!dist) return true;
-    return !specifier_set_match(&requirement->specifiers, &dist->version);
+    if (specifier_set_match(&requirement->specifiers, &dist->version)) return false;
+    bool allowed = dist->vendor && !model->input->want->no_allowances;
+    return !allowed || !specifier_set_allowance(&requirement->specifiers, &dist->version);
 }
 
 static struct runs bad_runs(struct model *model, int32_t at, const struct specifier_set *specifiers) {
@@ -105,7 +107,10 @@ static void gather_requirement(struct gather *gather, int32_t at, int32_t slot, 
     }
     if (found == INACTIVE) return;
     const struct node *node = &model->nodes[at];
-    if (slot == node->installed && extra_was_asked(gather, node, extra) && broken_before(model, requirement)) return;
+    if (slot == node->installed && extra_was_asked(gather, node, extra) && broken_before(model, requirement)) {
+        model->rules.data[found].exempt = true;
+        return;
+    }
     struct runs *runs = &model->rules.data[found].runs;
     if (runs->list.len && runs->list.data[runs->list.len - 1].to == slot) runs->list.data[runs->list.len - 1].to++;
     else if (!runs->list.len || runs->list.data[runs->list.len - 1].to < slot)
@@ -200,7 +205,7 @@ static void emit_target(struct model *model, const struct rule *rule, int32_t fa
     model_clause(model, fact, literals, n + 2);
 }
 
-/* An allowance costs where the rule applies and the target is at the held slot. */
+/* An allowance costs where the rule applies and the target is at the held slot; one that was used before is free. */
 static void emit_allowance(struct gather *gather, int32_t at) {
     struct model *model = gather->model;
     const struct rule *rule = &model->rules.data[at];
@@ -208,10 +213,12 @@ static void emit_allowance(struct gather *gather, int32_t at) {
     int cost = model_cost(model, LEVEL_ALLOWANCES);
     *vec_push(model->arena, &model->allowances) =
         (struct mark){.literal = cost, .node = rule->node, .target = rule->target, .rule = at, .advisory = -1};
-    ptrdiff_t runs = rule->node < 0 ? 1 : rule->runs.list.len;
-    for (ptrdiff_t i = 0; i < runs; i++) {
+    struct runs runs = {0};
+    if (rule->node < 0) *vec_push(model->arena, &runs.list) = (struct run){0, 0};
+    else runs = runs_without(model->arena, &rule->runs, model->nodes[rule->node].installed);
+    for (ptrdiff_t i = 0; i < runs.list.len; i++) {
         int literals[8];
-        int32_t n = condition(gather, rule, rule->node < 0 ? (struct run){0, 0} : rule->runs.list.data[i], literals);
+        int32_t n = condition(gather, rule, runs.list.data[i], literals);
         literals[n++] = -target->ge[rule->allowed_slot];
         literals[n++] = target->ge[rule->allowed_slot + 1];
         literals[n++] = cost;
@@ -244,6 +251,13 @@ static void emit_extras(struct gather *gather, int32_t at) {
             literals[n++] = extra;
             model_clause(model, -1, literals, n);
         }
+        if (!rule->exempt) continue;
+        /* An edge that was broken before is not enforced, but its extras are asked for as they were. */
+        int literals[8];
+        int32_t slot = model->nodes[rule->node].installed;
+        int32_t n = condition(gather, rule, (struct run){slot, slot + 1}, literals);
+        literals[n++] = extra;
+        model_clause(model, -1, literals, n);
     }
 }
 
@@ -255,15 +269,43 @@ static struct err *add_requests(struct gather *gather) {
         if (at < 0) return err_make(model->arena, ERR_LIMIT, "too many projects take part");
         struct rule *rule = &model->rules.data[at];
         rule->request = i;
-        /* A constraint bounds what a plan brings in; what was there before is the lock's concern. */
-        if (want->requests[i].constraint)
+        /* A constraint bounds what a plan brings in; what was there before is the lock's concern, unless it was asked for. */
+        if (want->requests[i].constraint && !model->nodes[rule->target].requested)
             rule->bad = runs_without(model->arena, &rule->bad, model->nodes[rule->target].installed);
         int32_t fact = model_fact(model, FACT_REQUEST, -1, at, -1);
         int literals[8];
         emit_target(model, rule, fact, literals, 0, !want->requests[i].constraint);
-        if (rule->allowed_slot >= 0) emit_allowance(gather, at);
+        if (rule->allowed_slot >= 0 && !want->requests[i].constraint) emit_allowance(gather, at);
     }
     return NULL;
+}
+
+static bool names_exactly(const struct rule *rule, const struct version *version) {
+    return specifier_set_pins(&rule->requirement->specifiers, version);
+}
+
+/* A pre-release that is admissible only because a requirement names it is chosen only where that requirement applies. */
+static void emit_named(struct gather *gather, int32_t at) {
+    struct model *model = gather->model;
+    const struct project *project = &model->pool->projects.data[at];
+    for (int32_t k = 0; k < model->nodes[at].slots_len; k++) {
+        if (!model->nodes[at].named_only[k]) continue;
+        VEC(int) literals = {0};
+        *vec_push(model->arena, &literals) = -model->nodes[at].ge[k];
+        *vec_push(model->arena, &literals) = model->nodes[at].ge[k + 1];
+        for (ptrdiff_t r = 0; r < model->rules.len; r++) {
+            const struct rule *rule = &model->rules.data[r];
+            if (rule->target != at || rule->node < 0) continue;
+            if (!names_exactly(rule, &project->releases[model->nodes[at].slots[k]].version)) continue;
+            for (ptrdiff_t i = 0; i < rule->runs.list.len; i++) {
+                int applies = sat_variable(model->sat), when[8];
+                int32_t n = condition(gather, rule, rule->runs.list.data[i], when);
+                for (int32_t c = 0; c < n; c++) model_clause(model, -1, (int[]){-applies, -when[c]}, 2);
+                *vec_push(model->arena, &literals) = applies;
+            }
+        }
+        model_clause(model, -1, literals.data, (int32_t)literals.len);
+    }
 }
 
 struct err *model_add_rules(struct model *model) {
@@ -280,5 +322,6 @@ struct err *model_add_rules(struct model *model) {
     }
     for (int32_t i = 0; i < (int32_t)model->rules.len; i++)
         if (model->rules.data[i].node >= 0) emit_rule(&gather, i);
+    for (ptrdiff_t i = 0; i < model->scope.len; i++) emit_named(&gather, model->scope.data[i]);
     return NULL;
 }

@@ -80,17 +80,18 @@ static struct str mention_key(struct model *model, struct str name, const struct
     return str_format(model->arena, "%.*s %.*s", FMT(name), FMT(version_format(model->arena, version)));
 }
 
-static bool is_mentioned(struct model *model, const struct project *project, const struct version *version) {
-    if (model->mentioned.len == 0) return false;
-    return map_find(&model->mentioned, mention_key(model, project->name, version)) >= 0;
+/* Who names the version exactly: 1 a requirement, 2 a lock, -1 nobody. */
+static int32_t mentioned_by(struct model *model, const struct project *project, const struct version *version) {
+    if (model->mentioned.len == 0) return -1;
+    return map_find(&model->mentioned, mention_key(model, project->name, version));
 }
 
 /* Remembers `requirement` if it names a pre-release exactly: that release is admissible then. */
-static void mention(struct model *model, const struct requirement *requirement) {
+static void mention(struct model *model, const struct requirement *requirement, int32_t by) {
     for (int32_t i = 0; i < requirement->specifiers.len; i++) {
         const struct specifier *specifier = &requirement->specifiers.items[i];
         if (specifier->op != SPECIFIER_EQ || specifier->wildcard || !version_is_prerelease(&specifier->version)) continue;
-        map_add(model->arena, &model->mentioned, mention_key(model, requirement->name, &specifier->version), 1);
+        map_add(model->arena, &model->mentioned, mention_key(model, requirement->name, &specifier->version), by);
     }
 }
 
@@ -99,12 +100,12 @@ static void mention_all(struct model *model) {
         const struct project *project = &model->pool->projects.data[p];
         for (int32_t r = 0; r < project->releases_len; r++) {
             const struct metadata *metadata = project->releases[r].metadata;
-            for (int32_t i = 0; metadata && i < metadata->requires_len; i++) mention(model, &metadata->requires_dist[i]);
+            for (int32_t i = 0; metadata && i < metadata->requires_len; i++) mention(model, &metadata->requires_dist[i], 1);
         }
     }
     const struct lock_set *locks = model->input->locks;
     for (int32_t i = 0; locks && i < locks->lines_len; i++)
-        if (locks->lines[i].active) mention(model, &locks->lines[i].requirement);
+        if (locks->lines[i].active) mention(model, &locks->lines[i].requirement, 2);
 }
 
 static bool is_admissible(struct model *model, const struct project *project, const struct release *release,
@@ -115,7 +116,15 @@ static bool is_admissible(struct model *model, const struct project *project, co
     if (release->yanked && !pinned_by_user(model, project->name, &release->version)) return false;
     if (release->artifact.sdist && !admission->builds) return false;
     if (!release->prerelease || admission->prereleases) return true;
-    return is_mentioned(model, project, &release->version);
+    return mentioned_by(model, project, &release->version) > 0;
+}
+
+/* True if the metadata exclude the interpreter, which the page need not have said. */
+static bool excludes_python(struct model *model, const struct release *release) {
+    struct version python;
+    if (release->meta_state != META_KNOWN || !release->metadata->requires_python.len) return false;
+    if (!version_try_parse(model->arena, model->input->env->markers.python_full_version, &python)) return false;
+    return !specifier_set_match(&release->metadata->requires_python, &python);
 }
 
 static void fill_slots(struct model *model, struct node *node, const struct asked *asked) {
@@ -127,11 +136,16 @@ static void fill_slots(struct model *model, struct node *node, const struct aske
     };
     node->slots = arena_new(model->arena, int32_t, project->releases_len + 1);
     node->slot_of = arena_new(model->arena, int32_t, project->releases_len + 1);
+    node->named_only = arena_new(model->arena, bool, project->releases_len + 1);
     node->installed = -1;
     for (int32_t r = 0; r < project->releases_len; r++) {
         node->slot_of[r] = -1;
-        if (!is_admissible(model, project, &project->releases[r], &admission)) continue;
-        if (project->releases[r].installed) node->installed = node->slots_len;
+        const struct release *release = &project->releases[r];
+        if (!is_admissible(model, project, release, &admission)) continue;
+        if (!release->installed && excludes_python(model, release)) continue;
+        if (release->installed) node->installed = node->slots_len;
+        node->named_only[node->slots_len] = !release->installed && release->prerelease && !admission.prereleases &&
+                                            mentioned_by(model, project, &release->version) == 1;
         node->slot_of[r] = node->slots_len;
         node->slots[node->slots_len++] = r;
     }
