@@ -220,7 +220,7 @@ static void add_infeasible(struct buf *buf, const struct plan *plan) {
         const struct plan_fact *fact = &plan->reason[i];
         buf_addf(buf, "  because %.*s", FMT(dump_fact_name(fact->kind)));
         if (fact->name.len) buf_addf(buf, " %.*s", FMT(one_word(buf->arena, fact->name)));
-        if (fact->version.len) buf_addf(buf, " %.*s", FMT(one_word(buf->arena, fact->version)));
+        if (fact->version.len) buf_addf(buf, " %.*s", FMT(one_line(buf->arena, fact->version)));
         if (fact->text.len) buf_addf(buf, ": %.*s", FMT(one_line(buf->arena, fact->text)));
         buf_add_char(buf, '\n');
     }
