@@ -147,7 +147,32 @@ static bool only_prereleases(struct brute *brute, const struct world_page *page)
     return true;
 }
 
+static bool requests_hold(const struct brute *brute, struct str name, const struct version *version) {
+    const struct want *want = &brute->world->want;
+    for (int32_t i = 0; i < want->requests_len; i++)
+        if (str_eq(want->requests[i].requirement.name, name) &&
+            !specifier_set_match(&want->requests[i].requirement.specifiers, version))
+            return false;
+    return true;
+}
+
+/* What is installed moves to a release that has to be built only where no wheel can meet the requests. */
+static bool builds_admissible(struct brute *brute, struct str name, const struct world_page *page) {
+    const struct dist *dist = environment_find(&brute->world->env, name);
+    if (brute->world->want.builds || !dist) return true;
+    for (ptrdiff_t i = 0; i < page->releases.len; i++) {
+        const struct world_release *item = &page->releases.data[i];
+        const struct version *version = &item->release.version;
+        bool installed = version_cmp(version, &dist->version) == 0;
+        if (barred(brute, item) || item->release.yanked || item->release.artifact.sdist) continue;
+        if (known_state(brute, name, version) == META_UNREADABLE && !installed) continue;
+        if (requests_hold(brute, name, version)) return false;
+    }
+    return true;
+}
+
 static void add_page_options(struct brute *brute, struct subject *subject, const struct world_page *page) {
+    bool builds = builds_admissible(brute, subject->name, page);
     bool all_pre = only_prereleases(brute, page), pre = user_names_prerelease(brute, subject->name);
     subject->has_dates = page->releases.len > 0;
     for (ptrdiff_t i = 0; i < page->releases.len; i++) {
@@ -160,6 +185,7 @@ static void add_page_options(struct brute *brute, struct subject *subject, const
         }
         bool usable = !barred(brute, item) && (!item->release.yanked || user_pins(brute, subject->name, version));
         if (known_state(brute, subject->name, version) == META_UNREADABLE) usable = false;
+        if (item->release.artifact.sdist && !builds) usable = false;
         bool free_pre = !item->release.prerelease || all_pre || pre || lock_pins(brute, subject->name, version);
         subject->options[subject->len++] = (struct option){
             .version = *version,
@@ -522,7 +548,12 @@ static int64_t soft_count(const struct brute *brute, int32_t p) {
         const struct edge *edge = &option->edges[i];
         int32_t was = brute->subjects[edge->target].installed, is = brute->chosen[edge->target];
         if (!edge->soft || is < 0 || (edge->met & 1u << is) || is == was) continue;
-        n += was < 0 || (edge->met & 1u << was);
+        if (was >= 0 && !(edge->met & 1u << was)) continue;
+        bool told = false; /* extras that state the same bound share it */
+        for (int32_t j = 0; j < i; j++)
+            told = told || (option->edges[j].soft && option->edges[j].target == edge->target &&
+                            option->edges[j].met == edge->met);
+        n += !told;
     }
     return n;
 }

@@ -166,7 +166,7 @@ static void add_wishes(struct buf *buf, struct gen *gen, const struct made *made
     if (chance(gen, 20))
         buf_addf(buf, "options: %s %c\n", named[number(gen, 5)],
                  letter((int32_t)number(gen, (uint32_t)made->projects)));
-    if (chance(gen, 20)) buf_addf(buf, "options: %s\n", flags[number(gen, 6)]);
+    if (chance(gen, 20)) buf_addf(buf, "options: %s\n", flags[number(gen, 7)]);
 }
 
 struct str gen_case(struct arena *arena, struct gen *gen) {
