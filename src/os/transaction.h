@@ -110,6 +110,7 @@ struct transaction_result {
     struct str id;              /* decimal number, from 1 */
     const struct str *warnings; /* sentences: hard link broken, owner not kept, directory not empty, volatile mount */
     int32_t warnings_len;
+    int signal; /* SIGINT, SIGTERM or SIGHUP that came when it was too late; 0: none. The transaction is complete */
 };
 
 /* Carries all out. `description` is kept (JSON of the caller). ERR_CHANGED: a file changed since the backup;

@@ -1,0 +1,425 @@
+#include "os/transaction_parts.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { INTENT_MAX = 256 << 20, LOCK_TEXT_MAX = 128 };
+
+static struct err *resolve(struct arena *arena, struct str path, struct str *ret) {
+    char real[PATH_MAX];
+    struct str rest = {0};
+    if (!str_starts(path, S("/"))) return err_make(arena, ERR_INTERNAL, "'%.*s' is no absolute path", FMT(path));
+    /* A directory that is not there yet: what is there of it gets resolved. */
+    for (struct str there = path;; there = str_slice(there, 0, str_find_last(there, '/'))) {
+        if (there.len == 0) there = S("/");
+        if (realpath(str_copy_z(arena, there), real)) {
+            rest = str_from(path, there.len == 1 ? 0 : there.len);
+            break;
+        }
+        if (errno != ENOENT || there.len == 1) return err_errno(arena, errno, "cannot resolve '%.*s'", FMT(path));
+    }
+    struct str head = strcmp(real, "/") == 0 ? (struct str){0} : str_of(real);
+    struct str whole = str_format(arena, "%.*s%.*s", FMT(head), FMT(rest));
+    while (whole.len > 1 && str_ends(whole, S("/"))) whole.len--;
+    *ret = (struct str){str_copy_z(arena, whole), whole.len};
+    return NULL;
+}
+
+static struct str without_slash(struct arena *arena, struct str path) {
+    while (path.len > 1 && str_ends(path, S("/"))) path.len--;
+    return (struct str){str_copy_z(arena, path), path.len};
+}
+
+static struct err *roots_resolve(struct transaction_store *store, const struct transaction_options *options) {
+    store->roots_len = options->roots_len + 1;
+    store->roots = arena_new(store->arena, struct str, store->roots_len);
+    store->roots_real = arena_new(store->arena, struct str, store->roots_len);
+    for (int32_t i = 0; i < store->roots_len; i++) {
+        store->roots[i] = without_slash(store->arena, i ? options->roots[i - 1] : options->site);
+        TRY(resolve(store->arena, store->roots[i], &store->roots_real[i]));
+    }
+    store->site = store->roots_real[0].data;
+    store->dir = str_format(store->arena, "%s/.unpin", store->site).data;
+    return NULL;
+}
+
+static struct err *busy(struct transaction_store *store, const char *path, int fd) {
+    char text[LOCK_TEXT_MAX] = "";
+    int64_t len = 0;
+    (void)sys_read(store->sys, fd, text, LOCK_TEXT_MAX - 1, &len);
+    (void)sys_close(store->sys, fd);
+    struct str who = str_trim((struct str){text, len});
+    struct err *err =
+        err_make(store->arena, ERR_BUSY, "'%s' is held by another process%s%.*s", path, who.len ? ": " : "", FMT(who));
+    return err_hint(store->arena, err, "try again when it is done");
+}
+
+static struct err *lock_take(struct transaction_store *store, const char *path, bool own) {
+    int fd;
+    int status = sys_open(store->sys, path, true, &fd);
+    if (status == ENOENT && own) status = sys_create(store->sys, path, 0600, &fd);
+    if (status == EEXIST && own) status = sys_open(store->sys, path, true, &fd);
+    if (status && !own) return NULL; /* another program's lock that is not there or not ours to open */
+    if (status) return err_errno(store->arena, status, "cannot open '%s'", path);
+    status = sys_flock(store->sys, fd);
+    if (status == EWOULDBLOCK) return busy(store, path, fd);
+    if (status) {
+        (void)sys_close(store->sys, fd);
+        return err_errno(store->arena, status, "cannot lock '%s'", path);
+    }
+    store->lock_fds[store->lock_fds_len++] = fd;
+    if (!own) return NULL;
+    struct str who = str_format(store->arena, "process %ld since %lld\n", (long)getpid(), (long long)time(NULL));
+    status = sys_write(store->sys, fd, who.data, who.len, 0);
+    if (status == 0) status = sys_truncate(store->sys, fd, who.len);
+    /* Who holds it is told as a kindness; a full disk must not keep us from recovering. */
+    return NULL;
+}
+
+static struct err *locks_take(struct transaction_store *store, const struct transaction_options *options) {
+    store->lock_fds = arena_new(store->arena, int, options->locks_len + 1);
+    TRY(lock_take(store, store_path(store, "lock"), true));
+    for (int32_t i = 0; i < options->locks_len; i++) {
+        struct str path;
+        TRY(resolve(store->arena, options->locks[i], &path));
+        TRY(lock_take(store, path.data, false));
+    }
+    return NULL;
+}
+
+static bool is_number(struct str s) {
+    int64_t n;
+    return s.len > 0 && s.len < 10 && str_to_int(s, &n) && n > 0;
+}
+
+/* Removes what one line of the intent names. */
+static int discard_line(struct transaction_store *store, struct str id, struct str line) {
+    struct str word = str_cut(&line, ' ');
+    if (str_eq(word, S("side"))) {
+        struct str tail = str_format(store->arena, "/.unpin-%.*s", FMT(id));
+        return str_ends(line, tail) && str_starts(line, S("/")) ? tree_remove(store, str_copy_z(store->arena, line))
+                                                                : 0;
+    }
+    if (!str_eq(word, S("probe"))) return 0;
+    int64_t mtime;
+    struct str number = str_cut(&line, ' ');
+    struct sys_stat st;
+    const char *dir = str_copy_z(store->arena, line);
+    const char *path = str_format(store->arena, "%s/.unpin-%.*s.probe", dir, FMT(id)).data;
+    int status = line.len ? sys_stat(store->sys, path, &st) : 0;
+    if (status || line.len == 0 || st.type == SYS_NONE) return status;
+    status = sys_unlink(store->sys, path);
+    if (status == 0 && str_to_int(number, &mtime)) (void)sys_utime(store->sys, dir, mtime);
+    return status;
+}
+
+static int discard_own(struct transaction_store *store, struct str id) {
+    const char *dir = store_path(store, str_copy_z(store->arena, id));
+    struct sys_stat st;
+    int status = sys_stat(store->sys, str_format(store->arena, "%s/done", dir).data, &st);
+    if (status || st.type == SYS_NONE) return status ? status : tree_remove(store, dir);
+    static const char *const parts[] = {"new", "spare", "ballast", "scratch"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && status == 0; i++)
+        status = tree_remove(store, str_format(store->arena, "%s/%s", dir, parts[i]).data);
+    return status;
+}
+
+struct err *discard(struct transaction_store *store, bool *ret_found) {
+    const char *path = store_path(store, "intent");
+    struct sys_stat st;
+    struct str rest;
+    int status = sys_stat(store->sys, path, &st);
+    *ret_found = false;
+    if (status) return err_errno(store->arena, status, "cannot look at '%s'", path);
+    if (st.type == SYS_NONE) return NULL;
+    TRY(file_read(store, path, INTENT_MAX, &rest));
+    struct str id = str_cut(&rest, '\0');
+    if (!is_number(id)) return err_make(store->arena, ERR_RECOVER, "'%s' is damaged", path);
+    while (status == 0 && rest.len) status = discard_line(store, id, str_cut(&rest, '\0'));
+    if (status == 0) status = discard_own(store, id);
+    if (status == 0) status = sys_unlink(store->sys, path);
+    if (status) return err_errno(store->arena, status, "cannot discard what an interrupted transaction staged");
+    *ret_found = true;
+    return NULL;
+}
+
+static struct err *need_decision(struct transaction_store *store, const str_vec *strangers) {
+    struct str first = strangers->data[0];
+    struct err *err = err_make(store->arena, ERR_RECOVER,
+                               "a transaction was interrupted, and since then %td of its files changed: '%.*s'%s",
+                               strangers->len, FMT(first), strangers->len > 1 ? ", …" : "");
+    return err_hint(store->arena, err,
+                    "finish it with `unpin recover --forward` or go back with `unpin recover --back`");
+}
+
+static struct err *journal_load(struct transaction_store *store, const char *name, struct journal *ret) {
+    struct str bytes;
+    const char *path = store_path(store, name);
+    TRY(file_read(store, path, JOURNAL_MAX, &bytes));
+    if (journal_parse(store->arena, bytes, ret)) return NULL;
+    struct err *err = err_make(store->arena, ERR_RECOVER, "the journal '%s' is damaged", path);
+    return err_hint(store->arena, err, "the old files are kept beside it in '%s'; nothing was touched", store->dir);
+}
+
+/* From a journal that is committed (or just finished) to the old state. */
+static struct err *go_back(struct transaction_store *store, const struct journal *journal) {
+    const char *from = store_path(store, "journal"), *to = store_path(store, "abort");
+    struct sys_stat st = {0};
+    int status = sys_stat(store->sys, from, &st);
+    if (status == 0 && st.type == SYS_NONE) from = str_format(store->arena, "%s/done", journal->sides[0].dir).data;
+    if (status == 0) status = sys_rename(store->sys, from, to);
+    if (status == ENOSPC || status == EDQUOT) {
+        ballast_remove(store, journal);
+        status = sys_rename(store->sys, from, to);
+    }
+    if (status == 0) status = sys_fsync_path(store->sys, store->dir);
+    if (status) return err_errno(store->arena, status, "cannot begin to roll back");
+    return rollback(store, journal);
+}
+
+static struct err *recover_journal(struct transaction_store *store, const char *name, enum transaction_way way,
+                                   enum transaction_recovery *ret) {
+    struct journal journal;
+    str_vec strangers = {0}, warnings = {0};
+    bool back = strcmp(name, "abort") == 0;
+    TRY(journal_load(store, name, &journal));
+    if (way == TRANSACTION_AUTO) TRY(apply_strangers(store, &journal, &strangers));
+    if (strangers.len) return need_decision(store, &strangers);
+    if (back) {
+        *ret = TRANSACTION_ROLLED_BACK;
+        return rollback(store, &journal);
+    }
+    struct err *err = NULL;
+    if (way != TRANSACTION_BACK) {
+        err = apply_steps(store, &journal);
+        if (!err) err = apply_finish(store, &journal, &warnings);
+        *ret = TRANSACTION_FORWARDED;
+        if (!err) return NULL;
+    }
+    *ret = TRANSACTION_ROLLED_BACK;
+    struct err *failed = go_back(store, &journal);
+    if (!failed) return NULL;
+    return err ? err_because(failed, err) : failed;
+}
+
+static struct err *recover(struct transaction_store *store, enum transaction_way way, enum transaction_recovery *ret) {
+    static const char *const names[] = {"abort", "journal"};
+    bool found;
+    for (int i = 0; i < 2; i++) {
+        struct sys_stat st;
+        const char *path = store_path(store, names[i]);
+        int status = sys_stat(store->sys, path, &st);
+        if (status) return err_errno(store->arena, status, "cannot look at '%s'", path);
+        if (st.type == SYS_NONE) continue;
+        struct err *err = recover_journal(store, names[i], way, ret);
+        if (!err || err->kind == ERR_RECOVER) return err;
+        struct err *outer = err_make(store->arena, ERR_RECOVER, "an interrupted transaction could not be ended");
+        return err_because(outer, err);
+    }
+    TRY(discard(store, &found));
+    if (found) *ret = TRANSACTION_DISCARDED;
+    return NULL;
+}
+
+bool transaction_pending(struct arena *arena, const struct sys *sys, struct str site) {
+    static const char *const names[] = {"abort", "journal", "intent"};
+    struct sys_stat st;
+    struct str real;
+    if (resolve(arena, site, &real)) return false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (sys_stat(sys ? sys : sys_real(), str_format(arena, "%s/.unpin/%s", real.data, names[i]).data, &st) == 0 &&
+            st.type != SYS_NONE)
+            return true;
+    return false;
+}
+
+static struct err *store_make(struct transaction_store *store, const struct transaction_options *options,
+                              enum transaction_recovery *ret) {
+    struct sys_stat st;
+    struct sys_space space;
+    TRY(roots_resolve(store, options));
+    int status = sys_mkdir(store->sys, store->dir, 0700);
+    if (status == EEXIST) status = 0;
+    if (status) return err_errno(store->arena, status, "cannot make '%s'", store->dir);
+    TRY(locks_take(store, options));
+    status = sys_stat(store->sys, store->dir, &st);
+    if (status == 0) status = sys_space(store->sys, store->dir, &space);
+    if (status) return err_errno(store->arena, status, "cannot look at '%s'", store->dir);
+    store->mount = st.mount;
+    store->overlay = space.overlay;
+    return recover(store, options->way, ret);
+}
+
+struct err *transaction_open(struct arena *arena, const struct transaction_options *options,
+                             enum transaction_recovery *ret_recovery, struct transaction_store **ret) {
+    struct transaction_store *store = arena_new(arena, struct transaction_store, 1);
+    enum transaction_recovery recovery = TRANSACTION_CLEAN;
+    *store = (struct transaction_store){.arena = arena, .sys = options->sys ? options->sys : sys_real()};
+    store->no_undo = options->no_undo;
+    struct err *err = store_make(store, options, &recovery);
+    if (err) {
+        transaction_close(store);
+        return err;
+    }
+    if (ret_recovery) *ret_recovery = recovery;
+    *ret = store;
+    return NULL;
+}
+
+void transaction_close(struct transaction_store *store) {
+    if (!store) return;
+    for (int32_t i = 0; i < store->lock_fds_len; i++) (void)sys_close(store->sys, store->lock_fds[i]);
+    store->lock_fds_len = 0;
+}
+
+static const int held_signals[] = {SIGINT, SIGTERM, SIGHUP};
+
+static void signals_hold(struct transaction *transaction) {
+    sigset_t set;
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < sizeof held_signals / sizeof *held_signals; i++) (void)sigaddset(&set, held_signals[i]);
+    (void)pthread_sigmask(SIG_BLOCK, &set, &transaction->old_mask);
+    /* A closed pipe or `ulimit -f` is an error to handle, not a death. */
+    (void)sigaction(SIGPIPE, &ignore, &transaction->old_pipe);
+    (void)sigaction(SIGXFSZ, &ignore, &transaction->old_fsize);
+}
+
+/* Takes a waiting signal away, so that the caller ends by its own exit status, and lets new ones through. Gives it or
+ * 0. */
+static int signals_release(struct transaction *transaction) {
+    sigset_t set;
+    int signal = 0;
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < sizeof held_signals / sizeof *held_signals; i++)
+        if (!sigismember(&transaction->old_mask, held_signals[i])) (void)sigaddset(&set, held_signals[i]);
+    static const struct timespec now = {0};
+    for (int got = sigtimedwait(&set, NULL, &now); got > 0; got = sigtimedwait(&set, NULL, &now)) signal = got;
+    (void)sigaction(SIGPIPE, &transaction->old_pipe, NULL);
+    (void)sigaction(SIGXFSZ, &transaction->old_fsize, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &transaction->old_mask, NULL);
+    return signal;
+}
+
+struct err *interrupted(struct transaction_store *store) {
+    sigset_t set;
+    if (sigpending(&set) < 0) return NULL;
+    for (size_t i = 0; i < sizeof held_signals / sizeof *held_signals; i++)
+        if (sigismember(&set, held_signals[i]))
+            return err_make(store->arena, ERR_INTERRUPTED, "interrupted by %s; nothing was changed",
+                            held_signals[i] == SIGINT    ? "SIGINT"
+                            : held_signals[i] == SIGTERM ? "SIGTERM"
+                                                         : "SIGHUP");
+    return NULL;
+}
+
+static struct err *id_next(struct transaction_store *store, struct str *ret) {
+    struct str *names;
+    int32_t len;
+    int64_t last = 0, n = 0;
+    int status = sys_list(store->sys, store->arena, store->dir, &names, &len);
+    if (status) return err_errno(store->arena, status, "cannot list '%s'", store->dir);
+    for (int32_t i = 0; i < len; i++)
+        if (is_number(names[i]) && str_to_int(names[i], &n) && n > last) last = n;
+    *ret = str_format(store->arena, "%lld", (long long)last + 1);
+    return NULL;
+}
+
+static struct err *begin(struct transaction *transaction) {
+    struct transaction_store *store = transaction->store;
+    static const char *const parts[] = {"", "/new", "/scratch"};
+    TRY(id_next(store, &transaction->id));
+    transaction->dir = store_path(store, transaction->id.data);
+    TRY(intent_write(store, transaction->id, NULL));
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        const char *path = str_format(store->arena, "%s%s", transaction->dir, parts[i]).data;
+        int status = sys_mkdir(store->sys, path, 0700);
+        if (status) return err_errno(store->arena, status, "cannot make '%s'", path);
+    }
+    return NULL;
+}
+
+struct err *transaction_begin(struct transaction_store *store, struct transaction **ret) {
+    struct transaction *transaction = arena_new(store->arena, struct transaction, 1);
+    transaction->store = store;
+    signals_hold(transaction);
+    struct err *err = begin(transaction);
+    if (!err) {
+        *ret = transaction;
+        return NULL;
+    }
+    transaction_abort(transaction);
+    return err;
+}
+
+void transaction_abort(struct transaction *transaction) {
+    bool found;
+    if (!transaction) return;
+    /* What cannot be removed now goes at the next opening. */
+    struct err *litter = discard(transaction->store, &found);
+    (void)litter;
+    (void)signals_release(transaction);
+}
+
+struct str transaction_scratch(const struct transaction *transaction) {
+    return str_format(transaction->store->arena, "%s/scratch", transaction->dir);
+}
+
+struct str transaction_next(struct transaction *transaction) {
+    return str_format(transaction->store->arena, "%s/new/%d", transaction->dir, transaction->next++);
+}
+
+struct err *transaction_stage(struct transaction *transaction, struct str bytes, uint32_t mode,
+                              struct transaction_op *op) {
+    struct str path = transaction_next(transaction);
+    TRY(file_write(transaction->store, path.data, bytes, mode & 0777, false));
+    op->source = path;
+    op->mode = mode;
+    return NULL;
+}
+
+/* From a prepared journal to the new state; `*ret_committed` tells whether there is something to roll back. */
+static struct err *go_forward(struct transaction_store *store, const struct journal *journal, bool *ret_committed,
+                              str_vec *warnings) {
+    TRY(prepare_revalidate(store, journal));
+    TRY(interrupted(store));
+    TRY(store_write(store, "journal", journal_format(store->arena, journal), ret_committed));
+    TRY(apply_steps(store, journal));
+    return apply_finish(store, journal, warnings);
+}
+
+struct err *commit(struct transaction *transaction, const struct transaction_op *ops, int32_t len,
+                   struct journal *journal, struct transaction_result *ret) {
+    struct transaction_store *store = transaction->store;
+    str_vec warnings = {0};
+    bool committed = false;
+    journal->id = transaction->id;
+    journal->time = (int64_t)time(NULL);
+    journal->no_undo = store->no_undo;
+    struct err *err = prepare(transaction, ops, len, journal, &warnings);
+    if (!err) err = go_forward(store, journal, &committed, &warnings);
+    if (err && !committed) {
+        transaction_abort(transaction);
+        return err;
+    }
+    struct err *failed = err ? go_back(store, journal) : NULL;
+    int signal = signals_release(transaction);
+    if (failed) {
+        struct err *outer = err_make(store->arena, ERR_RECOVER, "the transaction could be neither finished nor undone");
+        outer = err_hint(store->arena, outer, "the journal is kept; run `unpin recover` when the cause is gone");
+        return err_because(outer, err_because(err, failed));
+    }
+    if (err) return err;
+    *ret = (struct transaction_result){transaction->id, warnings.data, (int32_t)warnings.len, signal};
+    return NULL;
+}
+
+struct err *transaction_commit(struct transaction *transaction, const struct transaction_op *ops, int32_t len,
+                               struct str description, struct transaction_result *ret) {
+    struct journal journal = {.description = description};
+    return commit(transaction, ops, len, &journal, ret);
+}

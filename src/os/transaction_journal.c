@@ -1,0 +1,206 @@
+#include "os/transaction_parts.h"
+
+#include "base/buf.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+/*
+ * The journal as bytes: the magic line, then numbers (8 bytes, little endian) and texts (length, bytes, NUL), at the
+ * end the SHA-256 of all that is before it. The NUL lets paths be used where they are.
+ */
+static const struct str magic = S_INIT("unpin journal 1\n");
+
+static void add_number(struct buf *buf, int64_t n) {
+    for (int i = 0; i < 8; i++) buf_add_char(buf, (char)(((uint64_t)n >> (8 * i)) & 0xff));
+}
+
+static void add_text(struct buf *buf, struct str s) {
+    add_number(buf, s.len);
+    buf_add(buf, s);
+    buf_add_char(buf, '\0');
+}
+
+static void add_state(struct buf *buf, const struct state *state) {
+    add_number(buf, state->type);
+    if (state->type == SYS_NONE) return;
+    add_number(buf, state->mode);
+    add_number(buf, state->uid);
+    add_number(buf, state->gid);
+    add_number(buf, state->size);
+    add_number(buf, state->mtime_ns);
+    buf_add(buf, (struct str){(const char *)state->hash, HASH_SIZE});
+    add_text(buf, state->link);
+    add_number(buf, state->xattrs_len);
+    for (int32_t i = 0; i < state->xattrs_len; i++) {
+        add_text(buf, state->xattrs[i].name);
+        add_text(buf, state->xattrs[i].value);
+    }
+}
+
+static void add_step(struct buf *buf, const struct step *step) {
+    add_number(buf, step->kind);
+    add_number(buf, step->phase);
+    add_number(buf, step->flags);
+    add_number(buf, step->number);
+    add_number(buf, step->side);
+    add_number(buf, step->edit);
+    add_number(buf, step->vanishes);
+    add_text(buf, str_of(step->path));
+    add_state(buf, &step->before);
+    add_state(buf, &step->after);
+    add_text(buf, step->old_bytes);
+    add_text(buf, step->new_bytes);
+}
+
+struct str journal_format(struct arena *arena, const struct journal *journal) {
+    struct buf buf = {.arena = arena};
+    buf_add(&buf, magic);
+    add_text(&buf, journal->id);
+    add_text(&buf, journal->description);
+    add_text(&buf, journal->undoes);
+    add_number(&buf, journal->time);
+    add_number(&buf, journal->no_undo);
+    add_number(&buf, journal->sides_len);
+    for (int32_t i = 0; i < journal->sides_len; i++) {
+        add_text(&buf, str_of(journal->sides[i].dir));
+        add_number(&buf, journal->sides[i].overlay);
+    }
+    add_number(&buf, journal->steps_len);
+    for (int32_t i = 0; i < journal->steps_len; i++) add_step(&buf, &journal->steps[i]);
+    add_number(&buf, journal->touched_len);
+    for (int32_t i = 0; i < journal->touched_len; i++) {
+        add_text(&buf, str_of(journal->touched[i].path));
+        add_number(&buf, journal->touched[i].before);
+        add_number(&buf, journal->touched[i].after);
+    }
+    unsigned char hash[HASH_SIZE] = {0};
+    (void)EVP_Digest(buf.data, (size_t)buf.len, hash, NULL, EVP_sha256(), NULL);
+    buf_add(&buf, (struct str){(const char *)hash, HASH_SIZE});
+    return buf_str(&buf);
+}
+
+/* What is still to be read; `bad` stays set once something did not fit. */
+struct reader {
+    struct str rest;
+    bool bad;
+};
+
+static int64_t take_number(struct reader *reader, int64_t min, int64_t max) {
+    uint64_t n = 0;
+    if (reader->rest.len < 8) reader->bad = true;
+    if (reader->bad) return min;
+    for (int i = 0; i < 8; i++) n |= (uint64_t)(unsigned char)reader->rest.data[i] << (8 * i);
+    reader->rest = str_from(reader->rest, 8);
+    if ((int64_t)n < min || (int64_t)n > max) reader->bad = true;
+    return reader->bad ? min : (int64_t)n;
+}
+
+static struct str take_text(struct reader *reader) {
+    int64_t len = take_number(reader, 0, JOURNAL_MAX);
+    if (len >= reader->rest.len || (!reader->bad && reader->rest.data[len] != '\0')) reader->bad = true;
+    if (reader->bad) return (struct str){"", 0};
+    struct str text = {reader->rest.data, len};
+    reader->rest = str_from(reader->rest, len + 1);
+    return text;
+}
+
+/* A path: absolute, without NUL. */
+static const char *take_path(struct reader *reader) {
+    struct str text = take_text(reader);
+    if (!str_starts(text, S("/")) || str_find_char(text, '\0') >= 0) reader->bad = true;
+    return reader->bad ? "/" : text.data;
+}
+
+static void take_state(struct reader *reader, struct arena *arena, struct state *ret) {
+    ret->type = (enum sys_type)take_number(reader, SYS_NONE, SYS_OTHER);
+    if (reader->bad || ret->type == SYS_NONE) return;
+    ret->mode = (uint32_t)take_number(reader, 0, 07777);
+    ret->uid = (uint32_t)take_number(reader, 0, UINT32_MAX);
+    ret->gid = (uint32_t)take_number(reader, 0, UINT32_MAX);
+    ret->size = take_number(reader, 0, INT64_MAX);
+    ret->mtime_ns = take_number(reader, INT64_MIN, INT64_MAX);
+    if (reader->rest.len < HASH_SIZE) reader->bad = true;
+    if (reader->bad) return;
+    memcpy(ret->hash, reader->rest.data, HASH_SIZE);
+    reader->rest = str_from(reader->rest, HASH_SIZE);
+    ret->link = take_text(reader);
+    ret->xattrs_len = (int32_t)take_number(reader, 0, XATTRS_MAX);
+    struct sys_xattr *xattrs = arena_new(arena, struct sys_xattr, ret->xattrs_len);
+    for (int32_t i = 0; i < ret->xattrs_len; i++) {
+        xattrs[i].name = take_text(reader);
+        xattrs[i].value = take_text(reader);
+    }
+    ret->xattrs = xattrs;
+}
+
+static void take_step(struct reader *reader, struct arena *arena, int32_t sides_len, struct step *ret) {
+    ret->kind = (enum transaction_kind)take_number(reader, TRANSACTION_PUT, TRANSACTION_EDIT);
+    ret->phase = (enum phase)take_number(reader, PHASE_EDIT, PHASE_RMDIR);
+    ret->flags = (uint32_t)take_number(reader, 0, UINT32_MAX);
+    ret->number = (int32_t)take_number(reader, 0, INT32_MAX);
+    ret->side = (int32_t)take_number(reader, 0, sides_len - 1);
+    ret->edit = take_number(reader, 0, 1);
+    ret->vanishes = take_number(reader, 0, 1);
+    ret->path = take_path(reader);
+    take_state(reader, arena, &ret->before);
+    take_state(reader, arena, &ret->after);
+    ret->old_bytes = take_text(reader);
+    ret->new_bytes = take_text(reader);
+}
+
+static bool trailer_holds(struct str bytes) {
+    unsigned char hash[HASH_SIZE];
+    if (bytes.len < HASH_SIZE || !str_starts(bytes, magic)) return false;
+    ptrdiff_t body = bytes.len - HASH_SIZE;
+    if (EVP_Digest(bytes.data, (size_t)body, hash, NULL, EVP_sha256(), NULL) != 1) return false;
+    return memcmp(hash, bytes.data + body, HASH_SIZE) == 0;
+}
+
+bool journal_parse(struct arena *arena, struct str bytes, struct journal *ret) {
+    if (!trailer_holds(bytes)) return false;
+    struct reader reader = {.rest = str_slice(bytes, magic.len, bytes.len - HASH_SIZE)};
+    struct journal journal = {.id = take_text(&reader)};
+    journal.description = take_text(&reader);
+    journal.undoes = take_text(&reader);
+    journal.time = take_number(&reader, INT64_MIN, INT64_MAX);
+    journal.no_undo = take_number(&reader, 0, 1);
+    journal.sides_len = (int32_t)take_number(&reader, 1, TRANSACTION_SIDES_MAX);
+    journal.sides = arena_new(arena, struct side, journal.sides_len);
+    for (int32_t i = 0; i < journal.sides_len; i++) {
+        journal.sides[i].dir = take_path(&reader);
+        journal.sides[i].overlay = take_number(&reader, 0, 1);
+    }
+    /* A step is longer than its least encoding, so the count cannot make us allocate more than the file is large. */
+    journal.steps_len = (int32_t)take_number(&reader, 0, TRANSACTION_OPS_MAX);
+    if (journal.steps_len > reader.rest.len / 64) reader.bad = true;
+    journal.steps = arena_new(arena, struct step, reader.bad ? 0 : journal.steps_len);
+    for (int32_t i = 0; i < journal.steps_len && !reader.bad; i++)
+        take_step(&reader, arena, journal.sides_len, &journal.steps[i]);
+    journal.touched_len = (int32_t)take_number(&reader, 0, TRANSACTION_OPS_MAX);
+    if (journal.touched_len > reader.rest.len / 16) reader.bad = true;
+    journal.touched = arena_new(arena, struct touched, reader.bad ? 0 : journal.touched_len);
+    for (int32_t i = 0; i < journal.touched_len && !reader.bad; i++) {
+        journal.touched[i].path = take_path(&reader);
+        journal.touched[i].before = take_number(&reader, INT64_MIN, INT64_MAX);
+        journal.touched[i].after = take_number(&reader, INT64_MIN, INT64_MAX);
+    }
+    if (reader.bad || reader.rest.len) return false;
+    *ret = journal;
+    return true;
+}
+
+struct err *store_write(struct transaction_store *store, const char *name, struct str bytes, bool *ret_named) {
+    const char *path = store_path(store, name);
+    const char *temporary = str_format(store->arena, "%s.tmp", path).data;
+    struct sys_stat st;
+    int status = sys_stat(store->sys, temporary, &st);
+    if (status == 0 && st.type != SYS_NONE) status = sys_unlink(store->sys, temporary);
+    if (status) return err_errno(store->arena, status, "cannot write '%s'", temporary);
+    TRY(file_write(store, temporary, bytes, 0600, true));
+    status = sys_rename(store->sys, temporary, path);
+    if (status) return err_errno(store->arena, status, "cannot rename '%s' to '%s'", temporary, path);
+    *ret_named = true;
+    status = sys_fsync_path(store->sys, store->dir);
+    return status ? err_errno(store->arena, status, "cannot sync '%s'", store->dir) : NULL;
+}

@@ -1,0 +1,385 @@
+#include "os/transaction_parts.h"
+
+#include "base/buf.h"
+#include "base/map.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { BALLAST_BASE = 1 << 20, BALLAST_PER_STEP = 4096, SPARE_MIN = 64, SPARE_MAX = 200000 };
+
+/* The mount of a directory, and which side serves it. */
+struct mounts {
+    struct transaction *transaction;
+    struct journal *journal;
+    struct map by_dir; /* directory to side */
+};
+
+static struct err *side_add(struct mounts *mounts, const char *dir, int64_t mount, int32_t *ret) {
+    struct transaction_store *store = mounts->transaction->store;
+    struct journal *journal = mounts->journal;
+    if (journal->sides_len == TRANSACTION_SIDES_MAX)
+        return err_make(store->arena, ERR_LIMIT, "the files lie on more than %d mounts", TRANSACTION_SIDES_MAX);
+    /* The root itself where it is on the same mount: its owner expects us there. */
+    for (int32_t i = 0; i < store->roots_len; i++) {
+        struct sys_stat st;
+        const char *root = store->roots_real[i].data;
+        if (!str_starts(str_of(dir), store->roots_real[i])) continue;
+        if (sys_stat(store->sys, root, &st) == 0 && st.mount == mount) dir = root;
+    }
+    struct sys_space space;
+    int status = sys_space(store->sys, dir, &space);
+    if (status) return err_errno(store->arena, status, "cannot look at the file system of '%s'", dir);
+    *ret = journal->sides_len++;
+    journal->sides[*ret] = (struct side){
+        .dir = str_format(store->arena, "%s/.unpin-%.*s", dir, FMT(mounts->transaction->id)).data,
+        .mount = mount,
+        .overlay = space.overlay,
+    };
+    return NULL;
+}
+
+/* The side for entries of `dir`, which may be a directory that is still to be made. */
+static struct err *side_find(struct mounts *mounts, const char *dir, int32_t *ret, int64_t *ret_mount) {
+    struct transaction_store *store = mounts->transaction->store;
+    int32_t known = map_find(&mounts->by_dir, str_of(dir));
+    if (known >= 0) {
+        *ret = known;
+        *ret_mount = mounts->journal->sides[known].mount;
+        return NULL;
+    }
+    const char *there = dir;
+    struct sys_stat st;
+    for (;; there = path_parent(store->arena, there)) {
+        int status = sys_stat(store->sys, there, &st);
+        if (status) return err_errno(store->arena, status, "cannot look at '%s'", there);
+        if (st.type == SYS_DIR) break;
+    }
+    int32_t side = -1;
+    for (int32_t i = 0; i < mounts->journal->sides_len; i++)
+        if (mounts->journal->sides[i].mount == st.mount) side = i;
+    if (side < 0) TRY(side_add(mounts, there, st.mount, &side));
+    map_add(store->arena, &mounts->by_dir, str_of(dir), side);
+    *ret = side;
+    *ret_mount = st.mount;
+    return NULL;
+}
+
+static struct err *sides_choose(struct mounts *mounts) {
+    struct transaction_store *store = mounts->transaction->store;
+    struct journal *journal = mounts->journal;
+    journal->sides = arena_new(store->arena, struct side, TRANSACTION_SIDES_MAX);
+    journal->sides[0] = (struct side){mounts->transaction->dir, store->mount, store->overlay};
+    journal->sides_len = 1;
+    for (int32_t i = 0; i < journal->steps_len; i++) {
+        struct step *step = &journal->steps[i];
+        int64_t mount = 0;
+        TRY(side_find(mounts, path_parent(store->arena, step->path), &step->side, &mount));
+        if (step->edit && step->before.mount == mount) {
+            step->kind = TRANSACTION_PUT;
+        } else if (step->edit) {
+            TRY(file_read(store, step->path, TRANSACTION_EDIT_MAX, &step->old_bytes));
+        } else if (step->before.type != SYS_NONE && step->before.mount != mount) {
+            return err_make(store->arena, ERR_CONFLICT, "'%s' is a mount point", step->path);
+        }
+    }
+    return NULL;
+}
+
+struct err *intent_write(struct transaction_store *store, struct str id, const struct journal *journal) {
+    struct buf buf = {.arena = store->arena};
+    bool named = false;
+    /* NUL ends each text, for no path holds one. A torn intent cannot be: it is renamed into place when it is durable.
+     */
+    buf_addf(&buf, "%.*s", FMT(id));
+    buf_add_char(&buf, '\0');
+    for (int32_t i = 1; journal && i < journal->sides_len; i++) {
+        buf_addf(&buf, "side %s", journal->sides[i].dir);
+        buf_add_char(&buf, '\0');
+    }
+    for (int32_t i = 0; journal && i < journal->touched_len; i++) {
+        if (journal->touched[i].before == NO_TIME) continue;
+        buf_addf(&buf, "probe %lld %s", (long long)journal->touched[i].before, journal->touched[i].path);
+        buf_add_char(&buf, '\0');
+    }
+    return store_write(store, "intent", buf_str(&buf), &named);
+}
+
+static struct err *make_dir(struct transaction_store *store, const char *path) {
+    int status = sys_mkdir(store->sys, path, 0700);
+    return status ? err_errno(store->arena, status, "cannot make '%s'", path) : NULL;
+}
+
+static struct err *sides_make(struct transaction_store *store, const struct journal *journal) {
+    for (int32_t i = 0; i < journal->sides_len; i++) {
+        const char *dir = journal->sides[i].dir;
+        if (i > 0) TRY(make_dir(store, dir));
+        if (i > 0) TRY(make_dir(store, str_format(store->arena, "%s/new", dir).data));
+        TRY(make_dir(store, str_format(store->arena, "%s/old", dir).data));
+        TRY(make_dir(store, str_format(store->arena, "%s/spare", dir).data));
+    }
+    return NULL;
+}
+
+static bool xattr_kept(const struct step *step, struct str name) {
+    return step->edit || str_starts(name, S("security.")) || str_eq(name, S("system.posix_acl_access"));
+}
+
+/* Gives the staged file `fd` what the replaced one has and the new one takes over. */
+static int adopt_xattrs(struct transaction_store *store, const struct step *step, int fd) {
+    struct sys_xattr *list = NULL;
+    int32_t len = 0;
+    int old;
+    int status = sys_open(store->sys, step->path, false, &old);
+    if (status) return status;
+    status = sys_xattr_list(store->sys, store->arena, old, &list, &len);
+    for (int32_t i = 0; status == 0 && i < len; i++) {
+        /* IMA and EVM signatures and capabilities belong to the old bytes. */
+        bool of_bytes = str_eq(list[i].name, S("security.ima")) || str_eq(list[i].name, S("security.evm")) ||
+                        str_eq(list[i].name, S("security.capability"));
+        if (!xattr_kept(step, list[i].name) || of_bytes) continue;
+        status = sys_xattr_set(store->sys, fd, list[i].name, list[i].value);
+        if (status == EPERM || status == ENOTSUP || status == EINVAL) status = 0;
+    }
+    int closed = sys_close(store->sys, old);
+    return status ? status : closed;
+}
+
+/* Final mode, owner and xattrs of a staged file. */
+static struct err *adopt(struct transaction_store *store, const struct step *step, const char *staged, uint32_t mode,
+                         str_vec *warnings) {
+    int fd;
+    uint32_t executable = mode & 0111;
+    int status = sys_open(store->sys, staged, true, &fd);
+    if (status) return err_errno(store->arena, status, "cannot open '%s'", staged);
+    mode &= 0777;
+    if (step->before.type == SYS_FILE) {
+        status = sys_chown(store->sys, staged, step->before.uid, step->before.gid);
+        if (status == EPERM || status == EINVAL) {
+            *vec_push(store->arena, warnings) =
+                str_format(store->arena, "the owner of '%s' could not be kept", step->path);
+            status = 0;
+        }
+        mode = step->before.mode & 0666;
+        if (step->edit) mode = step->before.mode;
+        else if (executable) mode |= (mode & 0444) >> 2;
+        if (status == 0) status = adopt_xattrs(store, step, fd);
+    }
+    if (status == 0) status = sys_chmod(store->sys, fd, mode);
+    int closed = sys_close(store->sys, fd);
+    if (status == 0) status = closed;
+    return status ? err_errno(store->arena, status, "cannot give '%s' its attributes", staged) : NULL;
+}
+
+static int hex_digit(char c) {
+    if (char_is_digit(c)) return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool hash_parse(struct str hex, unsigned char *ret) {
+    if (hex.len != 2 * HASH_SIZE) return false;
+    for (int i = 0; i < HASH_SIZE; i++) {
+        int high = hex_digit(hex.data[2 * i]), low = hex_digit(hex.data[2 * i + 1]);
+        if (high < 0 || low < 0) return false;
+        ret[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
+}
+
+/* Brings the new file of a step to its side, final in everything, and notes its state. */
+static struct err *new_file(struct transaction *transaction, const struct transaction_op *op, struct journal *journal,
+                            struct step *step, str_vec *warnings) {
+    struct transaction_store *store = transaction->store;
+    const struct side *side = &journal->sides[step->side];
+    const char *staged = side_path(store->arena, &journal->sides[0], "new", step->number);
+    const char *final = side_path(store->arena, side, "new", step->number);
+    if (step->edit) {
+        TRY(file_write(store, staged, step->new_bytes, 0600, false));
+        TRY(adopt(store, step, staged, 0, warnings));
+    } else if (!(step->flags & TRANSACTION_EXACT)) {
+        TRY(adopt(store, step, staged, op->mode, warnings));
+    }
+    if (staged != final && strcmp(staged, final) != 0) {
+        TRY(file_copy(store, staged, final));
+        int status = sys_unlink(store->sys, staged);
+        if (status) return err_errno(store->arena, status, "cannot remove '%s'", staged);
+    }
+    bool known = op && hash_parse(op->sha256, step->after.hash);
+    unsigned char hash[HASH_SIZE];
+    memcpy(hash, step->after.hash, HASH_SIZE);
+    TRY(file_state(store, final, !known, &step->after));
+    if (known) memcpy(step->after.hash, hash, HASH_SIZE);
+    if (step->after.type == SYS_FILE || (step->flags & TRANSACTION_EXACT && step->after.type == SYS_LINK)) return NULL;
+    return err_make(store->arena, ERR_INTERNAL, "the staged file for '%s' is missing or no regular file", step->path);
+}
+
+static struct err *new_link(struct transaction_store *store, struct journal *journal, struct step *step) {
+    const char *path = side_path(store->arena, &journal->sides[step->side], "new", step->number);
+    int status = sys_symlink(store->sys, str_copy_z(store->arena, step->new_bytes), path);
+    if (status) return err_errno(store->arena, status, "cannot make the link '%s'", path);
+    step->new_bytes = (struct str){0};
+    return file_state(store, path, true, &step->after);
+}
+
+static struct err *new_step(struct transaction *transaction, const struct transaction_op *op, struct journal *journal,
+                            struct step *step, str_vec *warnings) {
+    struct transaction_store *store = transaction->store;
+    if (step->kind == TRANSACTION_LINK) return new_link(store, journal, step);
+    if (step->kind == TRANSACTION_PUT) {
+        TRY(new_file(transaction, op, journal, step, warnings));
+        step->new_bytes = (struct str){0};
+    }
+    if (step->kind == TRANSACTION_EDIT) {
+        /* A copy beside the journal: its hash, and a witness for whoever looks after a crash. */
+        const char *copy = side_path(store->arena, &journal->sides[0], "new", step->number);
+        TRY(file_write(store, copy, step->new_bytes, 0600, false));
+        step->after = step->before;
+        step->after.size = step->new_bytes.len;
+        TRY(file_hash(store, copy, step->after.hash));
+    }
+    return NULL;
+}
+
+static bool backed_up(const struct step *step) {
+    return !(step->flags & TRANSACTION_DISPOSABLE) && step->kind != TRANSACTION_EDIT &&
+           (step->before.type == SYS_FILE || step->before.type == SYS_LINK);
+}
+
+static struct err *backup(struct transaction_store *store, struct journal *journal) {
+    for (int32_t i = 0; i < journal->steps_len; i++) {
+        const struct step *step = &journal->steps[i];
+        const struct side *side = &journal->sides[step->side];
+        if (!backed_up(step)) continue;
+        TRY(interrupted(store));
+        const char *old = side_path(store->arena, side, "old", step->number);
+        TRY(file_clone(store, step->path, old, side->overlay));
+        /* What another mount keeps goes with its side directory in the end; undo needs it in the store. */
+        if (step->side && !journal->no_undo)
+            TRY(file_copy(store, old, side_path(store->arena, &journal->sides[0], "old", step->number)));
+    }
+    return NULL;
+}
+
+static bool same_file(const struct state *a, const struct state *b) {
+    return a->type == b->type && a->mode == b->mode && a->uid == b->uid && a->gid == b->gid && a->size == b->size &&
+           a->mtime_ns == b->mtime_ns && a->inode == b->inode;
+}
+
+static struct err *changed(struct transaction_store *store, const char *path) {
+    struct err *err = err_make(store->arena, ERR_CHANGED, "'%s' was changed by another process meanwhile", path);
+    return err_hint(store->arena, err, "try again; nothing was touched");
+}
+
+/* A link changes the ctime of its file: read it when all links are made. */
+static struct err *ctimes_read(struct transaction_store *store, struct journal *journal) {
+    for (int32_t i = 0; i < journal->steps_len; i++) {
+        struct step *step = &journal->steps[i];
+        struct state now;
+        if (step->before.type != SYS_FILE && step->before.type != SYS_LINK) continue;
+        if (step->flags & TRANSACTION_DISPOSABLE) continue;
+        TRY(file_state(store, step->path, false, &now));
+        if (!same_file(&now, &step->before)) return changed(store, step->path);
+        step->before.ctime_ns = now.ctime_ns;
+    }
+    return NULL;
+}
+
+struct err *prepare_revalidate(struct transaction_store *store, const struct journal *journal) {
+    for (int32_t i = 0; i < journal->steps_len; i++) {
+        const struct step *step = &journal->steps[i];
+        struct state now;
+        if (step->flags & TRANSACTION_DISPOSABLE || step->kind == TRANSACTION_RMDIR) continue;
+        if (step->vanishes && step->before.type == SYS_NONE) continue; /* its place is still to be made */
+        TRY(file_state(store, step->path, false, &now));
+        bool same = now.type == step->before.type;
+        if (same && now.type != SYS_NONE)
+            same = same_file(&now, &step->before) && now.ctime_ns == step->before.ctime_ns;
+        if (!same) return changed(store, step->path);
+    }
+    return NULL;
+}
+
+/* Blocks and inodes that the renames may need on a full disk: overlayfs needs both for every whiteout. */
+static struct err *ballast_make(struct transaction_store *store, const struct journal *journal) {
+    for (int32_t i = 0; i < journal->sides_len; i++) {
+        const struct side *side = &journal->sides[i];
+        int32_t steps = 0, spare = SPARE_MIN;
+        for (int32_t j = 0; j < journal->steps_len; j++) steps += journal->steps[j].side == i;
+        if (side->overlay) spare += steps;
+        if (spare > SPARE_MAX) spare = SPARE_MAX;
+        const char *path = str_format(store->arena, "%s/ballast", side->dir).data;
+        int fd, status = sys_create(store->sys, path, 0600, &fd);
+        if (status == 0) {
+            status = sys_allocate(store->sys, fd, BALLAST_BASE + (int64_t)BALLAST_PER_STEP * steps);
+            int closed = sys_close(store->sys, fd);
+            if (status == 0) status = closed;
+        }
+        for (int32_t j = 0; status == 0 && j < spare; j++) {
+            int empty = -1;
+            status = sys_create(store->sys, side_path(store->arena, side, "spare", j), 0600, &empty);
+            if (status == 0) status = sys_close(store->sys, empty);
+        }
+        if (status) return err_errno(store->arena, status, "cannot reserve space in '%s'", side->dir);
+    }
+    return NULL;
+}
+
+void ballast_remove(struct transaction_store *store, const struct journal *journal) {
+    for (int32_t i = 0; i < journal->sides_len; i++) {
+        (void)sys_unlink(store->sys, str_format(store->arena, "%s/ballast", journal->sides[i].dir).data);
+        (void)tree_remove(store, str_format(store->arena, "%s/spare", journal->sides[i].dir).data);
+        (void)sys_syncfs(store->sys, journal->sides[i].dir);
+    }
+}
+
+/* Proves that the directories can be written now, and makes overlayfs copy them up while there is space. */
+static struct err *probe(struct transaction_store *store, struct str id, const struct journal *journal) {
+    for (int32_t i = 0; i < journal->touched_len; i++) {
+        const struct touched *touched = &journal->touched[i];
+        if (touched->before == NO_TIME) continue;
+        const char *path = str_format(store->arena, "%s/.unpin-%.*s.probe", touched->path, FMT(id)).data;
+        int fd = -1;
+        int status = sys_create(store->sys, path, 0600, &fd);
+        if (status == 0) status = sys_close(store->sys, fd);
+        if (status == 0) status = sys_unlink(store->sys, path);
+        else if (fd >= 0) (void)sys_unlink(store->sys, path);
+        if (status) return err_errno(store->arena, status, "cannot change the directory '%s'", touched->path);
+        (void)sys_utime(store->sys, touched->path, touched->before); /* only its owner may: no matter */
+    }
+    return NULL;
+}
+
+/* The operation of each step, by path: steps were sorted. */
+static struct err *new_steps(struct transaction *transaction, const struct transaction_op *ops, int32_t len,
+                             struct journal *journal, str_vec *warnings) {
+    struct transaction_store *store = transaction->store;
+    const struct transaction_op **by_number = arena_new(store->arena, const struct transaction_op *, transaction->next);
+    for (int32_t i = 0; i < len; i++) {
+        int64_t number;
+        struct str name = str_from(ops[i].source, str_find_last(ops[i].source, '/') + 1);
+        if (ops[i].kind == TRANSACTION_PUT && str_to_int(name, &number) && number < transaction->next)
+            by_number[number] = &ops[i];
+    }
+    for (int32_t i = 0; i < journal->steps_len; i++) {
+        TRY(interrupted(store));
+        TRY(new_step(transaction, by_number[journal->steps[i].number], journal, &journal->steps[i], warnings));
+    }
+    return NULL;
+}
+
+struct err *prepare(struct transaction *transaction, const struct transaction_op *ops, int32_t len,
+                    struct journal *journal, str_vec *warnings) {
+    struct transaction_store *store = transaction->store;
+    struct mounts mounts = {.transaction = transaction, .journal = journal};
+    TRY(steps_make(transaction, ops, len, journal, warnings));
+    if (transaction->undoing) undo_journal(transaction->undoing, journal);
+    TRY(sides_choose(&mounts));
+    TRY(intent_write(store, transaction->id, journal));
+    TRY(sides_make(store, journal));
+    TRY(new_steps(transaction, ops, len, journal, warnings));
+    TRY(backup(store, journal));
+    TRY(ctimes_read(store, journal));
+    TRY(ballast_make(store, journal));
+    TRY(probe(store, transaction->id, journal));
+    return sides_sync(store, journal);
+}
