@@ -140,7 +140,12 @@ struct err *discard(struct transaction_store *store, bool *ret_found) {
     struct str id = str_cut(&rest, '\0');
     if (!is_number(id)) return err_make(store->arena, ERR_RECOVER, "'%s' is damaged", path);
     while (status == 0 && rest.len) status = discard_line(store, id, str_cut(&rest, '\0'));
-    if (status == 0) status = discard_own(store, id);
+    if (status) {
+        /* This lies among other people's files, and is to be told of. */
+        struct err *left = err_make(store->arena, ERR_RECOVER, "staging files are left behind: %s", strerror(status));
+        return err_hint(store->arena, left, "the old state is untouched; `unpin recover` removes them");
+    }
+    status = discard_own(store, id);
     if (status == 0) status = sys_unlink(store->sys, path);
     if (status) return err_errno(store->arena, status, "cannot discard what an interrupted transaction staged");
     *ret_found = true;
@@ -356,13 +361,19 @@ struct err *transaction_begin(struct transaction_store *store, struct transactio
     return err;
 }
 
-void transaction_abort(struct transaction *transaction) {
+/* Ends a transaction that changed nothing because of `err`, and gives `err`, unless something is left among the
+ * targets. */
+static struct err *give_up(struct transaction *transaction, struct err *err) {
     bool found;
-    if (!transaction) return;
-    /* What cannot be removed now goes at the next opening. */
     struct err *litter = discard(transaction->store, &found);
-    (void)litter;
     (void)signals_release(transaction);
+    /* What cannot be removed from the store now goes at the next opening. */
+    return litter && litter->kind == ERR_RECOVER ? err_because(litter, err) : err;
+}
+
+void transaction_abort(struct transaction *transaction) {
+    struct err *nothing = transaction ? give_up(transaction, NULL) : NULL;
+    (void)nothing;
 }
 
 struct str transaction_scratch(const struct transaction *transaction) {
@@ -402,10 +413,7 @@ struct err *commit(struct transaction *transaction, const struct transaction_op 
     journal->no_undo = store->no_undo;
     struct err *err = prepare(transaction, ops, len, journal, &warnings);
     if (!err) err = go_forward(store, journal, &committed, &warnings);
-    if (err && !committed) {
-        transaction_abort(transaction);
-        return err;
-    }
+    if (err && !committed) return give_up(transaction, err);
     struct err *failed = err ? go_back(store, journal) : NULL;
     int signal = signals_release(transaction);
     if (failed) {

@@ -303,9 +303,14 @@ struct err *prepare_revalidate(struct transaction_store *store, const struct jou
 static struct err *ballast_make(struct transaction_store *store, const struct journal *journal) {
     for (int32_t i = 0; i < journal->sides_len; i++) {
         const struct side *side = &journal->sides[i];
-        int32_t steps = 0, spare = SPARE_MIN;
-        for (int32_t j = 0; j < journal->steps_len; j++) steps += journal->steps[j].side == i;
-        if (side->overlay) spare += steps;
+        int32_t steps = 0, spare = 1;
+        for (int32_t j = 0; j < journal->steps_len; j++) {
+            if (journal->steps[j].side != i) continue;
+            steps++;
+            spare += journal->steps[j].kind == TRANSACTION_MKDIR || journal->steps[j].kind == TRANSACTION_RMDIR;
+        }
+        /* A whiteout is an inode, and so is a directory that is copied up. */
+        if (side->overlay) spare += SPARE_MIN + steps;
         if (spare > SPARE_MAX) spare = SPARE_MAX;
         const char *path = str_format(store->arena, "%s/ballast", side->dir).data;
         int fd, status = sys_create(store->sys, path, 0600, &fd);

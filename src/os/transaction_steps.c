@@ -79,7 +79,8 @@ static struct err *op_add(struct maker *maker, int32_t number) {
     const struct transaction_op *op = &maker->ops[number];
     const char *path = NULL;
     TRY(path_resolve(maker, op->path, &path));
-    struct target *target = &maker->targets.data[target_add(maker, path)];
+    int32_t at = target_add(maker, path);
+    struct target *target = &maker->targets.data[at];
     switch (op->kind) {
     case TRANSACTION_PUT:
     case TRANSACTION_LINK:
@@ -106,7 +107,8 @@ static struct err *parents_add(struct maker *maker, const char *path) {
         int status = sys_stat(maker->store->sys, up, &st);
         if (status) return err_errno(maker->arena, status, "cannot look at '%s'", up);
         if (st.type == SYS_DIR && at < 0) return NULL;
-        struct target *target = &maker->targets.data[target_add(maker, up)];
+        at = target_add(maker, up);
+        struct target *target = &maker->targets.data[at];
         target->parent = true;
         if (target->put >= 0) return err_make(maker->arena, ERR_CONFLICT, "'%s' would be a file and a directory", up);
         if (st.type == SYS_DIR) return NULL;

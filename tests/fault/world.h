@@ -1,5 +1,6 @@
 /*
- * world - a made-up site directory, the transactions to try on it, and a text that says what is in it: for the fault tests.
+ * world - a made-up site directory, the transactions to try on it, and a text that says what is in it: for the fault
+ * tests.
  */
 #ifndef UNPIN_TESTS_FAULT_WORLD_H
 #define UNPIN_TESTS_FAULT_WORLD_H
@@ -28,8 +29,8 @@ struct err *world_run(struct arena *arena, const struct world *world, const stru
 struct err *world_recover(struct arena *arena, const struct world *world, const struct sys *sys);
 /* Opens and undoes transaction `id`. */
 struct err *world_undo(struct arena *arena, const struct world *world, const struct sys *sys, struct str id);
-/* All that can be seen of the tree: types, modes, owners, sizes, mtimes, links, xattrs, bytes. `times`: 2 with mtimes of
- * directories, 1 of files, 0 without that of the lock file. */
+/* All that can be seen of the tree: types, modes, owners, sizes, mtimes, links, xattrs, bytes. `times`: 2 with mtimes
+ * of directories, 1 of files, 0 without those of the lock file and of links. */
 struct str world_text(struct arena *arena, const struct world *world, int times);
 /* What a crash left behind that does not belong there; empty: nothing. */
 struct str world_litter(struct arena *arena, const struct world *world);
