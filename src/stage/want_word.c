@@ -147,7 +147,9 @@ static struct fs_stat look(struct arena *arena, const struct fs *fs, struct str 
     if (path->len == 0 || str_find_char(*path, '\0') >= 0) return st;
     if (fs_stat(fs, arena, *path, true, &st) != NULL) st = (struct fs_stat){0};
     if (st.exists || folder.len == 0 || str_starts(*path, S("/"))) return st;
-    struct str beside = path_join(arena, folder, *path);
+    struct str inner = *path;
+    while (str_starts(inner, S("./"))) inner = str_from(inner, 2);
+    struct str beside = path_join(arena, folder, inner);
     if (fs_stat(fs, arena, beside, true, &st) != NULL) return (struct fs_stat){0};
     if (st.exists) *path = beside;
     return st;
@@ -178,21 +180,24 @@ ERR_MUST_CHECK static struct err *path_parse(struct arena *arena, const struct f
     return url_requirement(arena, name, extras, url, marker, ret);
 }
 
+/* True for the name of a text file that is there. */
+static bool is_list(struct arena *arena, const struct fs *fs, struct str word) {
+    struct fs_stat st;
+    return str_ends(word, S(".txt")) && fs_stat(fs, arena, word, true, &st) == NULL && st.is_file;
+}
+
 /* What was probably meant by a word that is no requirement; empty: no idea. */
-static struct str meant(struct arena *arena, const struct fs *fs, struct str word) {
+static struct str meant(struct arena *arena, struct str word) {
     ptrdiff_t end = 0;
     while (end < word.len && (char_is_alnum(word.data[end]) || str_find_char(S("._-[],"), word.data[end]) >= 0)) end++;
     struct str name = str_slice(word, 0, end), rest = str_trim(str_from(word, end));
     struct version version;
-    struct fs_stat st;
-    if (fs_stat(fs, arena, word, true, &st) == NULL && st.is_file && str_ends(word, S(".txt")))
-        return str_format(arena, "to read requirements from that file: -r %.*s", FMT(word));
+    if (str_starts(rest, S("=>")) || str_starts(rest, S("=<")))
+        return str_format(arena, "did you mean %.*s%c=%.*s?", FMT(name), rest.data[1], FMT(str_from(rest, 2)));
     if (str_starts(rest, S("=")) && !str_starts(rest, S("=="))) rest = str_trim(str_from(rest, 1));
     if (str_starts(rest, S("@"))) rest = str_trim(str_from(rest, 1));
     if (name.len && version_try_parse(arena, rest, &version))
         return str_format(arena, "did you mean %.*s==%.*s?", FMT(name), FMT(rest));
-    if (str_starts(rest, S("=>")) || str_starts(rest, S("=<")))
-        return str_format(arena, "did you mean %.*s%c=%.*s?", FMT(name), rest.data[1], FMT(str_from(rest, 2)));
     if (rest.len && str_find_char(rest, ' ') > 0 && str_find_char(rest, ',') < 0 &&
         str_find_char(S("<>!~="), rest.data[0]) >= 0)
         return S("separate specifiers by commas: 'name>=1,<2'");
@@ -209,13 +214,17 @@ struct err *want_word_parse(struct arena *arena, const struct fs *fs, struct str
     struct requirement requirement;
     struct err *err = requirement_parse(arena, trimmed, &requirement);
     bool named_url = !err && requirement.url.len && is_url(requirement.url);
+    /* "requirements.txt" is a name that a project could have; where such a file is there, it is a forgotten -r. */
+    if (is_list(arena, fs, trimmed))
+        return err_hint(arena, err_make(arena, ERR_REQUEST, "'%.*s' is a file, not a request", FMT(trimmed)),
+                        "to read requirements from it: -r %.*s", FMT(trimmed));
     if (named_url || (!err && !requirement.url.len && archive_suffix(trimmed).len == 0)) {
         *ret = requirement;
         return NULL;
     }
     TRY(path_parse(arena, fs, folder, trimmed, &is_path, ret));
     if (is_path) return NULL;
-    struct str hint = meant(arena, fs, trimmed);
+    struct str hint = meant(arena, trimmed);
     struct err *refused = err_make(arena, ERR_REQUEST, "'%.*s' is not a request", FMT(trimmed));
     if (err) {
         refused->column = err->column;
