@@ -175,6 +175,7 @@ static void add_want(struct buf *buf, const struct want *want) {
     if (want->pre) buf_add(buf, S("options: --pre\n"));
     if (want->only_binary) buf_add(buf, S("options: --only-binary\n"));
     if (want->builds) buf_add(buf, S("options: --builds\n"));
+    if (want->stale) buf_add(buf, S("options: --stale\n"));
     if (want->no_allowances) buf_add(buf, S("options: --no-allowances\n"));
     if (want->no_lifts) buf_add(buf, S("options: --no-lifts\n"));
     if (want->exclude_newer == INT64_MAX) return;

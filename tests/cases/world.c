@@ -327,6 +327,7 @@ static bool flag_option(struct want *want, struct str word) {
     else if (str_eq(word, S("--pre"))) want->pre = true;
     else if (str_eq(word, S("--only-binary"))) want->only_binary = true;
     else if (str_eq(word, S("--builds"))) want->builds = true;
+    else if (str_eq(word, S("--stale"))) want->stale = true;
     else if (str_eq(word, S("--no-allowances"))) want->no_allowances = true;
     else if (str_eq(word, S("--no-lifts"))) want->no_lifts = true;
     else return false;

@@ -424,8 +424,9 @@ static bool requests_met(const struct brute *brute, int64_t *costs) {
         const struct requirement *asked = &want->requests[i].requirement;
         int32_t p = map_find(&brute->by_name, asked->name);
         const struct option *option = option_of(brute, p);
-        bool unchanged = option && brute->chosen[p] == brute->subjects[p].installed;
-        if (want->requests[i].constraint && (!option || unchanged)) continue;
+        /* A constraint bounds what the plan brings in and what is asked for, not what was there. */
+        bool there = option && option->installed && !brute->subjects[p].requested;
+        if (want->requests[i].constraint && (!option || there)) continue;
         if (!option) return false;
         if (specifier_set_match(&asked->specifiers, &option->version)) continue;
         if (!option->installed || !brute->subjects[p].held || want->no_allowances) return false;
@@ -517,10 +518,19 @@ static int64_t ranked_between(const struct subject *subject, int32_t from, int32
 }
 
 /* True if some base requirement of the option on `target` states an upper bound. */
-static const struct edge *bound_on(const struct option *option, int32_t target) {
+static bool states_bound(const struct option *option, int32_t target) {
     for (int32_t i = 0; i < option->edges_len; i++)
-        if (option->edges[i].target == target && option->edges[i].base && option->edges[i].upper)
-            return &option->edges[i];
+        if (option->edges[i].target == target && option->edges[i].base && option->edges[i].upper) return true;
+    return false;
+}
+
+/* The first upper bound of the option on `target` above which there are releases, and above which it was not before. */
+static const struct edge *reference_bound(const struct option *option, int32_t target, int32_t was) {
+    for (int32_t i = 0; i < option->edges_len; i++) {
+        const struct edge *edge = &option->edges[i];
+        bool left = was >= 0 && (edge->above & 1u << was);
+        if (edge->target == target && edge->base && edge->upper && edge->above && !left) return edge;
+    }
     return NULL;
 }
 
@@ -529,12 +539,12 @@ static int64_t lax_count(const struct brute *brute, int32_t p) {
     int32_t reference = subject->installed >= 0 ? subject->installed : subject->floor;
     int64_t n = 0;
     if (brute->chosen[p] < 0 || brute->chosen[p] >= reference) return 0;
+    if (brute->world->want.stale) return 0;
     for (int32_t q = 0; q < brute->len; q++) {
-        const struct edge *bound = bound_on(&subject->options[reference], q);
-        if (q == p || !bound || brute->chosen[q] < 0 || !(bound->above & 1u << brute->chosen[q])) continue;
-        int32_t was = brute->subjects[q].installed;
-        if (subject->installed >= 0 && was >= 0 && (bound->above & 1u << was)) continue; /* left all along */
-        if (!bound_on(option_of(brute, p), q)) n++;
+        if (q == p || brute->chosen[q] < 0) continue;
+        int32_t was = subject->installed >= 0 ? brute->subjects[q].installed : -1;
+        const struct edge *bound = reference_bound(&subject->options[reference], q, was);
+        if (bound && (bound->above & 1u << brute->chosen[q]) && !states_bound(option_of(brute, p), q)) n++;
     }
     return n;
 }
@@ -558,12 +568,30 @@ static int64_t soft_count(const struct brute *brute, int32_t p) {
     return n;
 }
 
+/* Below its floor, and no current distribution of the result states a bound that keeps it there. */
+static bool below_floor(const struct brute *brute, int32_t p) {
+    const struct subject *subject = &brute->subjects[p];
+    uint32_t current = 0; /* releases at or above the floor */
+    if (brute->chosen[p] >= subject->floor || brute->world->want.stale) return false;
+    for (int32_t o = subject->floor; o < subject->len; o++)
+        if (subject->options[o].ranked && !subject->options[o].needs_pin) current |= 1u << o;
+    for (int32_t d = 0; d < brute->len; d++) {
+        const struct option *option = option_of(brute, d);
+        if (!option || brute->chosen[d] < brute->subjects[d].floor) continue;
+        for (int32_t i = 0; i < option->edges_len; i++) {
+            const struct edge *edge = &option->edges[i];
+            if (edge->target == p && edge->base && !edge->broken_before && !(edge->met & current)) return false;
+        }
+    }
+    return true;
+}
+
 static void add_costs(const struct brute *brute, int32_t p, int64_t *costs) {
     const struct subject *subject = &brute->subjects[p];
     const struct option *option = option_of(brute, p);
     if (!option || subject->fixed) return;
     bool changed = brute->chosen[p] != subject->installed;
-    costs[0] += lax_count(brute, p) + (brute->chosen[p] < subject->floor);
+    costs[0] += lax_count(brute, p) + below_floor(brute, p);
     costs[2] += option->lift;
     costs[3] += changed && subject->installed >= 0;
     costs[4] += brute->chosen[p] < subject->installed;

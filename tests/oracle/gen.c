@@ -148,7 +148,9 @@ static void add_wishes(struct buf *buf, struct gen *gen, const struct made *made
                                         "--no-allowances",
                                         "--no-lifts",
                                         "--exclude-newer 2025-03-15",
-                                        "--ignore-advisory ADV-0"};
+                                        "--ignore-advisory ADV-0",
+                                        "--builds",
+                                        "--stale"};
     int32_t requests = chance(gen, 30) ? 2 : 1;
     for (int32_t i = 0; i < requests; i++) {
         int32_t p = (int32_t)number(gen, (uint32_t)made->projects);
@@ -166,7 +168,7 @@ static void add_wishes(struct buf *buf, struct gen *gen, const struct made *made
     if (chance(gen, 20))
         buf_addf(buf, "options: %s %c\n", named[number(gen, 5)],
                  letter((int32_t)number(gen, (uint32_t)made->projects)));
-    if (chance(gen, 20)) buf_addf(buf, "options: %s\n", flags[number(gen, 7)]);
+    if (chance(gen, 20)) buf_addf(buf, "options: %s\n", flags[number(gen, 8)]);
 }
 
 struct str gen_case(struct arena *arena, struct gen *gen) {
