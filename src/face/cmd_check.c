@@ -1,8 +1,9 @@
-/* unpin check - what is broken: requirements, advisories, locks. */
+/* unpin check - what is broken: requirements, advisories, locks, files. */
 #include "face/command.h"
 
 #include "base/arena.h"
 #include "stage/check.h"
+#include "stage/integrity.h"
 
 struct findings {
     const struct plan_break *breaks;
@@ -11,6 +12,8 @@ struct findings {
     int32_t advisories_len;
     const struct lock_line **drifted;
     int32_t drifted_len;
+    struct integrity files;
+    bool files_checked;
     int32_t unknown; /* distributions of which nothing is known */
 };
 
@@ -25,7 +28,7 @@ static void find_drifted(struct session *session, struct findings *found) {
     }
 }
 
-static void find(struct session *session, struct findings *found) {
+static struct err *find(struct session *session, struct findings *found) {
     const struct check_dist *dists;
     int32_t len = 0, allowances_len = 0;
     const struct plan_allowance *allowances;
@@ -37,6 +40,13 @@ static void find(struct session *session, struct findings *found) {
                      &found->advisories_len);
     for (int32_t i = 0; i < len; i++) found->unknown += dists[i].metadata == NULL;
     find_drifted(session, found);
+    found->files_checked = session->options->check_files;
+    if (!found->files_checked) return NULL;
+    TRY(session_need_live(session));
+    session_progress(session, S("reading files"));
+    TRY(integrity_check(session->arena, session->fs, &session->env, &found->files));
+    session_progress(session, S(""));
+    return NULL;
 }
 
 static bool serious(const struct advisory *advisory) {
@@ -44,7 +54,7 @@ static bool serious(const struct advisory *advisory) {
 }
 
 static bool is_broken(const struct findings *found) {
-    bool broken = found->breaks_len > 0;
+    bool broken = found->breaks_len > 0 || found->files.len > 0;
     for (int32_t i = 0; i < found->advisories_len; i++) broken = broken || serious(found->advisories[i]);
     return broken;
 }
@@ -90,6 +100,18 @@ static void print_json(struct session *session, const struct findings *found) {
         json_key_string(&w, S("installed"), environment_find(&session->env, line->requirement.name)->version.text);
         json_key_string(&w, S("file"), report_mask(session->arena, session->locks.files[line->file].path));
         json_key_int(&w, S("line"), line->line);
+        json_end_object(&w);
+    }
+    json_end_array(&w);
+    json_key_bool(&w, S("files_checked"), found->files_checked);
+    json_key_int(&w, S("files"), found->files.files);
+    json_key(&w, S("damaged"));
+    json_begin_array(&w);
+    for (int32_t i = 0; i < found->files.len; i++) {
+        json_begin_object(&w);
+        json_key_string(&w, S("name"), found->files.items[i].name);
+        json_key_string(&w, S("path"), found->files.items[i].path);
+        json_key_string(&w, S("what"), found->files.items[i].what);
         json_end_object(&w);
     }
     json_end_array(&w);
@@ -142,11 +164,31 @@ static void add_drifted(struct buf *buf, struct session *session, const struct f
     report_table(buf, &session->look, cells, found->drifted_len, 3, (const char *const[]){"33", "", "2"});
 }
 
+static void add_files(struct buf *buf, struct session *session, const struct findings *found) {
+    if (!found->files_checked) return;
+    struct str *cells = arena_new(session->arena, struct str, found->files.len * 3);
+    for (int32_t i = 0; i < found->files.len; i++) {
+        cells[i * 3] = found->files.items[i].name;
+        cells[i * 3 + 1] = found->files.items[i].what;
+        cells[i * 3 + 2] = found->files.items[i].path;
+    }
+    if (found->files.len > 0)
+        report_title(buf, &session->look,
+                     report_count(session->arena, found->files.len, "file is not as it was installed",
+                                  "files are not as they were installed"));
+    report_table(buf, &session->look, cells, found->files.len, 3, (const char *const[]){"31", "", ""});
+    buf_addf(buf, "%lld files (%.*s) verified against their RECORD", (long long)found->files.files,
+             FMT(report_size(session->arena, found->files.bytes)));
+    if (found->files.without_record > 0) buf_addf(buf, "; %d distributions have none", found->files.without_record);
+    buf_add_char(buf, '\n');
+}
+
 static void print_text(struct session *session, const struct findings *found) {
     struct buf buf = {.arena = session->arena};
     add_breaks(&buf, session, found);
     add_advisories(&buf, session, found);
     add_drifted(&buf, session, found);
+    add_files(&buf, session, found);
     struct str dists = report_count(session->arena, session->env.by_name.len, "distribution", "distributions");
     if (is_broken(found)) buf_addf(&buf, "%.*s checked: broken\n", FMT(dists));
     else buf_addf(&buf, "%.*s checked: nothing is broken\n", FMT(dists));
@@ -160,7 +202,7 @@ static void print_text(struct session *session, const struct findings *found) {
 struct err *cmd_check(struct session *session, int *ret_status) {
     TRY(session_open_environment(session));
     struct findings found = {0};
-    find(session, &found);
+    TRY(find(session, &found));
     if (session->options->json) print_json(session, &found);
     else print_text(session, &found);
     if (is_broken(&found)) *ret_status = err_exit_status(ERR_BREAKS);

@@ -109,6 +109,10 @@ struct err *session_open_environment(struct session *session) {
     else if (options->snapshot.len) TRY(open_snapshot(session));
     else TRY(open_live(session));
     if (options->recorded.len) session->recorded = options->recorded;
+    if (session->catalog.len) {
+        struct str dir = path_join(session->arena, session->catalog, S("advisories"));
+        TRY(advisories_read(session->arena, session->fs, dir, &session->env, &session->advisories));
+    }
     session->scan_us = session_clock_us() - from;
     session->opened = true;
     return NULL;

@@ -6,6 +6,7 @@
 int32_t report_lock_count(const struct plan *plan) {
     if (!plan->locks) return 0;
     if (!plan->locks->implied) return plan->locks->by_name.len;
+    if (plan->locks->implied_names.len > 0) return plan->locks->implied_names.len;
     return plan->env ? plan->env->by_name.len : 0;
 }
 

@@ -87,18 +87,19 @@ static struct str versions_text(struct arena *arena, struct str from, struct str
     return str_format(arena, "%.*s → %.*s", FMT(from), FMT(to));
 }
 
+static struct str lifts_title(struct arena *arena, const struct plan *plan) {
+    struct str all = report_count(arena, report_lock_count(plan), "lock", "locks");
+    struct str some = plan->lifts_len == 0 ? S("none") : str_format(arena, "%d", plan->lifts_len);
+    bool implied = plan->locks && plan->locks->implied;
+    return str_format(arena, "lifts %.*s of %.*s%s", FMT(some), FMT(all),
+                      implied ? " (the lock is empty: what came with the image counts as locked)" : "");
+}
+
 static void add_lifts(struct page *page) {
     const struct plan *plan = page->plan;
-    struct str title = plan->locks && plan->locks->implied
-                           ? str_format(page->arena,
-                                        "lifts %d of %d implied locks (the lock file is empty: what came "
-                                        "with the image counts as locked)",
-                                        plan->lifts_len, report_lock_count(plan))
-                           : str_format(page->arena, "lifts %d of %.*s", plan->lifts_len,
-                                        FMT(report_count(page->arena, report_lock_count(plan), "lock", "locks")));
     if (plan->lifts_len == 0 && report_lock_count(plan) == 0) return;
     add_gap(page);
-    report_title(&page->buf, page->look, title);
+    report_title(&page->buf, page->look, lifts_title(page->arena, plan));
     struct str *cells = arena_new(page->arena, struct str, plan->lifts_len * 3);
     for (int32_t i = 0; i < plan->lifts_len; i++) {
         const struct plan_lift *lift = &plan->lifts[i];
@@ -247,14 +248,14 @@ static void add_notes(struct page *page) {
     }
 }
 
+/* What is proven holds among the plans that the levels above allow: those with current releases. */
 static void add_proof(struct page *page) {
     const struct plan *plan = page->plan;
+    const char *among = plan->want->upgrade ? "with the newest versions asked for" : "with current releases";
     if (!plan->proof.optimal) buf_add(&page->buf, S("Not proven to be the least change.\n"));
-    else if (plan->lifts_len == 0)
-        buf_add(&page->buf, S("Proven: no lock has to be lifted, and no plan changes less.\n"));
-    else
-        buf_addf(&page->buf, "Proven: no plan lifts fewer than %.*s.\n",
-                 FMT(report_count(page->arena, plan->proof.lower_bound_lifts, "lock", "locks")));
+    else if (plan->lifts_len == 0) buf_add(&page->buf, S("Proven: no lock has to be lifted.\n"));
+    else if (plan->lifts_len == 1) buf_addf(&page->buf, "Proven: no plan %s gets by without lifting a lock.\n", among);
+    else buf_addf(&page->buf, "Proven: no plan %s lifts fewer than %d locks.\n", among, plan->proof.lower_bound_lifts);
 }
 
 static void add_details(struct page *page) {
@@ -270,10 +271,22 @@ static void add_details(struct page *page) {
              (double)page->extra->total_us / 1e3);
 }
 
+static void add_commands(struct page *page) {
+    for (int32_t i = 0; i < page->plan->suggestions_len; i++) {
+        const struct plan_suggestion *s = &page->plan->suggestions[i];
+        buf_add(&page->buf, S("  "));
+        report_paint(&page->buf, page->look, "1",
+                     report_mask(page->arena, report_shell(page->arena, s->argv, s->argv_len)));
+        buf_add(&page->buf, S("\n      "));
+        add_text(page, s->text);
+        add_gap(page);
+    }
+}
+
 static void add_feasible(struct page *page) {
     add_head(page, "Plan for");
     add_lifts(page);
-    add_changes(page, false, false, "changes", "33");
+    add_changes(page, false, false, page->plan->lifts_len ? "changes beside them" : "changes", "33");
     add_changes(page, true, false, "adds", "32");
     add_changes(page, false, true, "removes", "31");
     add_summary(page);
@@ -289,6 +302,10 @@ static void add_feasible(struct page *page) {
     add_proof(page);
     add_details(page);
     add_notes(page);
+    if (page->plan->suggestions_len > 0) {
+        report_title(&page->buf, page->look, S("also possible"));
+        add_commands(page);
+    }
     if (page->extra->next.len) {
         buf_add(&page->buf, S("Next: "));
         report_paint(&page->buf, page->look, "1", page->extra->next);
@@ -322,14 +339,7 @@ static void add_suggestions(struct page *page) {
         return;
     }
     report_title(&page->buf, page->look, S("ways out (each was planned and works)"));
-    struct str *cells = arena_new(page->arena, struct str, plan->suggestions_len * 3);
-    for (int32_t i = 0; i < plan->suggestions_len; i++) {
-        const struct plan_suggestion *s = &plan->suggestions[i];
-        cells[i * 3] = report_mask(page->arena, report_shell(page->arena, s->argv, s->argv_len));
-        cells[i * 3 + 1] = str_format(page->arena, "lifts %d, changes %d", s->lifts, s->changes);
-        cells[i * 3 + 2] = s->text;
-    }
-    report_table(&page->buf, page->look, cells, plan->suggestions_len, 3, (const char *const[]){"1", "", "2"});
+    add_commands(page);
 }
 
 static void add_infeasible(struct page *page) {

@@ -1,0 +1,32 @@
+/*
+ * integrity - whether the installed files are still what they were when they were installed: every row of every RECORD
+ * with a hash (PyPA specification "Recording installed projects"), read and compared.
+ *
+ * Distributions without a RECORD (egg-info, links) have nothing to compare with and are counted. Paths that RECORD
+ * gives outside of the environment are damage, and not read. Never fails for the sake of one file.
+ */
+#ifndef UNPIN_STAGE_INTEGRITY_H
+#define UNPIN_STAGE_INTEGRITY_H
+
+#include "os/fs.h"
+#include "stage/environment.h"
+
+/* A file that is not as it was installed. */
+struct integrity_damage {
+    struct str name; /* of the distribution */
+    struct str path;
+    struct str what; /* "missing", "size", "hash", "outside", "unreadable", "RECORD" (it cannot be understood) */
+};
+
+struct integrity {
+    const struct integrity_damage *items; /* in the order of distributions, then of RECORD */
+    int32_t len;
+    int64_t files, bytes;   /* compared */
+    int32_t without_record; /* distributions */
+};
+
+/* Reads all of it, on a few threads. Shadowed distributions are looked at too: their files are there. */
+ERR_MUST_CHECK struct err *integrity_check(struct arena *arena, const struct fs *fs, const struct environment *env,
+                                           struct integrity *ret);
+
+#endif
