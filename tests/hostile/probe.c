@@ -1,0 +1,129 @@
+/*
+ * probe - what unpin makes of one wheel: verifies it, stages it in an environment, and with --commit installs it.
+ *
+ *     probe [--commit] [--allow-pth] [--modified=keep|replace] [--requested] PYTHON FILE.whl
+ *     probe [--commit] --remove NAME PYTHON
+ *
+ * Prints one line of JSON: the result "accepted" or "refused", the kind and text of the refusal, warnings and notes,
+ * the numbers of operations, the time of its steps and the largest memory used. Exit status 0 for both results.
+ */
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "os/proc.h"
+#include "os/transaction.h"
+#include "pypa/name.h"
+#include "stage/scan.h"
+#include "stage/wheel_change.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
+
+struct probe {
+    struct arena *arena;
+    struct str python, wheel, remove;
+    bool commit, requested;
+    struct wheel_change_options options;
+    struct wheel opened;
+    struct wheel_operations operations;
+    int64_t verify_us, stage_us, commit_us;
+};
+
+static int64_t now_us(void) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static bool parse(struct probe *probe, int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        struct str word = str_of(argv[i]);
+        if (str_eq(word, S("--commit"))) probe->commit = true;
+        else if (str_eq(word, S("--requested"))) probe->requested = true;
+        else if (str_eq(word, S("--allow-pth"))) probe->options.allow_startup = true;
+        else if (str_eq(word, S("--modified=keep"))) probe->options.modified = WHEEL_KEEP;
+        else if (str_eq(word, S("--modified=replace"))) probe->options.modified = WHEEL_REPLACE;
+        else if (str_eq(word, S("--remove")) && i + 1 < argc) probe->remove = str_of(argv[++i]);
+        else if (probe->python.len == 0) probe->python = word;
+        else if (probe->wheel.len == 0) probe->wheel = word;
+        else return false;
+    }
+    return probe->python.len && (probe->wheel.len != 0) != (probe->remove.len != 0);
+}
+
+static struct err *change(struct probe *probe, const struct scheme *scheme, const struct wheel_change *item) {
+    struct transaction_options options = {.site = item->layout ? item->layout->site : scheme->purelib};
+    wheel_change_roots(probe->arena, scheme, &options.roots, &options.roots_len);
+    struct transaction_store *store = NULL;
+    struct transaction *transaction = NULL;
+    struct transaction_result result;
+    enum transaction_recovery recovery;
+    TRY(transaction_open(probe->arena, &options, &recovery, &store));
+    struct err *err = transaction_begin(store, &transaction);
+    int64_t start = now_us();
+    if (!err) err = wheel_change_make(probe->arena, &probe->options, item, 1, transaction, &probe->operations);
+    probe->stage_us = now_us() - start;
+    start = now_us();
+    if (err || !probe->commit) transaction_abort(transaction);
+    else err = transaction_commit(transaction, probe->operations.ops, probe->operations.len, S("{}"), &result);
+    probe->commit_us = now_us() - start;
+    transaction_close(store);
+    return err;
+}
+
+static struct err *run(struct probe *probe) {
+    struct environment env;
+    struct scheme scheme;
+    const struct scan_options scan = {.python = probe->python};
+    TRY(scan_environment(probe->arena, fs_real(), proc_real(), &scan, &env));
+    TRY(scheme_make(probe->arena, &env, &scheme));
+    probe->options.env = &env;
+    probe->options.scheme = &scheme;
+    struct wheel_change item = {.name = name_normalize(probe->arena, probe->remove)};
+    struct wheel_layout layout;
+    if (probe->wheel.len) {
+        int64_t start = now_us();
+        struct str name = str_from(probe->wheel, str_find_last(probe->wheel, '/') + 1);
+        TRY(wheel_open(probe->arena, probe->wheel, name, (struct str){0}, &probe->opened));
+        const struct wheel_options options = {.requested = probe->requested};
+        TRY(wheel_layout_make(probe->arena, &probe->opened, &scheme, &options, &layout));
+        probe->verify_us = now_us() - start;
+        item = (struct wheel_change){.name = probe->opened.filename.name, .layout = &layout};
+    }
+    return change(probe, &scheme, &item);
+}
+
+static void print(struct probe *probe, const struct err *err) {
+    struct buf buf = {.arena = probe->arena};
+    struct json_writer out = {.buf = &buf};
+    struct rusage usage = {0};
+    (void)getrusage(RUSAGE_SELF, &usage);
+    json_begin_object(&out);
+    json_key_string(&out, S("result"), err ? S("refused") : S("accepted"));
+    if (err) {
+        json_key_string(&out, S("kind"), err_name(err->kind));
+        json_key_string(&out, S("text"), err_format(probe->arena, err));
+        json_key_string(&out, S("hint"), err->hint);
+    }
+    json_key_strings(&out, S("warnings"), probe->opened.warnings, probe->opened.warnings_len);
+    json_key_strings(&out, S("notes"), probe->operations.notes, probe->operations.notes_len);
+    json_key_int(&out, S("operations"), probe->operations.len);
+    json_key_int(&out, S("verify_us"), probe->verify_us);
+    json_key_int(&out, S("stage_us"), probe->stage_us);
+    json_key_int(&out, S("commit_us"), probe->commit_us);
+    json_key_int(&out, S("maxrss_kib"), usage.ru_maxrss);
+    json_end_object(&out);
+    printf("%.*s\n", FMT(buf_str(&buf)));
+}
+
+int main(int argc, char **argv) {
+    struct probe probe = {.arena = arena_open()};
+    if (!parse(&probe, argc, argv)) {
+        fprintf(stderr, "usage: probe [OPTION...] PYTHON FILE.whl | probe [OPTION...] --remove NAME PYTHON\n");
+        return 2;
+    }
+    print(&probe, run(&probe));
+    arena_close(probe.arena);
+    return 0;
+}
