@@ -113,7 +113,7 @@ def test_help_and_version(seen):
 
 
 COMMANDS = [["plan", "click==8.1.8"], ["plan", "torch==2.7.0"], ["plan", "click"], ["plan", "click=="], ["check"], ["locks"], ["history"],
-            ["why", "click"], ["images"], ["options", "click"], ["snapshot"], ["doctor"]]
+            ["why", "click"], ["images"], ["options", "click"], ["doctor"]]
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
