@@ -94,6 +94,21 @@ bool simple_date_parse(struct str text, int64_t *ret) {
     return true;
 }
 
+struct str simple_date_format(struct arena *arena, int64_t seconds) {
+    int64_t days = seconds / SECONDS_PER_DAY, rest = seconds % SECONDS_PER_DAY;
+    if (rest < 0) {
+        days--;
+        rest += SECONDS_PER_DAY;
+    }
+    int64_t year = 1970 + days / 366, month = 12;
+    while (days_of(year + 1, 1, 1) <= days) year++;
+    while (days_of(year, 1, 1) > days) year--;
+    while (days_of(year, month, 1) > days) month--;
+    return str_format(arena, "%04d-%02d-%02dT%02d:%02d:%02dZ", (int)year, (int)month,
+                      (int)(days - days_of(year, month, 1) + 1), (int)(rest / 3600), (int)(rest / 60 % 60),
+                      (int)(rest % 60));
+}
+
 /* A code point as UTF-8, at most 4 bytes; their number. */
 static ptrdiff_t encode(uint32_t point, char *out) {
     if (point < 0x80) {

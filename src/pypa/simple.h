@@ -54,6 +54,8 @@ struct str simple_url_sha256(struct arena *arena, struct str url);
 
 /* Seconds since 1970 of an ISO 8601 date ("2015-12-22" or "2015-12-22T20:21:13.898409Z"); false if it is none. */
 bool simple_date_parse(struct str text, int64_t *ret);
+/* "2015-12-22T20:21:13Z" of seconds since 1970. */
+struct str simple_date_format(struct arena *arena, int64_t seconds);
 /* True for 64 hexadecimal digits. */
 bool simple_is_sha256(struct str text);
 

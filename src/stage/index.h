@@ -1,8 +1,12 @@
 /*
  * index - the package indexes: pages and metadata for the pool, artifacts for apply.
  *
- * Knows PEP 503/691/700 pages, PEP 658/714 metadata files, byte ranges of wheels, sdists; the cache on disk; and pip's and
- * uv's configuration. Fetches many documents at once. What an index sends is hostile until checked.
+ * Knows PEP 503/691/700 pages, PEP 658/714 metadata files, byte ranges of wheels, sdists; the cache on disk; and pip's
+ * and uv's configuration. Fetches many documents at once. What an index sends is hostile until checked.
+ *
+ * A project is taken whole from the first index that has it: from UV_INDEX, then the index-url, then the extra indexes
+ * in their order. So nobody can put a newer release of a project of one index onto another one. Files of find-links
+ * count as if that index had them too.
  */
 #ifndef UNPIN_STAGE_INDEX_H
 #define UNPIN_STAGE_INDEX_H
@@ -21,11 +25,11 @@ struct index_options {
     const struct str *find_links;
     int32_t find_links_len;
     bool no_index;
-    bool offline; /* only the cache (and `recorded`) */
-    bool refresh; /* do not trust cached pages */
+    bool offline;                /* only the cache (and `recorded`) */
+    bool refresh;                /* do not trust cached pages */
     const struct config *config; /* what config_read gave; what is said above comes before it */
     struct str cache_dir;        /* empty: config->cache_dir; where that is empty or cannot be written, no cache */
-    struct str recorded;  /* directory of recorded answers that serve when there is no network; empty: none */
+    struct str recorded;         /* directory of recorded answers that serve when there is no network; empty: none */
     struct str record_dir; /* each page and metadata document that is used is written there as `recorded` wants it;
                               empty: none */
     const struct environment *env; /* tags and Requires-Python decide which files are candidates */
@@ -48,9 +52,9 @@ ERR_MUST_CHECK struct err *index_open(struct arena *arena, const struct fs *fs, 
 void index_close(struct index *index);
 
 /*
- * Fetches what `needs` names, all at once, into the pool. A project that no index has becomes PAGE_ABSENT; metadata that
- * cannot be had become META_UNREADABLE with a problem noted. Fails (ERR_NETWORK, ERR_INDEX, ERR_HASH) only where a page
- * cannot be had for another reason than its absence.
+ * Fetches what `needs` names, all at once, into the pool. A project that no index has becomes PAGE_ABSENT; metadata
+ * that cannot be had become META_UNREADABLE with a problem noted. Fails (ERR_NETWORK, ERR_INDEX) where a page or
+ * metadata cannot be had because a server failed or refused: what is not known may not look like what does not exist.
  */
 ERR_MUST_CHECK struct err *index_supply(struct index *index, struct pool *pool, const struct needs *needs);
 
@@ -59,7 +63,8 @@ ERR_MUST_CHECK struct err *index_supply(struct index *index, struct pool *pool, 
 ERR_MUST_CHECK struct err *index_supply_url(struct index *index, struct pool *pool, struct str url, struct str name,
                                             struct project_id *ret, int32_t *ret_release);
 
-/* Downloads `artifact` into `path` (created exclusively), hash checked while it arrives. ERR_HASH, ERR_NETWORK, ERR_IO. */
+/* Downloads `artifact` into `path` (created exclusively), hash checked while it arrives. ERR_HASH, ERR_NETWORK, ERR_IO.
+ */
 ERR_MUST_CHECK struct err *index_download(struct index *index, const struct artifact *artifact, struct str path);
 /* Several at once; `paths` in the order of `artifacts`. */
 ERR_MUST_CHECK struct err *index_download_all(struct index *index, const struct artifact *const *artifacts,

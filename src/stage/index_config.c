@@ -1,0 +1,114 @@
+/* Which indexes are asked, in which order, and what that looks like to a person. */
+#include "stage/index_parts.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+/* A list that grows. */
+struct list {
+    struct arena *arena;
+    VEC(struct str) items;
+};
+
+static void add_all(struct list *list, const struct str *items, int32_t len, struct str end) {
+    for (int32_t i = 0; i < len && list->items.len < INDEX_PLACES_MAX; i++) {
+        struct str item = items[i];
+        while (end.len && str_ends(item, end)) item.len--;
+        bool known = false;
+        for (ptrdiff_t j = 0; j < list->items.len; j++) known = known || str_eq(list->items.data[j], item);
+        if (item.len && !known) *vec_push(list->arena, &list->items) = item;
+    }
+}
+
+void index_config_apply(struct index *index) {
+    struct index_options *options = &index->options;
+    const struct config *config = options->config;
+    struct list places = {.arena = index->arena}, links = {.arena = index->arena};
+    options->offline = options->offline || config_truth(&config->offline);
+    options->no_index = options->no_index || config_truth(&config->no_index);
+    if (!options->no_index) {
+        add_all(&places, options->index_urls, options->index_urls_len, S("/"));
+        if (!options->index_urls_len) {
+            add_all(&places, config->uv_index.items, config->uv_index.len, S("/"));
+            add_all(&places, config->index_url.items, config->index_url.len, S("/"));
+        }
+        add_all(&places, options->extra_index_urls, options->extra_index_urls_len, S("/"));
+        add_all(&places, config->extra_index_url.items, config->extra_index_url.len, S("/"));
+    }
+    add_all(&links, options->find_links, options->find_links_len, (struct str){0});
+    add_all(&links, config->find_links.items, config->find_links.len, (struct str){0});
+    index->places = places.items.data;
+    index->places_len = (int32_t)places.items.len;
+    index->links = links.items.data;
+    index->links_len = (int32_t)links.items.len;
+    struct str cache = options->cache_dir.len ? options->cache_dir : config->cache_dir;
+    if (cache.len) index->cache = path_join(index->arena, cache, S("index-1"));
+}
+
+bool index_local_path(struct arena *arena, struct str url, struct str *ret) {
+    if (str_eq_nocase(str_slice(url, 0, 5), S("file:"))) {
+        struct str path = str_from(url, 5);
+        if (str_starts(path, S("//localhost/"))) path = str_from(path, 11);
+        else if (str_starts(path, S("//"))) path = str_from(path, 2);
+        *ret = simple_url_decode(arena, path);
+        return true;
+    }
+    *ret = url;
+    return str_find(url, S("://")) < 0;
+}
+
+struct str index_local_url(struct arena *arena, struct str path) {
+    struct buf buf = {.arena = arena};
+    buf_add(&buf, S("file://"));
+    for (ptrdiff_t i = 0; i < path.len; i++) {
+        unsigned char c = (unsigned char)path.data[i];
+        if (c <= ' ' || c >= 0x7F || c == '%' || c == '#' || c == '?') buf_addf(&buf, "%%%02X", c);
+        else buf_add_char(&buf, (char)c);
+    }
+    return buf_str(&buf);
+}
+
+static void add_line(struct buf *buf, const char *name, struct str value, struct str source) {
+    struct str masked = http_mask(buf->arena, value);
+    buf_addf(buf, "%s = %.*s  (%.*s)\n", name, FMT(masked), FMT(source));
+}
+
+static void add_lines(struct buf *buf, const char *name, const struct str *items, int32_t len, struct str source) {
+    for (int32_t i = 0; i < len; i++) add_line(buf, name, items[i], source);
+}
+
+static void add_setting(struct buf *buf, const char *name, const struct config_setting *setting) {
+    add_lines(buf, name, setting->items, setting->len, setting->source);
+}
+
+struct str index_config_format(struct arena *arena, const struct index *index) {
+    const struct index_options *options = &index->options;
+    const struct config *config = options->config;
+    struct buf buf = {.arena = arena};
+    struct str command = S("command line");
+    if (!options->no_index) {
+        add_lines(&buf, "index-url", options->index_urls, options->index_urls_len, command);
+        if (!options->index_urls_len) {
+            add_setting(&buf, "index", &config->uv_index);
+            add_setting(&buf, "index-url", &config->index_url);
+        }
+        add_lines(&buf, "extra-index-url", options->extra_index_urls, options->extra_index_urls_len, command);
+        add_setting(&buf, "extra-index-url", &config->extra_index_url);
+    }
+    add_lines(&buf, "find-links", options->find_links, options->find_links_len, command);
+    add_setting(&buf, "find-links", &config->find_links);
+    if (options->no_index)
+        add_line(&buf, "no-index", S("true"), config->no_index.len ? config->no_index.source : command);
+    if (options->offline) add_line(&buf, "offline", S("true"), config->offline.len ? config->offline.source : command);
+    add_setting(&buf, "cert", &config->cert);
+    add_setting(&buf, "client-cert", &config->client_cert);
+    add_setting(&buf, "proxy", &config->proxy);
+    add_setting(&buf, "trusted-host", &config->trusted_host);
+    add_setting(&buf, "timeout", &config->timeout);
+    add_setting(&buf, "retries", &config->retries);
+    add_setting(&buf, "constraint", &config->constraint);
+    if (index->cache.len) add_line(&buf, "cache", index->cache, options->cache_dir.len ? command : S("default"));
+    if (options->recorded.len) add_line(&buf, "recorded", options->recorded, S("serves without a network"));
+    for (int32_t i = 0; i < config->files_len; i++) add_line(&buf, "read", config->files[i], S("pip"));
+    return buf_str(&buf);
+}

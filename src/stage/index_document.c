@@ -1,0 +1,62 @@
+/* A metadata document: its form in the cache, and what it means. */
+#include "stage/index_parts.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "pypa/name.h"
+
+struct str index_header_block(struct str text) {
+    struct str rest = text, line;
+    while (str_line(&rest, &line))
+        if (line.len == 0 && line.data) return (struct str){text.data, line.data - text.data};
+    return text;
+}
+
+struct str index_document_format(struct arena *arena, const struct index_document *document) {
+    struct buf buf = {.arena = arena};
+    buf_addf(&buf, "%lld %d\n", (long long)document->text.len, document->requires_txt.data != NULL);
+    buf_add(&buf, document->text);
+    buf_add(&buf, document->requires_txt);
+    return buf_str(&buf);
+}
+
+bool index_document_open(struct str bytes, struct index_document *ret) {
+    struct str rest = bytes;
+    struct str head = str_cut(&rest, '\n');
+    int64_t len;
+    if (!str_to_int(str_cut(&head, ' '), &len) || len > rest.len) return false;
+    struct str tail = str_from(rest, len);
+    *ret = (struct index_document){.text = str_slice(rest, 0, len)};
+    if (str_eq(head, S("1"))) ret->requires_txt = tail.data ? tail : S("");
+    return true;
+}
+
+/* PEP 643: from 2.2 on an sdist says which of its fields a build may change. */
+static bool is_static(const struct metadata *metadata) {
+    struct str minor = metadata->metadata_version;
+    int64_t major_number, minor_number;
+    if (!str_to_int(str_cut(&minor, '.'), &major_number) || !str_to_int(minor, &minor_number)) return false;
+    return (major_number > 2 || (major_number == 2 && minor_number >= 2)) && !metadata->requires_dynamic;
+}
+
+struct err *index_document_parse(struct arena *arena, const struct index_document *document, struct str project,
+                                 const struct version *version, bool sdist, struct metadata *ret, bool *ret_unsure) {
+    struct metadata metadata;
+    struct version own;
+    TRY(metadata_parse(arena, document->text, &metadata));
+    struct str name = name_normalize(arena, metadata.name);
+    if (project.len && !str_eq(name, project))
+        return err_make(arena, ERR_MALFORMED, "its metadata are of another project, %.*s",
+                        FMT(str_slice(name, 0, 200)));
+    if (version && (!version_try_parse(arena, metadata.version, &own) || version_cmp(&own, version) != 0))
+        return err_make(arena, ERR_MALFORMED, "its metadata are of another version, %.*s",
+                        FMT(str_slice(metadata.version, 0, 200)));
+    *ret_unsure = false;
+    if (sdist && !is_static(&metadata)) {
+        bool listed = document->requires_txt.data != NULL;
+        if (listed && metadata.requires_len == 0) metadata_add_requires_txt(arena, document->requires_txt, &metadata);
+        *ret_unsure = !listed && metadata.requires_len == 0;
+    }
+    *ret = metadata;
+    return NULL;
+}

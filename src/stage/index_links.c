@@ -1,0 +1,117 @@
+/* find-links and local indexes: directories of files, pages on disk, pages with links. */
+#include "stage/index_parts.h"
+
+#include "base/arena.h"
+#include "pypa/filename.h"
+#include "pypa/name.h"
+
+static bool is_dist(struct str filename) {
+    static const struct str ends[] = {S_INIT(".whl"),     S_INIT(".tar.gz"), S_INIT(".zip"),
+                                      S_INIT(".tar.bz2"), S_INIT(".tar.xz"), S_INIT(".tgz")};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (str_ends(filename, ends[i])) return true;
+    return false;
+}
+
+/* The files of a flat directory. */
+static struct err *list_dir(struct index *index, struct arena *arena, struct str path, struct simple_page *ret) {
+    struct str *names;
+    int32_t len;
+    TRY(fs_list(index->fs, arena, path, &names, &len));
+    if (len > INDEX_LISTED_MAX) len = INDEX_LISTED_MAX;
+    struct simple_file *files = arena_new(arena, struct simple_file, len);
+    struct simple_page page = {.files = files};
+    for (int32_t i = 0; i < len; i++) {
+        if (!is_dist(names[i])) continue;
+        struct str url = index_local_url(arena, path_join(arena, path, names[i]));
+        files[page.len++] = (struct simple_file){.filename = names[i], .url = url, .size = -1, .uploaded = INT64_MIN};
+    }
+    *ret = page;
+    return NULL;
+}
+
+/* Makes the URLs of a page absolute. */
+static void absolutize(struct arena *arena, struct simple_page *page, struct str url) {
+    struct simple_file *files = arena_new(arena, struct simple_file, page->len);
+    struct str base = page->base.len ? simple_url(arena, url, page->base) : url;
+    for (int32_t i = 0; i < page->len; i++) {
+        files[i] = page->files[i];
+        files[i].url = simple_url(arena, base, files[i].url);
+    }
+    page->files = files;
+    page->base = (struct str){0};
+}
+
+struct err *index_local_page(struct index *index, struct arena *arena, struct str path, struct simple_page *ret,
+                             bool *found) {
+    struct fs_stat st;
+    struct str text;
+    TRY(fs_stat(index->fs, arena, path, true, &st));
+    *found = st.exists;
+    if (!st.exists) return NULL;
+    struct str file = path;
+    if (st.is_dir) {
+        file = path_join(arena, path, S("index.html"));
+        TRY(fs_stat(index->fs, arena, file, true, &st));
+        if (!st.exists) return list_dir(index, arena, path, ret);
+    }
+    struct simple_page page;
+    TRY(fs_read(index->fs, arena, file, INDEX_PAGE_MAX, &text));
+    TRY(index_page_parse(arena, text, (struct str){0}, &page));
+    absolutize(arena, &page, index_local_url(arena, file));
+    *ret = page;
+    return NULL;
+}
+
+static void add_files(struct index *index, const struct simple_page *page) {
+    for (int32_t i = 0; i < page->len && index->linked.len < INDEX_LISTED_MAX; i++)
+        if (is_dist(page->files[i].filename)) *vec_push(index->arena, &index->linked) = page->files[i];
+}
+
+/* A page with links, on a server. What it lacks is no error: an index may have it. */
+static struct err *fetch_page(struct index *index, struct str url) {
+    struct http_response response = {0};
+    TRY(index_http(index));
+    http_add(index->http, &(struct http_request){.url = url, .limit = INDEX_PAGE_MAX});
+    if (!http_next(index->http, &response)) return NULL;
+    if (response.err || response.status != 200) {
+        struct err *err = index_answer_err(index, &response, url);
+        index_problem(index, str_format(index->arena, "find-links: %.*s", FMT(err->what)));
+        return NULL;
+    }
+    struct simple_page page;
+    struct str text = str_copy(index->arena, response.body);
+    TRY(index_page_parse(index->arena, text, str_copy(index->arena, response.content_type), &page));
+    absolutize(index->arena, &page, str_copy(index->arena, response.url));
+    add_files(index, &page);
+    return NULL;
+}
+
+struct err *index_list_links(struct index *index) {
+    if (index->links_listed) return NULL;
+    index->links_listed = true;
+    for (int32_t i = 0; i < index->links_len; i++) {
+        struct str path;
+        if (!index_local_path(index->arena, index->links[i], &path)) {
+            if (!index->options.offline) TRY(fetch_page(index, index->links[i]));
+            continue;
+        }
+        struct simple_page page = {0};
+        bool found = false;
+        TRY(index_local_page(index, index->arena, path, &page, &found));
+        if (found) add_files(index, &page);
+    }
+    return NULL;
+}
+
+struct simple_page index_linked_files(struct index *index, struct arena *arena, struct str name) {
+    struct simple_file *files = arena_new(arena, struct simple_file, index->linked.len);
+    struct simple_page page = {.files = files};
+    for (ptrdiff_t i = 0; i < index->linked.len; i++) {
+        struct str filename = index->linked.data[i].filename;
+        struct str start = name_normalize(arena, str_slice(filename, 0, name.len));
+        /* A cheap look first: "A__b" is longer than its normal form "a-b", but no real file is named so. */
+        if (str_eq(start, name)) files[page.len++] = index->linked.data[i];
+    }
+    return page;
+}

@@ -1,0 +1,285 @@
+/*
+ * Metadata of releases, the cheapest way first: the cache, the file beside the artifact (PEP 658), the last bytes of
+ * the wheel, more of the wheel, all of it; of an sdist all of it.
+ */
+#include "stage/index_parts.h"
+
+#include "base/arena.h"
+
+enum step { STEP_FILE, STEP_TAIL, STEP_SPAN, STEP_WHOLE, STEP_SDIST };
+
+/* Metadata that are wanted. */
+struct job {
+    struct project_id id;
+    int32_t release;
+    struct artifact artifact;
+    struct str url; /* what is asked for now */
+    struct str key; /* in the cache */
+    enum step step;
+    int64_t size;           /* of the wheel, once it is known */
+    struct zip_entry entry; /* STEP_SPAN: METADATA */
+    bool done, found;
+    struct index_document document;
+    struct err *err; /* why it cannot be had; with `fatal` because a server failed, not the file */
+    bool fatal, unreachable;
+};
+
+struct jobs {
+    struct job *items;
+    int32_t len, open;
+};
+
+static void ask(struct index *index, struct jobs *jobs, struct job *job, enum step step, struct str range) {
+    job->step = step;
+    job->url =
+        step == STEP_FILE ? str_format(index->arena, "%.*s.metadata", FMT(job->artifact.url)) : job->artifact.url;
+    http_add(index->http, &(struct http_request){
+                              .url = job->url,
+                              .range = range,
+                              .limit = step == STEP_FILE ? INDEX_METADATA_MAX : INDEX_WHOLE_MAX,
+                              .hash = step == STEP_FILE ? job->artifact.metadata_sha256.len > 0
+                                                        : job->artifact.sha256.len > 0 && !range.len,
+                              .user = job,
+                          });
+    jobs->open++;
+}
+
+static void ask_tail(struct index *index, struct jobs *jobs, struct job *job, int64_t len) {
+    ask(index, jobs, job, STEP_TAIL, str_format(index->arena, "-%lld", (long long)len));
+}
+
+static void give_up(struct job *job, struct err *err) {
+    job->err = err;
+    job->done = true;
+}
+
+static void succeed(struct job *job, struct arena *arena, struct index_document document) {
+    job->document.text = str_copy(arena, index_header_block(document.text));
+    job->document.requires_txt = document.requires_txt.data ? str_copy(arena, document.requires_txt) : (struct str){0};
+    job->done = job->found = true;
+}
+
+/* All of a file is here. */
+static void read_whole(struct index *index, struct pool *pool, struct job *job, struct str bytes) {
+    struct index_document document = {0};
+    struct err *err;
+    if (job->artifact.sdist) {
+        err = index_sdist_read(index->arena, bytes, &document);
+    } else {
+        enum index_wheel_want want;
+        int64_t from, to;
+        err = index_wheel_tail(index->arena, bytes, bytes.len, &document.text, &want, &from, &to, &job->entry);
+        if (!err && want != INDEX_WHEEL_DONE) err = err_make(index->arena, ERR_WHEEL, "it is cut off");
+    }
+    if (err) give_up(job, err);
+    else succeed(job, pool->arena, document);
+}
+
+/* A file of this machine: no server to ask. */
+static void read_local(struct index *index, struct pool *pool, struct job *job, struct str path) {
+    struct str bytes;
+    struct arena *scratch = arena_open();
+    struct err *err = fs_read(index->fs, scratch, path, INDEX_WHOLE_MAX, &bytes);
+    if (err) give_up(job, err_make(index->arena, err->kind, "%.*s", FMT(err->what)));
+    else read_whole(index, pool, job, bytes);
+    arena_close(scratch);
+}
+
+static bool try_recorded(struct index *index, struct pool *pool, struct job *job) {
+    struct str text, name = job->artifact.filename;
+    struct str file = str_format(pool->arena, "%.*s.metadata", FMT(name));
+    if (!index_recorded_read(index, pool->arena, "metadata", file, INDEX_METADATA_MAX, &text)) return false;
+    job->document = (struct index_document){.text = index_header_block(text)};
+    file = str_format(pool->arena, "%.*s.requires.txt", FMT(name));
+    if (job->artifact.sdist && index_recorded_read(index, pool->arena, "metadata", file, INDEX_METADATA_MAX, &text))
+        job->document.requires_txt = text.data ? text : S("");
+    job->done = job->found = true;
+    job->err = NULL;
+    return true;
+}
+
+static struct err *begin(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job) {
+    struct str bytes, path;
+    struct artifact *artifact = &job->artifact;
+    if (index_local_path(index->arena, artifact->url, &path)) {
+        read_local(index, pool, job, path);
+        return NULL;
+    }
+    struct str identity = str_format(index->arena, "%.*s %.*s", FMT(artifact->url), FMT(artifact->sha256));
+    job->key = store_key(index->arena, identity);
+    if (index_cache_read(index, pool->arena, "metadata", job->key, 2 * INDEX_METADATA_MAX, &bytes) &&
+        index_document_open(bytes, &job->document)) {
+        job->done = job->found = true;
+        job->key = (struct str){0};
+        return NULL;
+    }
+    if (index->options.offline) {
+        give_up(job, err_make(index->arena, ERR_NETWORK, "its metadata are not in the cache"));
+        job->unreachable = job->fatal = true;
+        return NULL;
+    }
+    TRY(index_http(index));
+    struct index_host *host = index_host(index, artifact->url);
+    if (artifact->has_metadata || (!artifact->sdist && !host->metadata_lacking))
+        ask(index, jobs, job, STEP_FILE, (struct str){0});
+    else if (artifact->sdist) ask(index, jobs, job, STEP_SDIST, (struct str){0});
+    else ask_tail(index, jobs, job, INDEX_TAIL);
+    return NULL;
+}
+
+static void settle_file(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job,
+                        const struct http_response *response) {
+    struct index_host *host = index_host(index, job->artifact.url);
+    if (response->status == 200 && response->size > 0) {
+        if (!job->artifact.has_metadata) index_host_learn(index, host, true);
+        struct str promised = job->artifact.metadata_sha256;
+        if (promised.len && !str_eq(promised, response->sha256))
+            give_up(job, err_make(index->arena, ERR_HASH, "its metadata file has not the hash that the index gives"));
+        else succeed(job, pool->arena, (struct index_document){.text = response->body});
+        return;
+    }
+    if (!job->artifact.has_metadata) index_host_learn(index, host, false);
+    if (job->artifact.sdist) ask(index, jobs, job, STEP_SDIST, (struct str){0});
+    else ask_tail(index, jobs, job, INDEX_TAIL);
+}
+
+static void settle_tail(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job,
+                        const struct http_response *response) {
+    enum index_wheel_want want;
+    int64_t from = 0, to = 0;
+    struct index_document document = {0};
+    bool part = response->status == 206;
+    int64_t size = part ? response->range_total : response->body.len;
+    if (part && (size < 0 || response->range_first < 0 || response->range_first + response->body.len != size)) {
+        ask(index, jobs, job, STEP_WHOLE, (struct str){0});
+        return;
+    }
+    if (!part) {
+        read_whole(index, pool, job, response->body);
+        return;
+    }
+    struct err *err =
+        index_wheel_tail(index->arena, response->body, size, &document.text, &want, &from, &to, &job->entry);
+    job->size = size;
+    if (err) give_up(job, err);
+    else if (want == INDEX_WHEEL_DONE) succeed(job, pool->arena, document);
+    else if (want == INDEX_WHEEL_TAIL && from <= response->body.len)
+        give_up(job, err_make(index->arena, ERR_WHEEL, "its directory cannot be found"));
+    else if (want == INDEX_WHEEL_TAIL) ask_tail(index, jobs, job, from);
+    else ask(index, jobs, job, STEP_SPAN, str_format(index->arena, "%lld-%lld", (long long)from, (long long)to - 1));
+}
+
+static void settle_span(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job,
+                        const struct http_response *response) {
+    if (response->status == 200) {
+        read_whole(index, pool, job, response->body);
+        return;
+    }
+    if (response->range_first != job->entry.offset) {
+        ask(index, jobs, job, STEP_WHOLE, (struct str){0});
+        return;
+    }
+    struct index_document document = {0};
+    struct err *err = zip_extract(index->arena, &job->entry, response->body, INDEX_METADATA_MAX, &document.text);
+    if (err) give_up(job, err);
+    else succeed(job, pool->arena, document);
+}
+
+/* An answer without the file: gone, or a server that is ill. */
+static void settle_failure(struct index *index, struct jobs *jobs, struct job *job,
+                           const struct http_response *response) {
+    bool ranged = job->step == STEP_TAIL || job->step == STEP_SPAN;
+    if (!response->err && ranged && (response->status == 416 || response->status == 501)) {
+        ask(index, jobs, job, STEP_WHOLE, (struct str){0});
+        return;
+    }
+    index->unreachable = index->unreachable || response->unreachable;
+    bool gone = !response->err && (response->status == 404 || response->status == 410);
+    bool too_large = response->err && response->err->kind == ERR_LIMIT;
+    job->fatal = !gone && !too_large;
+    job->unreachable = response->unreachable || response->status >= 500;
+    give_up(job, index_answer_err(index, response, job->url));
+}
+
+static void settle(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job,
+                   const struct http_response *response) {
+    bool ok = !response->err && (response->status == 200 || response->status == 206);
+    if (job->step == STEP_FILE && !response->err && response->status < 500 && response->status != 429) {
+        settle_file(index, pool, jobs, job, response);
+    } else if (!ok) {
+        settle_failure(index, jobs, job, response);
+    } else if (job->step == STEP_TAIL) {
+        settle_tail(index, pool, jobs, job, response);
+    } else if (job->step == STEP_SPAN) {
+        settle_span(index, pool, jobs, job, response);
+    } else if (job->artifact.sha256.len && !str_eq(job->artifact.sha256, response->sha256)) {
+        give_up(job, err_make(index->arena, ERR_HASH, "it has not the hash that the index gives"));
+    } else {
+        read_whole(index, pool, job, response->body);
+    }
+}
+
+static void record(struct index *index, const struct job *job) {
+    struct str name = job->artifact.filename;
+    if (!index->options.record_dir.len) return;
+    index_record(index, "metadata", str_format(index->arena, "%.*s.metadata", FMT(name)), job->document.text);
+    if (job->document.requires_txt.data)
+        index_record(index, "metadata", str_format(index->arena, "%.*s.requires.txt", FMT(name)),
+                     job->document.requires_txt);
+}
+
+/* Puts the result into the pool. */
+static struct err *finish(struct index *index, struct pool *pool, struct job *job) {
+    if (job->unreachable && !job->found) (void)try_recorded(index, pool, job);
+    if (job->err && job->fatal) return job->err;
+    struct project *project = &pool->projects.data[job->id.n];
+    struct release *release = &project->releases[job->release];
+    struct metadata *metadata = arena_new(pool->arena, struct metadata, 1);
+    struct str version = release->version.text;
+    bool unsure = false;
+    if (job->found) {
+        job->err = index_document_parse(pool->arena, &job->document, project->name, &release->version,
+                                        job->artifact.sdist, metadata, &unsure);
+        if (!job->err && job->key.len)
+            index_cache_write(index, "metadata", job->key, index_document_format(index->arena, &job->document));
+        if (!job->err) record(index, job);
+    }
+    if (job->err) {
+        struct str why = err_format(index->arena, job->err);
+        index_problem(index, str_format(index->arena, "%.*s %.*s is no candidate: %.*s", FMT(project->name),
+                                        FMT(version), FMT(why)));
+        release->meta_state = META_UNREADABLE;
+        return NULL;
+    }
+    if (unsure)
+        index_problem(index, str_format(index->arena, "requirements of %.*s %.*s (sdist) are known only after a build",
+                                        FMT(project->name), FMT(version)));
+    release->metadata = metadata;
+    release->meta_state = META_KNOWN;
+    return NULL;
+}
+
+struct err *index_supply_metadata(struct index *index, struct pool *pool, const struct needs *needs) {
+    struct jobs jobs = {.items = arena_new(index->arena, struct job, needs->len)};
+    for (int32_t i = 0; i < needs->len; i++) {
+        const struct need *need = &needs->items[i];
+        const struct project *project = &pool->projects.data[need->project.n];
+        if (need->release < 0 || need->release >= project->releases_len) continue;
+        const struct release *release = &project->releases[need->release];
+        if (release->meta_state != META_UNKNOWN) continue;
+        jobs.items[jobs.len++] =
+            (struct job){.id = need->project, .release = need->release, .artifact = release->artifact};
+    }
+    if (jobs.len == 0) return NULL;
+    index->stats.metadata += jobs.len;
+    for (int32_t i = 0; i < jobs.len; i++) TRY(begin(index, pool, &jobs, &jobs.items[i]));
+    int32_t total = jobs.open;
+    struct http_response response;
+    while (jobs.open > 0 && http_next(index->http, &response)) {
+        jobs.open--;
+        settle(index, pool, &jobs, response.user, &response);
+        index_progress(index, S("metadata"), total > jobs.open ? total - jobs.open : 0, total);
+    }
+    for (int32_t i = 0; i < jobs.len; i++) TRY(finish(index, pool, &jobs.items[i]));
+    return NULL;
+}

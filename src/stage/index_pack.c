@@ -1,0 +1,287 @@
+/* A page in the form in which the cache keeps it: releases ascending, files grouped by release, all names parsed. */
+#include "stage/index_parts.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "pypa/filename.h"
+#include "pypa/name.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PACK_MAGIC 0x31304B4361506E75u /* names the layout; another byte order reads another number */
+
+enum { PACK_ABSENT = 1, PACK_QUARANTINED = 2 };
+enum { FILE_SDIST = 1, FILE_YANKED = 2, FILE_METADATA = 4, FILE_TAR_GZ = 8 };
+
+struct span {
+    uint32_t at, len; /* in the heap */
+};
+
+struct pack_head {
+    uint64_t magic;
+    int64_t fetched, fresh_until;
+    uint32_t flags, releases, files, heap;
+    struct span url, etag, last_modified;
+};
+
+struct pack_release {
+    struct span version;
+    uint32_t first, count;
+};
+
+struct pack_file {
+    int64_t size, uploaded;
+    struct span filename, url, requires_python, yanked_reason, tags, build, sha256, metadata_sha256;
+    uint32_t flags, unused;
+};
+
+/* A file whose name has been understood. */
+struct named {
+    const struct simple_file *file;
+    struct version version;
+    struct str tags, build;
+    int32_t place; /* on the page */
+    bool sdist;
+};
+
+static struct span add_text(struct buf *heap, struct str text) {
+    struct span span = {(uint32_t)heap->len, (uint32_t)text.len};
+    buf_add(heap, text);
+    return span;
+}
+
+static int hex_value(char c) {
+    return char_is_digit(c) ? c - '0' : char_lower(c) - 'a' + 10;
+}
+
+static struct span add_sha256(struct buf *heap, struct str hex) {
+    if (!simple_is_sha256(hex)) return (struct span){0};
+    struct span span = {(uint32_t)heap->len, (uint32_t)hex.len / 2};
+    for (ptrdiff_t i = 0; i < hex.len; i += 2)
+        buf_add_char(heap, (char)(hex_value(hex.data[i]) << 4 | hex_value(hex.data[i + 1])));
+    return span;
+}
+
+/* `part` of `whole` if it points into it, else added. */
+static struct span add_part(struct buf *heap, struct str whole, struct span at, struct str part) {
+    if (part.len && part.data >= whole.data && part.data + part.len <= whole.data + whole.len)
+        return (struct span){at.at + (uint32_t)(part.data - whole.data), (uint32_t)part.len};
+    return add_text(heap, part);
+}
+
+static bool name_file(struct arena *arena, struct str project, const struct simple_file *file, struct named *ret) {
+    struct str filename = file->filename;
+    *ret = (struct named){.file = file};
+    if (str_ends(filename, S(".whl"))) {
+        struct wheel_name wheel;
+        struct err *no_wheel = wheel_name_parse(arena, filename, &wheel);
+        if (no_wheel || !str_eq(wheel.name, project)) return false;
+        ret->version = wheel.version;
+        ret->build = wheel.build;
+        ret->tags = (struct str){wheel.python.data, wheel.platform.data + wheel.platform.len - wheel.python.data};
+        return true;
+    }
+    ret->sdist = true;
+    return sdist_name_parse(arena, filename, project, &ret->version);
+}
+
+static int named_order(const void *a, const void *b) {
+    const struct named *x = a, *y = b;
+    int order = version_cmp(&x->version, &y->version);
+    return order ? order : (x->place > y->place) - (x->place < y->place);
+}
+
+static void pack_one(struct arena *arena, struct buf *heap, struct str base, const struct named *named,
+                     struct pack_file *ret) {
+    const struct simple_file *file = named->file;
+    struct str url = simple_url(arena, base, file->url);
+    *ret = (struct pack_file){.size = file->size, .uploaded = file->uploaded};
+    ret->url = add_text(heap, url);
+    if (str_ends(url, file->filename))
+        ret->filename =
+            (struct span){ret->url.at + (uint32_t)(url.len - file->filename.len), (uint32_t)file->filename.len};
+    else ret->filename = add_text(heap, file->filename);
+    ret->tags = add_part(heap, file->filename, ret->filename, named->tags);
+    ret->build = add_part(heap, file->filename, ret->filename, named->build);
+    ret->requires_python = add_text(heap, file->requires_python);
+    ret->yanked_reason = add_text(heap, file->yanked_reason);
+    ret->sha256 = add_sha256(heap, file->sha256);
+    ret->metadata_sha256 = add_sha256(heap, file->metadata_sha256);
+    ret->flags = (named->sdist ? FILE_SDIST : 0u) | (file->yanked ? FILE_YANKED : 0u) |
+                 (file->has_metadata ? FILE_METADATA : 0u) |
+                 (str_ends(file->filename, S(".tar.gz")) ? FILE_TAR_GZ : 0u);
+}
+
+static struct index_packed assemble(struct arena *arena, struct pack_head head, const struct pack_release *releases,
+                                    const struct pack_file *files, struct buf *heap) {
+    head.magic = PACK_MAGIC;
+    head.heap = (uint32_t)heap->len;
+    struct buf out = {.arena = arena};
+    (void)buf_reserve(&out, (ptrdiff_t)(sizeof head + head.releases * sizeof *releases + head.files * sizeof *files) +
+                                heap->len);
+    buf_add(&out, (struct str){(const char *)&head, sizeof head});
+    buf_add(&out, (struct str){(const char *)releases, (ptrdiff_t)(head.releases * sizeof *releases)});
+    buf_add(&out, (struct str){(const char *)files, (ptrdiff_t)(head.files * sizeof *files)});
+    buf_add(&out, buf_str(heap));
+    return (struct index_packed){buf_str(&out)};
+}
+
+static void set_facts(struct buf *heap, struct pack_head *head, const struct index_page_facts *facts) {
+    head->fetched = facts->fetched;
+    head->fresh_until = facts->fresh_until;
+    head->flags = (head->flags & ~(uint32_t)PACK_ABSENT) | (facts->absent ? PACK_ABSENT : 0u);
+    head->url = add_text(heap, facts->url);
+    head->etag = add_text(heap, facts->etag);
+    head->last_modified = add_text(heap, facts->last_modified);
+}
+
+struct index_packed index_pack(struct arena *arena, struct str project, const struct simple_page *page,
+                               const struct index_page_facts *facts) {
+    struct named *named = arena_new(arena, struct named, page->len);
+    int32_t len = 0;
+    for (int32_t i = 0; i < page->len; i++) {
+        if (!name_file(arena, project, &page->files[i], &named[len])) continue;
+        named[len++].place = i;
+    }
+    if (len) qsort(named, (size_t)len, sizeof *named, named_order);
+    struct pack_release *releases = arena_new(arena, struct pack_release, len);
+    struct pack_file *files = arena_new(arena, struct pack_file, len);
+    struct buf heap = {.arena = arena};
+    struct str base = page->base.len ? simple_url(arena, facts->url, page->base) : facts->url;
+    struct pack_head head = {.files = (uint32_t)len, .flags = page->quarantined ? PACK_QUARANTINED : 0u};
+    for (int32_t i = 0; i < len; i++) {
+        pack_one(arena, &heap, base, &named[i], &files[i]);
+        if (i == 0 || version_cmp(&named[i - 1].version, &named[i].version) != 0)
+            releases[head.releases++] =
+                (struct pack_release){.version = add_text(&heap, named[i].version.text), .first = (uint32_t)i};
+        releases[head.releases - 1].count++;
+    }
+    set_facts(&heap, &head, facts);
+    return assemble(arena, head, releases, files, &heap);
+}
+
+static struct pack_head head_of(const struct index_packed *packed) {
+    struct pack_head head;
+    memcpy(&head, packed->bytes.data, sizeof head);
+    return head;
+}
+
+bool index_packed_open(struct str bytes, struct index_packed *ret) {
+    struct index_packed packed = {bytes};
+    if (bytes.len < (ptrdiff_t)sizeof(struct pack_head)) return false;
+    struct pack_head head = head_of(&packed);
+    uint64_t size = sizeof head + (uint64_t)head.releases * sizeof(struct pack_release) +
+                    (uint64_t)head.files * sizeof(struct pack_file) + head.heap;
+    if (head.magic != PACK_MAGIC || size != (uint64_t)bytes.len) return false;
+    *ret = packed;
+    return true;
+}
+
+static const char *releases_at(const struct index_packed *packed) {
+    return packed->bytes.data + sizeof(struct pack_head);
+}
+
+static const char *files_at(const struct index_packed *packed, const struct pack_head *head) {
+    return releases_at(packed) + head->releases * sizeof(struct pack_release);
+}
+
+static struct str heap_of(const struct index_packed *packed, const struct pack_head *head) {
+    return str_from(packed->bytes, packed->bytes.len - (ptrdiff_t)head->heap);
+}
+
+static struct str text_of(struct str heap, struct span span) {
+    return str_slice(heap, (ptrdiff_t)span.at, (ptrdiff_t)span.at + (ptrdiff_t)span.len);
+}
+
+struct index_page_facts index_packed_facts(const struct index_packed *packed) {
+    struct pack_head head = head_of(packed);
+    struct str heap = heap_of(packed, &head);
+    return (struct index_page_facts){
+        text_of(heap, head.url), text_of(heap, head.etag),       text_of(heap, head.last_modified), head.fetched,
+        head.fresh_until,        (head.flags & PACK_ABSENT) != 0};
+}
+
+struct index_packed index_packed_renew(struct arena *arena, const struct index_packed *packed,
+                                       const struct index_page_facts *facts) {
+    struct pack_head head = head_of(packed);
+    struct buf heap = {.arena = arena};
+    buf_add(&heap, heap_of(packed, &head));
+    set_facts(&heap, &head, facts);
+    struct pack_release *releases = arena_new(arena, struct pack_release, head.releases);
+    struct pack_file *files = arena_new(arena, struct pack_file, head.files);
+    memcpy(releases, releases_at(packed), head.releases * sizeof *releases);
+    memcpy(files, files_at(packed, &head), head.files * sizeof *files);
+    return assemble(arena, head, releases, files, &heap);
+}
+
+int32_t index_packed_releases(const struct index_packed *packed) {
+    return (int32_t)head_of(packed).releases;
+}
+
+bool index_packed_quarantined(const struct index_packed *packed) {
+    return (head_of(packed).flags & PACK_QUARANTINED) != 0;
+}
+
+struct str index_packed_release(const struct index_packed *packed, int32_t i, int32_t *ret_first, int32_t *ret_count) {
+    struct pack_head head = head_of(packed);
+    struct pack_release release;
+    memcpy(&release, releases_at(packed) + (size_t)i * sizeof release, sizeof release);
+    bool sound = release.first <= head.files && release.count <= head.files - release.first;
+    *ret_first = sound ? (int32_t)release.first : 0;
+    *ret_count = sound ? (int32_t)release.count : 0;
+    return text_of(heap_of(packed, &head), release.version);
+}
+
+struct index_packed_file index_packed_file(const struct index_packed *packed, int32_t i) {
+    struct pack_head head = head_of(packed);
+    struct str heap = heap_of(packed, &head);
+    struct pack_file file;
+    memcpy(&file, files_at(packed, &head) + (size_t)i * sizeof file, sizeof file);
+    return (struct index_packed_file){
+        .filename = text_of(heap, file.filename),
+        .url = text_of(heap, file.url),
+        .requires_python = text_of(heap, file.requires_python),
+        .yanked_reason = text_of(heap, file.yanked_reason),
+        .tags = text_of(heap, file.tags),
+        .build = text_of(heap, file.build),
+        .sha256 = text_of(heap, file.sha256),
+        .metadata_sha256 = text_of(heap, file.metadata_sha256),
+        .size = file.size,
+        .uploaded = file.uploaded,
+        .sdist = (file.flags & FILE_SDIST) != 0,
+        .yanked = (file.flags & FILE_YANKED) != 0,
+        .has_metadata = (file.flags & FILE_METADATA) != 0,
+        .is_tar_gz = (file.flags & FILE_TAR_GZ) != 0,
+    };
+}
+
+static struct str hex_of(struct arena *arena, struct str bytes) {
+    struct buf buf = {.arena = arena};
+    for (ptrdiff_t i = 0; i < bytes.len; i++) {
+        unsigned char c = (unsigned char)bytes.data[i];
+        buf_add_char(&buf, "0123456789abcdef"[c >> 4]);
+        buf_add_char(&buf, "0123456789abcdef"[c & 15]);
+    }
+    return buf_str(&buf);
+}
+
+struct simple_page index_unpack(struct arena *arena, const struct index_packed *packed) {
+    struct pack_head head = head_of(packed);
+    struct simple_file *files = arena_new(arena, struct simple_file, head.files);
+    for (int32_t i = 0; i < (int32_t)head.files; i++) {
+        struct index_packed_file file = index_packed_file(packed, i);
+        files[i] = (struct simple_file){.filename = file.filename,
+                                        .url = file.url,
+                                        .sha256 = hex_of(arena, file.sha256),
+                                        .size = file.size,
+                                        .uploaded = file.uploaded,
+                                        .requires_python = file.requires_python,
+                                        .yanked = file.yanked,
+                                        .yanked_reason = file.yanked_reason,
+                                        .has_metadata = file.has_metadata,
+                                        .metadata_sha256 = hex_of(arena, file.metadata_sha256)};
+    }
+    return (struct simple_page){
+        .files = files, .len = (int32_t)head.files, .quarantined = index_packed_quarantined(packed)};
+}

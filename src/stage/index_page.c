@@ -1,0 +1,287 @@
+/* Pages of projects: from the cache while they are fresh, else from the indexes in their order, all at once. */
+#include "stage/index_parts.h"
+
+#include "base/arena.h"
+#include "base/json.h"
+
+/* A page that is wanted. */
+struct job {
+    struct project_id id;
+    struct str name;
+    struct str url; /* where it is asked for now */
+    struct str headers[3];
+    int32_t headers_len;
+    int32_t place;    /* which index is asked */
+    bool done, found; /* found: `page` is what the pool gets */
+    struct index_packed page;
+    bool have_stale; /* `stale` may be confirmed by the server, and serves when there is none */
+    struct index_packed stale;
+    struct err *err;
+    bool unreachable;
+};
+
+struct jobs {
+    struct job *items;
+    int32_t len, open;
+};
+
+struct err *index_page_parse(struct arena *arena, struct str text, struct str content_type, struct simple_page *ret) {
+    struct str type = str_trim(str_cut(&content_type, ';'));
+    bool json = str_ends(type, S("json"));
+    if (type.len == 0 || (!json && str_find(type, S("html")) < 0))
+        json = str_starts(str_trim(str_slice(text, 0, 4096)), S("{"));
+    return json ? simple_parse_json(arena, text, ret) : simple_parse_html(arena, text, ret);
+}
+
+static struct str page_key(struct index *index, struct str url) {
+    return store_key(index->arena, url);
+}
+
+/* Keeps a page, or that there is none. */
+static struct index_packed keep_page(struct index *index, struct arena *arena, const struct job *job,
+                                     const struct simple_page *page, const struct http_response *response) {
+    int64_t fresh = response->max_age >= 0 ? response->max_age : INDEX_PAGE_FRESH_S;
+    if (fresh > INDEX_PAGE_FRESH_MAX_S) fresh = INDEX_PAGE_FRESH_MAX_S;
+    struct index_page_facts facts = {response->url, response->etag,     response->last_modified,
+                                     index->now,    index->now + fresh, response->status != 200};
+    if (facts.absent)
+        facts = (struct index_page_facts){
+            .url = job->url, .fetched = index->now, .fresh_until = index->now + INDEX_PAGE_FRESH_S, .absent = true};
+    struct index_packed packed = index_pack(arena, job->name, page, &facts);
+    index_cache_write(index, "pages", page_key(index, job->url), packed.bytes);
+    return packed;
+}
+
+/* Settles a page of a directory on this machine. */
+static struct err *try_local(struct index *index, struct pool *pool, struct job *job, struct str path) {
+    struct simple_page page = {0};
+    bool found = false;
+    TRY(index_local_page(index, pool->arena, path_join(pool->arena, path, job->name), &page, &found));
+    if (!found) return NULL;
+    struct index_page_facts facts = {.url = index_local_url(pool->arena, path)};
+    job->page = index_pack(pool->arena, job->name, &page, &facts);
+    job->done = job->found = true;
+    return NULL;
+}
+
+static void ask(struct index *index, struct job *job) {
+    job->headers_len = 0;
+    job->headers[job->headers_len++] =
+        S("Accept: application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01");
+    if (job->have_stale) {
+        struct index_page_facts facts = index_packed_facts(&job->stale);
+        if (facts.etag.len && !facts.absent)
+            job->headers[job->headers_len++] = str_format(index->arena, "If-None-Match: %.*s", FMT(facts.etag));
+        else if (facts.last_modified.len && !facts.absent)
+            job->headers[job->headers_len++] =
+                str_format(index->arena, "If-Modified-Since: %.*s", FMT(facts.last_modified));
+    }
+    http_add(index->http, &(struct http_request){.url = job->url,
+                                                 .headers = job->headers,
+                                                 .headers_len = job->headers_len,
+                                                 .limit = INDEX_PAGE_MAX,
+                                                 .user = job});
+}
+
+/* What the cache has for job->url. True if that settles it, or that this index has none (*absent). */
+static bool try_cache(struct index *index, struct pool *pool, struct job *job, bool *absent) {
+    struct str bytes;
+    job->have_stale = false;
+    *absent = false;
+    if (!index_cache_read(index, pool->arena, "pages", page_key(index, job->url), INT32_MAX, &bytes) ||
+        !index_packed_open(bytes, &job->stale))
+        return false;
+    struct index_page_facts facts = index_packed_facts(&job->stale);
+    job->have_stale = true;
+    bool fresh = facts.fetched <= index->now && index->now < facts.fresh_until && !index->options.refresh;
+    if (!fresh && !index->options.offline) return false;
+    *absent = facts.absent;
+    job->page = job->stale;
+    return true;
+}
+
+/* Goes on at job->place until something is asked for or the job is settled. */
+static struct err *advance(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job) {
+    for (; job->place < index->places_len; job->place++) {
+        struct str place = index->places[job->place], path;
+        if (index_local_path(pool->arena, place, &path)) {
+            TRY(try_local(index, pool, job, path));
+            if (job->done) return NULL;
+            continue;
+        }
+        bool absent;
+        job->url = str_format(index->arena, "%.*s/%.*s/", FMT(place), FMT(job->name));
+        if (try_cache(index, pool, job, &absent)) {
+            if (absent) continue;
+            job->done = job->found = true;
+            return NULL;
+        }
+        if (index->options.offline) {
+            job->unreachable = true;
+            continue;
+        }
+        TRY(index_http(index));
+        ask(index, job);
+        jobs->open++;
+        return NULL;
+    }
+    job->done = true;
+    return NULL;
+}
+
+/* The server says that what the cache has is still right. */
+static void confirm(struct index *index, struct pool *pool, struct job *job, const struct http_response *response) {
+    struct index_page_facts facts = index_packed_facts(&job->stale);
+    int64_t fresh = response->max_age >= 0 ? response->max_age : INDEX_PAGE_FRESH_S;
+    facts.fetched = index->now;
+    facts.fresh_until = index->now + (fresh > INDEX_PAGE_FRESH_MAX_S ? INDEX_PAGE_FRESH_MAX_S : fresh);
+    job->page = index_packed_renew(pool->arena, &job->stale, &facts);
+    index_cache_write(index, "pages", page_key(index, job->url), job->page.bytes);
+    job->done = job->found = true;
+}
+
+static void fail(struct job *job, struct err *err, bool unreachable) {
+    job->err = err;
+    job->unreachable = unreachable;
+    job->done = true;
+    if (job->have_stale && unreachable && !index_packed_facts(&job->stale).absent) {
+        job->page = job->stale;
+        job->found = true;
+    }
+}
+
+static struct err *settle(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job,
+                          const struct http_response *response) {
+    struct simple_page page = {0};
+    bool absent = !response->err && (response->status == 404 || response->status == 410);
+    if (!response->err && response->status == 304 && job->have_stale) {
+        confirm(index, pool, job, response);
+        return NULL;
+    }
+    if (absent) {
+        (void)keep_page(index, index->arena, job, &page, response);
+        job->place++;
+        return advance(index, pool, jobs, job);
+    }
+    if (response->err || response->status != 200) {
+        index->unreachable = index->unreachable || response->unreachable;
+        fail(job, index_answer_err(index, response, job->url), response->unreachable || response->status >= 500);
+        return NULL;
+    }
+    struct err *err = index_page_parse(index->arena, response->body, response->content_type, &page);
+    if (err) {
+        struct str masked = http_mask(index->arena, job->url);
+        fail(job, err_because(err_make(index->arena, ERR_INDEX, "%.*s is no page of an index", FMT(masked)), err),
+             false);
+        return NULL;
+    }
+    job->page = keep_page(index, pool->arena, job, &page, response);
+    job->done = job->found = true;
+    return NULL;
+}
+
+/* The recorded page, where there is one. */
+static struct err *try_recorded(struct index *index, struct pool *pool, struct job *job) {
+    static const char *const forms[] = {"json", "html"};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        struct str text;
+        struct simple_page page;
+        struct str file = str_format(pool->arena, "%.*s.%s", FMT(job->name), forms[i]);
+        if (!index_recorded_read(index, pool->arena, "simple", file, INDEX_PAGE_MAX, &text)) continue;
+        TRY(index_page_parse(pool->arena, text, (struct str){0}, &page));
+        struct index_page_facts facts = {.url = index->places_len ? index->places[0] : (struct str){0}};
+        job->page = index_pack(pool->arena, job->name, &page, &facts);
+        job->found = true;
+        return NULL;
+    }
+    return NULL;
+}
+
+/* The page as JSON, as `recorded` wants it. */
+static void record_page(struct index *index, struct arena *arena, const struct job *job) {
+    if (!index->options.record_dir.len) return;
+    struct simple_page page = index_unpack(arena, &job->page);
+    struct buf buf = {.arena = arena};
+    struct json_writer w = {.buf = &buf, .indent = 1};
+    json_begin_object(&w);
+    json_key_string(&w, S("name"), job->name);
+    json_key(&w, S("files"));
+    json_begin_array(&w);
+    for (int32_t i = 0; i < page.len; i++) {
+        const struct simple_file *file = &page.files[i];
+        json_begin_object(&w);
+        json_key_string(&w, S("filename"), file->filename);
+        json_key_string(&w, S("url"), http_strip(arena, file->url));
+        json_key(&w, S("hashes"));
+        json_begin_object(&w);
+        if (file->sha256.len) json_key_string(&w, S("sha256"), file->sha256);
+        json_end_object(&w);
+        if (file->requires_python.len) json_key_string(&w, S("requires-python"), file->requires_python);
+        if (file->size >= 0) json_key_int(&w, S("size"), file->size);
+        if (file->uploaded != INT64_MIN)
+            json_key_string(&w, S("upload-time"), simple_date_format(arena, file->uploaded));
+        if (file->yanked) json_key_string(&w, S("yanked"), file->yanked_reason);
+        if (file->has_metadata) json_key_bool(&w, S("core-metadata"), true);
+        json_end_object(&w);
+    }
+    json_end_array(&w);
+    json_end_object(&w);
+    index_record(index, "simple", str_format(arena, "%.*s.json", FMT(job->name)), buf_str(&buf));
+}
+
+/* Adds the files of find-links to what the indexes have. */
+static void add_links(struct index *index, struct pool *pool, struct job *job) {
+    if (!index->linked.len) return;
+    struct simple_page linked = index_linked_files(index, pool->arena, job->name);
+    if (!linked.len) return;
+    struct simple_page page = job->found ? index_unpack(pool->arena, &job->page) : (struct simple_page){0};
+    struct simple_file *files = arena_new(pool->arena, struct simple_file, linked.len + page.len);
+    for (int32_t i = 0; i < linked.len; i++) files[i] = linked.files[i];
+    for (int32_t i = 0; i < page.len; i++) files[linked.len + i] = page.files[i];
+    page.files = files;
+    page.len += linked.len;
+    struct index_page_facts facts = {0};
+    struct index_packed packed = index_pack(pool->arena, job->name, &page, &facts);
+    if (index_packed_releases(&packed) == 0) return;
+    job->page = packed;
+    job->found = true;
+}
+
+static struct err *finish(struct index *index, struct pool *pool, struct job *job) {
+    if (!job->found && job->unreachable) TRY(try_recorded(index, pool, job));
+    add_links(index, pool, job);
+    if (job->found) {
+        record_page(index, pool->arena, job);
+        index_load(index, pool, job->id, &job->page);
+        return NULL;
+    }
+    if (job->err) return job->err;
+    if (index->options.offline && job->unreachable) {
+        struct err *err = err_make(index->arena, ERR_NETWORK, "the page of %.*s is not in the cache", FMT(job->name));
+        return err_hint(index->arena, err, "without --offline it would be fetched");
+    }
+    pool->projects.data[job->id.n].page = PAGE_ABSENT;
+    return NULL;
+}
+
+struct err *index_supply_pages(struct index *index, struct pool *pool, const struct needs *needs) {
+    struct jobs jobs = {.items = arena_new(index->arena, struct job, needs->len)};
+    for (int32_t i = 0; i < needs->len; i++) {
+        struct project *project = &pool->projects.data[needs->items[i].project.n];
+        if (needs->items[i].release >= 0 || project->page != PAGE_UNKNOWN) continue;
+        jobs.items[jobs.len++] = (struct job){.id = needs->items[i].project, .name = project->name};
+    }
+    if (jobs.len == 0) return NULL;
+    TRY(index_list_links(index));
+    index->stats.pages += jobs.len;
+    for (int32_t i = 0; i < jobs.len; i++) TRY(advance(index, pool, &jobs, &jobs.items[i]));
+    int32_t total = jobs.open;
+    struct http_response response;
+    while (jobs.open > 0 && http_next(index->http, &response)) {
+        jobs.open--;
+        TRY(settle(index, pool, &jobs, response.user, &response));
+        index_progress(index, S("pages"), total > jobs.open ? total - jobs.open : 0, total);
+    }
+    for (int32_t i = 0; i < jobs.len; i++) TRY(finish(index, pool, &jobs.items[i]));
+    return NULL;
+}

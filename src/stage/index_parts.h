@@ -1,0 +1,170 @@
+/*
+ * index_parts - what the parts of index share. Only index*.c include it.
+ *
+ * index.c opens and closes; index_config.c says which indexes there are; index_cache.c keeps documents; index_pack.c is
+ * the packed form of a page and index_release.c makes releases of it; index_page.c fetches pages, index_links.c lists
+ * find-links; index_metadata.c fetches
+ * metadata, index_wheel.c and index_sdist.c find them in files, index_document.c says what they mean; index_url.c
+ * serves requests by URL; index_download.c fetches artifacts.
+ */
+#ifndef UNPIN_STAGE_INDEX_PARTS_H
+#define UNPIN_STAGE_INDEX_PARTS_H
+
+#include "os/http.h"
+#include "os/store.h"
+#include "pypa/simple.h"
+#include "pypa/zip.h"
+#include "stage/index.h"
+
+enum {
+    INDEX_PAGE_MAX = SIMPLE_PAGE_MAX,
+    INDEX_PAGE_FRESH_S = 600,       /* a page's time to live where the index says nothing */
+    INDEX_PAGE_FRESH_MAX_S = 86400, /* whatever it says */
+    INDEX_METADATA_MAX = 4 << 20,
+    INDEX_TAIL = 32 << 10,       /* last bytes of a wheel that are asked for first */
+    INDEX_TAIL_MAX = 16 << 20,   /* the most that a directory may make us ask for */
+    INDEX_WHOLE_MAX = 200 << 20, /* a file that is fetched for its metadata */
+    INDEX_HOST_FAILURES = 8,     /* so many files without metadata and none with: the host serves none */
+    INDEX_HOST_S = 7 * 86400,    /* how long a host is known to serve no metadata files */
+    INDEX_PLACES_MAX = 64,
+    INDEX_PROBLEMS_MAX = 1000,
+    INDEX_LISTED_MAX = 100000, /* files in the directories of find-links */
+};
+
+/* A host that files come from. */
+struct index_host {
+    struct str origin;
+    bool metadata_served;  /* a metadata file that was not advertised has been had */
+    bool metadata_lacking; /* none could be had, again and again */
+    int32_t failed;        /* metadata files that were not advertised and not there */
+};
+
+struct index {
+    struct arena *arena;
+    const struct fs *fs;
+    struct index_options options;
+    struct http *http; /* NULL until something is fetched: starting curl takes longer than reading a warm cache */
+    struct str cache;  /* directory with version; empty: none */
+    bool cache_broken; /* it could not be written; not tried again */
+    const struct str *places; /* project pages are at place/name/, in the order in which they are asked */
+    int32_t places_len;
+    const struct str *links; /* find-links: directories, pages */
+    int32_t links_len;
+    bool links_listed;
+    VEC(struct simple_file) linked; /* files of find-links, URLs absolute */
+    struct map ranks;               /* "py3-none-any" to rank + 1, 0 for none */
+    struct map pythons;             /* Requires-Python to 1 if it holds, 0 if not */
+    struct version python;
+    VEC(struct index_host) hosts;
+    VEC(struct str) problems;
+    struct index_stats stats;
+    bool unreachable; /* a server could not be reached in this run */
+    int64_t now;      /* seconds since 1970 when the index was opened */
+};
+
+/* A page in packed form: what a cache file holds. All texts are borrowed from `bytes`. */
+struct index_packed {
+    struct str bytes;
+};
+
+/* What a server said about a page besides its files. */
+struct index_page_facts {
+    struct str url, etag, last_modified;
+    int64_t fetched, fresh_until;
+    bool absent; /* the index does not have the project */
+};
+
+/* index_config.c */
+void index_config_apply(struct index *index);
+/* True for a file URL or a path; its decoded path. */
+bool index_local_path(struct arena *arena, struct str url, struct str *ret);
+/* The file URL of an absolute path. */
+struct str index_local_url(struct arena *arena, struct str path);
+
+/* index_cache.c. `what` is the folder: "pages", "metadata", "wheels", "hosts". */
+struct str index_cache_path(const struct index *index, struct arena *arena, const char *what, struct str key);
+bool index_cache_read(const struct index *index, struct arena *arena, const char *what, struct str key, int64_t limit,
+                      struct str *ret);
+void index_cache_write(struct index *index, const char *what, struct str key, struct str bytes);
+/* A recorded document "simple/NAME" or "metadata/NAME". */
+bool index_recorded_read(struct index *index, struct arena *arena, const char *folder, struct str name, int64_t limit,
+                         struct str *ret);
+void index_record(struct index *index, const char *folder, struct str name, struct str bytes);
+struct index_host *index_host(struct index *index, struct str url);
+void index_host_learn(struct index *index, struct index_host *host, bool served);
+
+/* index.c */
+ERR_MUST_CHECK struct err *index_http(struct index *index);
+/* Ends what is still being fetched. */
+void index_http_drop(struct index *index);
+void index_problem(struct index *index, struct str sentence);
+void index_progress(struct index *index, struct str what, int64_t done, int64_t total);
+/* ERR_INDEX or ERR_NETWORK for an answer that is no use. */
+struct err *index_answer_err(struct index *index, const struct http_response *response, struct str url);
+
+/* index_pack.c. Files whose names are none of `project` are left out. */
+struct index_packed index_pack(struct arena *arena, struct str project, const struct simple_page *page,
+                               const struct index_page_facts *facts);
+/* False if `bytes` are no packed page. */
+bool index_packed_open(struct str bytes, struct index_packed *ret);
+struct index_page_facts index_packed_facts(const struct index_packed *packed);
+/* The packed page with other facts. */
+struct index_packed index_packed_renew(struct arena *arena, const struct index_packed *packed,
+                                       const struct index_page_facts *facts);
+/* The files again, URLs absolute. */
+struct simple_page index_unpack(struct arena *arena, const struct index_packed *packed);
+int32_t index_packed_releases(const struct index_packed *packed);
+bool index_packed_quarantined(const struct index_packed *packed);
+
+/* A file of a packed page, decoded as far as the choice needs it. */
+struct index_packed_file {
+    struct str filename, url, requires_python, yanked_reason, tags, build;
+    struct str sha256, metadata_sha256; /* 32 bytes, not hex */
+    int64_t size, uploaded;
+    bool sdist, yanked, has_metadata, is_tar_gz;
+};
+/* Release `i`: its version's text and its files' span. */
+struct str index_packed_release(const struct index_packed *packed, int32_t i, int32_t *ret_first, int32_t *ret_count);
+struct index_packed_file index_packed_file(const struct index_packed *packed, int32_t i);
+
+/* index_release.c: puts a packed page into the pool. */
+void index_load(struct index *index, struct pool *pool, struct project_id id, const struct index_packed *packed);
+
+/* index_page.c, index_links.c, index_metadata.c */
+/* Reads a page of `content_type` (empty: by its look) found at `url`. */
+ERR_MUST_CHECK struct err *index_page_parse(struct arena *arena, struct str text, struct str content_type,
+                                            struct simple_page *ret);
+/* The files of the local directory `path`, or those of its index.html. *found: it is there. */
+ERR_MUST_CHECK struct err *index_local_page(struct index *index, struct arena *arena, struct str path,
+                                            struct simple_page *ret, bool *found);
+ERR_MUST_CHECK struct err *index_supply_pages(struct index *index, struct pool *pool, const struct needs *needs);
+ERR_MUST_CHECK struct err *index_list_links(struct index *index);
+/* The files of find-links that may be of `name`. */
+struct simple_page index_linked_files(struct index *index, struct arena *arena, struct str name);
+ERR_MUST_CHECK struct err *index_supply_metadata(struct index *index, struct pool *pool, const struct needs *needs);
+
+/* What a file says about itself. */
+struct index_document {
+    struct str text;         /* header block of METADATA or PKG-INFO */
+    struct str requires_txt; /* of an egg-info; data NULL: there is none */
+};
+/* Requirements, name and version of `document`; an err's text is a sentence for index_problems. `sdist` documents whose
+ * requirements are not certain set *ret_unsure. */
+ERR_MUST_CHECK struct err *index_document_parse(struct arena *arena, const struct index_document *document,
+                                                struct str project, const struct version *version, bool sdist,
+                                                struct metadata *ret, bool *ret_unsure);
+/* The form in the cache. */
+struct str index_document_format(struct arena *arena, const struct index_document *document);
+bool index_document_open(struct str bytes, struct index_document *ret);
+/* What is before the first empty line. */
+struct str index_header_block(struct str text);
+
+enum index_wheel_want { INDEX_WHEEL_DONE, INDEX_WHEEL_TAIL, INDEX_WHEEL_SPAN };
+/* METADATA of a wheel of `size` bytes whose last bytes are `tail`. DONE: `ret` is set; TAIL: *from last bytes are
+ * needed; SPAN: bytes [*from, *to) are needed, for index_wheel_span. */
+ERR_MUST_CHECK struct err *index_wheel_tail(struct arena *arena, struct str tail, int64_t size, struct str *ret,
+                                            enum index_wheel_want *want, int64_t *from, int64_t *to,
+                                            struct zip_entry *entry);
+ERR_MUST_CHECK struct err *index_sdist_read(struct arena *arena, struct str bytes, struct index_document *ret);
+
+#endif

@@ -1,0 +1,133 @@
+/* Releases of a packed page: which file of each would be installed here, and why some may not be. */
+#include "stage/index_parts.h"
+
+#include "base/arena.h"
+#include "pypa/filename.h"
+
+/* The files of one release, as far as they have been looked at. */
+struct choice {
+    struct index_packed_file best;
+    int32_t best_rank; /* position in the tags; of an sdist the last */
+    uint32_t best_bars;
+    bool any;
+    uint32_t all, common; /* bars of any file, bars that all files have */
+    int64_t uploaded;
+};
+
+/* The position of the wheel's tags among those of the interpreter, -1: none. The same few sets of tags come again and
+ * again. */
+static int32_t tags_rank(struct index *index, struct str tags) {
+    int32_t known = map_find(&index->ranks, tags);
+    if (known >= 0) return known - 1;
+    struct str rest = tags;
+    struct wheel_name wheel = {.python = str_cut(&rest, '-')};
+    wheel.abi = str_cut(&rest, '-');
+    wheel.platform = rest;
+    int32_t rank = wheel_name_rank(&wheel, &index->options.env->tags);
+    map_add(index->arena, &index->ranks, str_copy(index->arena, tags), rank + 1);
+    return rank;
+}
+
+/* A Requires-Python that cannot be understood excludes nothing, as with pip. */
+static bool python_allowed(struct index *index, struct str requires_python) {
+    if (requires_python.len == 0) return true;
+    int32_t known = map_find(&index->pythons, requires_python);
+    if (known >= 0) return known == 1;
+    struct specifier_set set;
+    struct str text = str_copy(index->arena, requires_python);
+    struct err *unclear = specifier_set_parse(index->arena, text, &set);
+    bool allowed = unclear || specifier_set_match(&set, &index->python);
+    map_add(index->arena, &index->pythons, text, allowed);
+    return allowed;
+}
+
+static uint32_t bars_of(struct index *index, const struct index_packed_file *file, int32_t rank, bool quarantined) {
+    const struct want *want = index->options.want;
+    uint32_t bars = quarantined ? BAR_QUARANTINED : 0u;
+    if (!python_allowed(index, file->requires_python)) bars |= BAR_PYTHON;
+    if (!file->sdist && rank < 0) bars |= BAR_TAGS;
+    if (file->sdist && want && want->only_binary) bars |= BAR_SDIST;
+    if (want && want->exclude_newer != INT64_MAX &&
+        (file->uploaded == INT64_MIN || file->uploaded > want->exclude_newer))
+        bars |= BAR_DATE;
+    return bars;
+}
+
+/* True if `file` is the better one of a release. */
+static bool is_better(const struct choice *choice, const struct index_packed_file *file, int32_t rank, uint32_t bars) {
+    const struct index_packed_file *best = &choice->best;
+    if (!choice->any) return true;
+    if ((bars == 0) != (choice->best_bars == 0)) return bars == 0;
+    if (file->yanked != best->yanked) return best->yanked;
+    if (file->sdist != best->sdist) return best->sdist;
+    if (file->sdist) return file->is_tar_gz && !best->is_tar_gz;
+    if (rank != choice->best_rank) return choice->best_rank < 0 || (rank >= 0 && rank < choice->best_rank);
+    return wheel_build_cmp(file->build, best->build) > 0;
+}
+
+static void consider(struct index *index, struct choice *choice, const struct index_packed_file *file,
+                     bool quarantined) {
+    int32_t rank = file->sdist ? -1 : tags_rank(index, file->tags);
+    uint32_t bars = bars_of(index, file, rank, quarantined);
+    if (is_better(choice, file, rank, bars)) {
+        choice->best = *file;
+        choice->best_rank = rank;
+        choice->best_bars = bars;
+    }
+    choice->common = choice->any ? choice->common & bars : bars;
+    choice->all |= bars;
+    choice->any = true;
+    if (file->uploaded != INT64_MIN && (choice->uploaded == INT64_MIN || file->uploaded < choice->uploaded))
+        choice->uploaded = file->uploaded;
+}
+
+static struct str hex_of(struct arena *arena, struct str bytes) {
+    if (bytes.len == 0) return (struct str){0};
+    char *hex = arena_alloc(arena, bytes.len * 2);
+    for (ptrdiff_t i = 0; i < bytes.len; i++) {
+        hex[2 * i] = "0123456789abcdef"[(unsigned char)bytes.data[i] >> 4];
+        hex[2 * i + 1] = "0123456789abcdef"[(unsigned char)bytes.data[i] & 15];
+    }
+    return (struct str){hex, bytes.len * 2};
+}
+
+static struct release release_make(struct arena *arena, const struct choice *choice, const struct version *version) {
+    const struct index_packed_file *best = &choice->best;
+    struct release release = {
+        .version = *version,
+        .artifact = {.filename = best->filename,
+                     .url = best->url,
+                     .sha256 = hex_of(arena, best->sha256),
+                     .size = best->size,
+                     .sdist = best->sdist,
+                     .requires_python = best->requires_python,
+                     .has_metadata = best->has_metadata,
+                     .metadata_sha256 = hex_of(arena, best->metadata_sha256)},
+        .on_index = true,
+        .prerelease = version_is_prerelease(version),
+        .yanked = best->yanked,
+        .yanked_reason = best->yanked_reason,
+        .uploaded = choice->uploaded,
+    };
+    if (choice->best_bars) release.bars = choice->common ? choice->common : choice->all;
+    return release;
+}
+
+void index_load(struct index *index, struct pool *pool, struct project_id id, const struct index_packed *packed) {
+    int32_t len = index_packed_releases(packed), n = 0;
+    struct release *releases = arena_new(pool->arena, struct release, len);
+    bool quarantined = index_packed_quarantined(packed);
+    for (int32_t i = 0; i < len; i++) {
+        int32_t first, count;
+        struct version version;
+        struct str text = index_packed_release(packed, i, &first, &count);
+        if (!version_try_parse(pool->arena, text, &version)) continue;
+        struct choice choice = {.best_rank = -1, .uploaded = INT64_MIN};
+        for (int32_t j = first; j < first + count; j++) {
+            struct index_packed_file file = index_packed_file(packed, j);
+            consider(index, &choice, &file, quarantined);
+        }
+        if (choice.any) releases[n++] = release_make(pool->arena, &choice, &version);
+    }
+    pool_add_page(pool, id, releases, n);
+}

@@ -1,0 +1,98 @@
+/* What an sdist says of its requirements without being built: PKG-INFO, and requires.txt of an egg-info. */
+#include "stage/index_parts.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+
+enum { ENTRIES_MAX = 200000, BLOCK = 16 << 10 };
+#define UNPACKED_MAX ((int64_t)2 << 30) /* bytes that may be skipped over and read in all */
+
+/* What has been found so far; the depth of a path is the number of its slashes. */
+struct found {
+    struct str pkg_info, egg_pkg_info, requires_txt;
+    bool egg_info; /* a directory *.egg-info is there */
+    ptrdiff_t egg_depth;
+};
+
+static ptrdiff_t depth_of(struct str path) {
+    ptrdiff_t depth = 0;
+    for (ptrdiff_t i = 0; i < path.len; i++) depth += path.data[i] == '/';
+    return depth;
+}
+
+static struct err *read_entry(struct arena *arena, struct archive *archive, struct str *ret) {
+    struct buf buf = {.arena = arena};
+    for (;;) {
+        la_ssize_t n = archive_read_data(archive, buf_reserve(&buf, BLOCK), BLOCK);
+        if (n < 0) return err_make(arena, ERR_MALFORMED, "it cannot be unpacked");
+        if (n == 0) break;
+        buf.len += n;
+        if (buf.len > INDEX_METADATA_MAX)
+            return err_make(arena, ERR_LIMIT, "a file in it is larger than %d bytes", INDEX_METADATA_MAX);
+    }
+    /* An empty requires.txt says something: it must not look like none. */
+    (void)buf_reserve(&buf, 1);
+    *ret = buf_str(&buf);
+    return NULL;
+}
+
+/* Looks at one entry: `name-1.0/PKG-INFO`, and `*.egg-info/` at most two directories deeper. */
+static struct err *look(struct arena *arena, struct archive *archive, struct str path, struct found *found) {
+    if (str_starts(path, S("./"))) path = str_from(path, 2);
+    ptrdiff_t slash = str_find_last(path, '/');
+    if (slash < 0) return NULL;
+    struct str dir = str_slice(path, 0, slash), name = str_from(path, slash + 1);
+    if (depth_of(path) == 1 && str_eq(name, S("PKG-INFO")) && !found->pkg_info.len)
+        return read_entry(arena, archive, &found->pkg_info);
+    if (!str_ends(dir, S(".egg-info")) || depth_of(dir) > 2) return NULL;
+    /* Test data may hold other egg-infos; the outermost is the sdist's own. */
+    if (found->egg_info && depth_of(dir) > found->egg_depth) return NULL;
+    if (!found->egg_info || depth_of(dir) < found->egg_depth)
+        found->egg_pkg_info = found->requires_txt = (struct str){0};
+    found->egg_info = true;
+    found->egg_depth = depth_of(dir);
+    if (str_eq(name, S("PKG-INFO"))) return read_entry(arena, archive, &found->egg_pkg_info);
+    if (str_eq(name, S("requires.txt"))) return read_entry(arena, archive, &found->requires_txt);
+    return NULL;
+}
+
+static struct err *walk(struct arena *arena, struct archive *archive, struct found *found) {
+    for (int32_t i = 0; i < ENTRIES_MAX; i++) {
+        struct archive_entry *entry;
+        int status = archive_read_next_header(archive, &entry);
+        if (status == ARCHIVE_EOF) return NULL;
+        if (status < ARCHIVE_WARN) return err_make(arena, ERR_MALFORMED, "it cannot be unpacked");
+        if (archive_filter_bytes(archive, 0) > UNPACKED_MAX)
+            return err_make(arena, ERR_LIMIT, "it unpacks to more than %lld bytes", (long long)UNPACKED_MAX);
+        const char *name = archive_entry_pathname(entry);
+        if (name && archive_entry_filetype(entry) != AE_IFLNK) TRY(look(arena, archive, str_of(name), found));
+    }
+    return err_make(arena, ERR_LIMIT, "it holds more than %d files", ENTRIES_MAX);
+}
+
+struct err *index_sdist_read(struct arena *arena, struct str bytes, struct index_document *ret) {
+    struct archive *archive = archive_read_new();
+    if (!archive) return err_make(arena, ERR_INTERNAL, "libarchive cannot be started");
+    (void)archive_read_support_format_tar(archive);
+    (void)archive_read_support_format_zip(archive);
+    (void)archive_read_support_filter_gzip(archive);
+    (void)archive_read_support_filter_bzip2(archive);
+    (void)archive_read_support_filter_xz(archive);
+    struct found found = {0};
+    struct err *err = NULL;
+    if (archive_read_open_memory(archive, bytes.data, (size_t)bytes.len) != ARCHIVE_OK)
+        err = err_make(arena, ERR_MALFORMED, "it is no archive");
+    if (!err) err = walk(arena, archive, &found);
+    (void)archive_read_free(archive);
+    if (err) return err;
+    struct index_document document = {.text = found.pkg_info.len ? found.pkg_info : found.egg_pkg_info};
+    if (!document.text.len) return err_make(arena, ERR_MALFORMED, "it holds no PKG-INFO");
+    /* An egg-info without requires.txt has no requirements. */
+    if (found.egg_info) document.requires_txt = found.requires_txt.data ? found.requires_txt : S("");
+    document.text = index_header_block(document.text);
+    *ret = document;
+    return NULL;
+}
