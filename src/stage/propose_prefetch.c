@@ -15,6 +15,7 @@ struct lead {
     const struct str *extras;
     int32_t extras_len;
     bool upgrade;
+    bool pinned;   /* only one release can be meant: what it moves will move */
     bool followed;
 };
 
@@ -33,8 +34,17 @@ static bool met_by_installed(const struct prefetch *prefetch, const struct requi
            (dist->vendor && specifier_set_allowance(&requirement->specifiers, &dist->version));
 }
 
-static void lead_add(struct prefetch *prefetch, const struct requirement *requirement, bool upgrade) {
+static bool is_pin(const struct specifier_set *set) {
+    for (int32_t i = 0; i < set->len; i++)
+        if (set->items[i].op == SPECIFIER_ARBITRARY || (set->items[i].op == SPECIFIER_EQ && !set->items[i].wildcard))
+            return true;
+    return false;
+}
+
+static void lead_add(struct prefetch *prefetch, const struct requirement *requirement, bool upgrade, bool pinned) {
     if (!upgrade && met_by_installed(prefetch, requirement)) return;
+    /* Where other releases of the asker may leave what is installed alone, the solver looks at those first. */
+    if (!upgrade && !pinned && environment_find(prefetch->input->env, requirement->name)) return;
     struct str key = str_format(prefetch->arena, "%.*s %d", FMT(requirement->name), requirement->extras_len);
     if (map_find(&prefetch->seen, key) >= 0) return;
     map_add(prefetch->arena, &prefetch->seen, key, 1);
@@ -43,7 +53,8 @@ static void lead_add(struct prefetch *prefetch, const struct requirement *requir
                                                                  .specifiers = &requirement->specifiers,
                                                                  .extras = requirement->extras,
                                                                  .extras_len = requirement->extras_len,
-                                                                 .upgrade = upgrade};
+                                                                 .upgrade = upgrade,
+                                                                 .pinned = pinned && is_pin(&requirement->specifiers)};
 }
 
 /* The newest release that looks like a choice, -1. */
@@ -71,7 +82,7 @@ static void follow(struct prefetch *prefetch, const struct lead *lead, const str
         bool active = marker_eval(prefetch->arena, requirement->marker, markers, (struct str){0});
         for (int32_t e = 0; !active && e < lead->extras_len; e++)
             active = marker_eval(prefetch->arena, requirement->marker, markers, lead->extras[e]);
-        if (active) lead_add(prefetch, requirement, false);
+        if (active) lead_add(prefetch, requirement, false, lead->pinned);
     }
 }
 
@@ -127,7 +138,7 @@ struct err *propose_prefetch(struct arena *arena, const struct solve_input *inpu
     struct prefetch prefetch = {.arena = arena, .input = input, .pool = pool};
     for (int32_t i = 0; i < input->want->requests_len; i++)
         if (!input->want->requests[i].constraint)
-            lead_add(&prefetch, &input->want->requests[i].requirement, input->want->upgrade);
+            lead_add(&prefetch, &input->want->requests[i].requirement, input->want->upgrade, true);
     return walk(&prefetch, source);
 }
 

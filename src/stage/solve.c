@@ -30,6 +30,7 @@ struct err *model_build(struct arena *arena, const struct solve_input *input, st
     model.sat = sat_open(arena);
     model.yes = sat_variable(model.sat);
     sat_clause(model.sat, &model.yes, 1);
+    model.guess = model_cost(&model, LEVEL_GUESS);
     struct err *err = model_add_nodes(&model);
     if (!err) err = model_add_rules(&model);
     if (err) {
@@ -89,7 +90,8 @@ static void read_marks(struct model *model, struct solution *ret) {
 static void read_proof(const struct model *model, const int64_t *costs, struct plan_proof *ret) {
     static const struct str names[LEVEL_COUNT] = {
         S_INIT("below-floor-or-lax"), S_INIT("allowances"), S_INIT("lifts"),      S_INIT("changes"),
-        S_INIT("downgrades"),         S_INIT("soft"),       S_INIT("builds"),     S_INIT("requested-age"),
+        S_INIT("downgrades"),         S_INIT("soft"),       S_INIT("builds"),     S_INIT("guessed"),
+        S_INIT("requested-age"),
         S_INIT("collateral-distance"), S_INIT("added-age"), S_INIT("added"),
     };
     _Static_assert((int)LEVEL_COUNT <= (int)PLAN_LEVELS, "every level is told");

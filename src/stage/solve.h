@@ -17,6 +17,9 @@ struct solve_input {
     const struct lock_set *locks;
     const struct want *want;
     const struct advisories *advisories;
+    /* Releases between two whose requirements are the same are taken to have them too, from the level "newest" on: far
+     * fewer documents for the same answer unless a project took a requirement back and forth. The lower levels stay exact. */
+    bool guess;
     bool known_only; /* what is not known is no candidate: a plan among what was fetched, not the proven best */
 };
 

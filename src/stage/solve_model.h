@@ -67,6 +67,7 @@ struct rule {
     int32_t target; /* node that it is on */
     struct str extra; /* stated only under this extra of `node`; empty: always */
     struct runs runs; /* slots of `node` that state it */
+    struct runs guessed; /* slots that are not known, but stand between two that state it and all else alike */
     bool exempt;      /* the installed slot states it too, but it was broken before */
     struct runs bad;  /* slots of `target` that do not meet it, maximal and ascending */
     int32_t allowed_slot; /* slot of target that meets it by an allowance only, -1: none */
@@ -96,6 +97,7 @@ enum level {
     LEVEL_DOWNGRADES,
     LEVEL_SOFT,       /* soft bounds left, warnings triggered */
     LEVEL_BUILDS,     /* releases that have to be built */
+    LEVEL_GUESS,      /* an answer that needs what is not known to differ from its neighbours */
     LEVEL_NEWEST,     /* distance of what was asked for from its newest */
     LEVEL_COLLATERAL, /* distance of other changes from the installed release */
     LEVEL_ADDED_AGE,  /* distance of what is added from its newest */
@@ -117,7 +119,8 @@ struct model {
     struct pool *pool;
     struct sat *sat;
     bool explaining;
-    int yes; /* a literal that is true; -yes is false */
+    int yes;   /* a literal that is true; -yes is false */
+    int guess; /* a literal: true where guessed runs do not bind */
     struct node *nodes;
     int32_t nodes_len, nodes_cap;
     VEC(int32_t) scope; /* nodes in scope, in the order in which they came */
@@ -154,6 +157,8 @@ ERR_MUST_CHECK struct err *model_add_nodes(struct model *model);
 void model_open_node(struct model *model, int32_t node);
 /* solve_rules.c: what distributions require. */
 ERR_MUST_CHECK struct err *model_add_rules(struct model *model);
+/* solve_guess.c: the slots of a node that are not known and stand between two known ones that require the same. */
+struct runs model_gaps(struct model *model, const struct node *node);
 /* solve_levels.c: what costs. */
 void model_add_levels(struct model *model);
 

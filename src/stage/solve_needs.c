@@ -10,6 +10,8 @@ enum {
     BATCH_FIRST = 4,     /* neighbours at the second request for a project */
     SMALL_PROJECT = 64,  /* slots up to which the second request takes all */
     BATCH_MAX = 256,
+    SAMPLES = 8, /* steps down at once while guessing */
+    PARTS = 10,  /* pieces into which a stretch that is not known is cut */
 };
 
 struct gather {
@@ -47,11 +49,16 @@ static bool need_neighbour(struct gather *gather, const struct node *node, int32
     return true;
 }
 
-/* Releases near the chosen one, as many as are known already, at least BATCH_FIRST. */
-static void need_neighbours(struct gather *gather, const struct node *node, int32_t slot) {
+static int32_t known_slots(const struct gather *gather, const struct node *node) {
     int32_t known = 0;
     for (int32_t k = 0; k < node->slots_len; k++)
         if (k != node->installed && release_at(gather->model, node, k)->meta_state == META_KNOWN) known++;
+    return known;
+}
+
+/* Releases near the chosen one, as many as are known already, at least BATCH_FIRST. */
+static void need_neighbours(struct gather *gather, const struct node *node, int32_t slot) {
+    int32_t known = known_slots(gather, node);
     if (known == 0) return;
     int32_t batch = known < BATCH_FIRST ? BATCH_FIRST : known * 2;
     if (known >= BATCH_FIRST && node->slots_len <= SMALL_PROJECT) batch = SMALL_PROJECT;
@@ -61,6 +68,20 @@ static void need_neighbours(struct gather *gather, const struct node *node, int3
         if (need_neighbour(gather, node, upwards ? slot + d : slot - d)) batch--;
         if (batch > 0 && d <= BATCH_FIRST && need_neighbour(gather, node, upwards ? slot - d : slot + d)) batch--;
     }
+}
+
+/* With guessing: ever wider steps down from the chosen release, then halves between what is known, so that runs of equal
+ * requirements are found by their ends. */
+static void need_samples(struct gather *gather, const struct node *node, int32_t slot) {
+    int32_t bottom = slot;
+    if (known_slots(gather, node) == 0) return;
+    while (bottom > 0 && release_at(gather->model, node, bottom - 1)->meta_state == META_UNKNOWN) bottom--;
+    if (bottom == 0) {
+        for (int32_t d = 1, n = 0; slot - d >= 0 && n < SAMPLES; d *= 2, n++) (void)need_neighbour(gather, node, slot - d);
+        return;
+    }
+    for (int32_t part = 1; part < PARTS; part++)
+        (void)need_neighbour(gather, node, bottom + (int32_t)((int64_t)(slot - bottom) * part / PARTS));
 }
 
 static void need_node(struct gather *gather, const struct node *node) {
@@ -76,7 +97,8 @@ static void need_node(struct gather *gather, const struct node *node) {
     if (slot < 0 || slot == node->installed) return;
     if (release_at(model, node, slot)->meta_state == META_UNKNOWN) {
         need_slot(gather, node, slot);
-        need_neighbours(gather, node, slot);
+        if (model->input->guess && node->installed < 0 && !node->requested) need_samples(gather, node, slot);
+        else need_neighbours(gather, node, slot);
     }
     /* Whether an old release is lax shows only beside the one that it is measured by. */
     if (node->floor > slot && release_at(model, node, node->floor)->meta_state == META_UNKNOWN)

@@ -117,6 +117,20 @@ static void gather_requirement(struct gather *gather, int32_t at, int32_t slot, 
         *vec_push(model->arena, &runs->list) = (struct run){slot, slot + 1};
 }
 
+/* What the known slot before a gap states holds in the gap too, as a guess. */
+static void gather_gap(struct gather *gather, int32_t at, struct run gap) {
+    struct model *model = gather->model;
+    const struct node *node = &model->nodes[at];
+    const struct release *release = &model->pool->projects.data[at].releases[node->slots[gap.from - 1]];
+    for (int32_t i = 0; i < release->metadata->requires_len; i++) {
+        int32_t found = map_find(&gather->seen, release->metadata->requires_dist[i].text);
+        if (found < 0 || found == INACTIVE) continue;
+        struct runs *guessed = &model->rules.data[found].guessed;
+        if (guessed->list.len && guessed->list.data[guessed->list.len - 1].from == gap.from) continue;
+        *vec_push(model->arena, &guessed->list) = gap;
+    }
+}
+
 /* The requirements of all known slots of a node under `extra`. */
 static void gather_node(struct gather *gather, int32_t at, struct str extra) {
     struct model *model = gather->model;
@@ -127,6 +141,8 @@ static void gather_node(struct gather *gather, int32_t at, struct str extra) {
         for (int32_t i = 0; metadata && i < metadata->requires_len; i++)
             gather_requirement(gather, at, k, &metadata->requires_dist[i], extra);
     }
+    struct runs gaps = model_gaps(model, &model->nodes[at]);
+    for (ptrdiff_t i = 0; i < gaps.list.len; i++) gather_gap(gather, at, gaps.list.data[i]);
 }
 
 /* The literal "extra is asked of the node", made and its requirements gathered if it is new. */
@@ -233,6 +249,12 @@ static void emit_rule(struct gather *gather, int32_t at) {
     for (ptrdiff_t i = 0; i < rule->runs.list.len; i++) {
         int literals[8];
         int32_t n = condition(gather, rule, rule->runs.list.data[i], literals);
+        emit_target(model, rule, fact, literals, n, true);
+    }
+    for (ptrdiff_t i = 0; i < rule->guessed.list.len; i++) {
+        int literals[8];
+        int32_t n = condition(gather, rule, rule->guessed.list.data[i], literals);
+        literals[n++] = model->guess;
         emit_target(model, rule, fact, literals, n, true);
     }
     if (rule->allowed_slot >= 0 && rule->runs.list.len) emit_allowance(gather, at);

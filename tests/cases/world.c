@@ -574,7 +574,7 @@ struct err *world_parse(struct arena *arena, struct str text, struct str file, s
 }
 
 const struct solve_input *world_input(struct world *world) {
-    world->input = (struct solve_input){&world->env, &world->locks, &world->want, &world->advisories, false};
+    world->input = (struct solve_input){&world->env, &world->locks, &world->want, &world->advisories, false, false};
     return &world->input;
 }
 
