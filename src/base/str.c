@@ -91,26 +91,6 @@ bool str_line(struct str *rest, struct str *ret) {
     return true;
 }
 
-bool char_is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
-bool char_is_alpha(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-bool char_is_alnum(char c) {
-    return char_is_digit(c) || char_is_alpha(c);
-}
-
-bool char_is_space(char c) {
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-char char_lower(char c) {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 bool str_to_int(struct str s, int64_t *ret) {
     int64_t n = 0;
     if (s.len == 0) return false;

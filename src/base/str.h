@@ -21,7 +21,8 @@ struct str {
 /* A literal as str; only for string literals. */
 #define S(literal) ((struct str){"" literal, (ptrdiff_t)sizeof(literal) - 1})
 /* The same for static initializers. */
-#define S_INIT(literal) {"" literal, (ptrdiff_t)sizeof(literal) - 1}
+#define S_INIT(literal)                                                                                                \
+    { "" literal, (ptrdiff_t)sizeof(literal) - 1 }
 /* For printf's "%.*s". */
 #define FMT(s) (int)((s).len > INT32_MAX ? INT32_MAX : (s).len), ((s).data ? (s).data : "")
 
@@ -54,11 +55,22 @@ struct str str_cut(struct str *rest, char c);
 /* The next line without its LF or CRLF; false at the end. `*rest` is advanced. */
 bool str_line(struct str *rest, struct str *ret);
 
-bool char_is_digit(char c);
-bool char_is_alpha(char c);
-bool char_is_alnum(char c);
-bool char_is_space(char c);
-char char_lower(char c);
+/* ASCII only, whatever the locale. Inline, as parsers ask them for every byte. */
+static inline bool char_is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+static inline bool char_is_alpha(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+static inline bool char_is_alnum(char c) {
+    return char_is_digit(c) || char_is_alpha(c);
+}
+static inline bool char_is_space(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+static inline char char_lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
 
 /* A decimal number of digits only, 0 to INT64_MAX; false for anything else, the empty text included. */
 bool str_to_int(struct str s, int64_t *ret);

@@ -69,8 +69,7 @@ struct marker {
     const struct marker *first; /* list: its first element; NULL: a comparison */
     struct side left, right;
     enum marker_op op;
-    bool versions; /* compared by `specifier`, read once from the literal at the right */
-    struct specifier specifier;
+    const struct specifier *specifier; /* compares versions, read once from the literal at the right; NULL: none */
 };
 
 /* Where the parser stands in the limits. */
@@ -177,8 +176,10 @@ static struct err *side_scan(struct scanner *scanner, struct side *ret) {
         ret->operand = OPERAND_LITERAL;
         return NULL;
     }
+    struct str word = scanner_word(scanner);
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
-        if (!scanner_skip_word(scanner, variables[i].text)) continue;
+        if (!str_eq(word, variables[i].text)) continue;
+        scanner->at += word.len;
         ret->operand = variables[i].operand;
         ret->text = operand_names[ret->operand];
         return NULL;
@@ -204,14 +205,15 @@ static struct err *op_scan(struct scanner *scanner, enum marker_op *ret) {
     return scanner_err(scanner, "an operator (<=, <, !=, ==, >=, >, ~=, ===, in, not in)");
 }
 
-/* The specifier that a comparison of versions stands for; false where the right side makes none. */
-static bool op_specifier(struct arena *arena, enum marker_op op, struct str right, struct specifier *ret) {
-    if (op >= MARKER_IN) return false;
+/* The specifier that a comparison of versions stands for; NULL where the right side makes none. */
+static const struct specifier *op_specifier(struct arena *arena, enum marker_op op, struct str right) {
     struct buf buf = {.arena = arena};
+    if (op >= MARKER_IN) return NULL;
     buf_add(&buf, op_names[op]);
     buf_add(&buf, right);
     struct str text = str_trim(buf_str(&buf));
-    return specifier_scan(arena, text, ret) == text.len;
+    struct specifier *specifier = arena_new(arena, struct specifier, 1);
+    return specifier_scan(arena, text, specifier) == text.len ? specifier : NULL;
 }
 
 static bool is_set(enum operand operand) {
@@ -237,7 +239,7 @@ static struct err *comparison_scan(struct scanner *scanner, struct marker *ret) 
     if (left->operand == OPERAND_LITERAL && (right->operand == OPERAND_EXTRA || is_set(right->operand)))
         left->text = name_normalize(scanner->arena, left->text);
     /* A variable at the right of a variable counts by its name, as in `packaging`. */
-    if (is_version(left->operand)) ret->versions = op_specifier(scanner->arena, ret->op, right->text, &ret->specifier);
+    if (is_version(left->operand)) ret->specifier = op_specifier(scanner->arena, ret->op, right->text);
     return NULL;
 }
 
@@ -358,16 +360,15 @@ static bool comparison_eval(const struct setting *setting, const struct marker *
     bool variable_left = marker->left.operand != OPERAND_LITERAL;
     struct str left = side_value(setting, &marker->left);
     struct str right = variable_left ? marker->right.text : side_value(setting, &marker->right);
-    struct specifier specifier = marker->specifier;
-    bool versions = marker->versions;
+    const struct specifier *specifier = marker->specifier;
     if (!variable_left && is_version(marker->right.operand))
-        versions = op_specifier(setting->scratch, marker->op, right, &specifier);
-    if (!versions) return text_eval(marker->op, left, right);
+        specifier = op_specifier(setting->scratch, marker->op, right);
+    if (!specifier) return text_eval(marker->op, left, right);
 
     struct version version;
     if (!version_try_parse(setting->scratch, left, &version)) version = (struct version){.post = -1, .dev = -1};
     version.text = left;
-    return specifier_match(&specifier, &version);
+    return specifier_match(specifier, &version);
 }
 
 /* `and` binds tighter than `or`: true if one run between two `or` is all true. */

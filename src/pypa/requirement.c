@@ -6,11 +6,25 @@
 #include "pypa/scanner.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-/* Specifiers while they are collected. */
+/* Specifiers while they are collected: nearly every requirement has few, and those do not move. */
+enum { SPECIFIERS_FEW = 8 };
+
 struct specifier_list {
-    VEC(struct specifier) items;
+    struct specifier few[SPECIFIERS_FEW];
+    struct specifier *items;
+    int32_t len, cap;
 };
+
+static void list_push(struct arena *arena, struct specifier_list *list, const struct specifier *specifier) {
+    if (list->len == list->cap) {
+        ptrdiff_t size = (ptrdiff_t)sizeof *list->items * list->cap;
+        list->items = arena_grow(arena, list->items, size, size * 2);
+        list->cap *= 2;
+    }
+    list->items[list->len++] = *specifier;
+}
 
 static int extra_cmp(const void *a, const void *b) {
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
@@ -49,17 +63,20 @@ static struct err *specifier_add(struct scanner *scanner, struct specifier_list 
     *found = len >= 0;
     if (len < 0) return NULL;
     if (specifier.op == SPECIFIER_ARBITRARY) TRY(specifier_set_parse(scanner->arena, str_slice(ahead, 0, len), &set));
-    if (list->items.len + set.len > SPECIFIER_SET_MAX)
+    if (list->len + set.len > SPECIFIER_SET_MAX)
         return err_make(scanner->arena, ERR_LIMIT, "more than %d version specifiers in one requirement",
                         SPECIFIER_SET_MAX);
-    for (int32_t i = 0; i < set.len; i++) *vec_push(scanner->arena, &list->items) = set.items[i];
+    for (int32_t i = 0; i < set.len; i++) list_push(scanner->arena, list, &set.items[i]);
     scanner->at += len;
     return NULL;
 }
 
 /* "specifier, specifier", with or without parentheses around. */
 static struct err *specifiers_scan(struct scanner *scanner, struct requirement *ret) {
-    struct specifier_list list = {0};
+    struct specifier_list list;
+    list.items = list.few;
+    list.len = 0;
+    list.cap = SPECIFIERS_FEW;
     bool enclosed = scanner_skip(scanner, '('), found = false;
     do {
         scanner_blank(scanner);
@@ -68,7 +85,9 @@ static struct err *specifiers_scan(struct scanner *scanner, struct requirement *
     } while (found && scanner_skip(scanner, ','));
     if (enclosed && !scanner_skip(scanner, ')')) return scanner_err(scanner, "`,` or `)` after a version specifier");
     scanner_blank(scanner);
-    ret->specifiers = (struct specifier_set){.items = list.items.data, .len = (int32_t)list.items.len};
+    struct specifier *items = arena_new(scanner->arena, struct specifier, list.len);
+    if (list.len) memcpy(items, list.items, (size_t)list.len * sizeof *items);
+    ret->specifiers = (struct specifier_set){.items = items, .len = list.len};
     return NULL;
 }
 

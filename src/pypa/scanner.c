@@ -39,6 +39,12 @@ bool scanner_skip_word(struct scanner *scanner, struct str word) {
     return scanner_skip_text(scanner, word);
 }
 
+struct str scanner_word(const struct scanner *scanner) {
+    ptrdiff_t end = scanner->at;
+    while (is_word_at(scanner, end) || (end < scanner->text.len && scanner->text.data[end] == '.')) end++;
+    return str_slice(scanner->text, scanner->at, end);
+}
+
 struct str scanner_name(struct scanner *scanner) {
     ptrdiff_t start = scanner->at, end = start;
     for (ptrdiff_t i = start; i < scanner->text.len; i++) {

@@ -25,6 +25,8 @@ bool scanner_skip(struct scanner *scanner, char c);
 bool scanner_skip_text(struct scanner *scanner, struct str text);
 /* Skips `word` if it is next and no letter, digit or `_` stands at either side of it. */
 bool scanner_skip_word(struct scanner *scanner, struct str word);
+/* What is next of letters, digits, `_` and `.`, without skipping it. */
+struct str scanner_word(const struct scanner *scanner);
 /* The name of a project or extra that is next: letters, digits, `.`, `-`, `_`, ending with a letter or digit. Empty if
  * there is none. */
 struct str scanner_name(struct scanner *scanner);

@@ -60,6 +60,7 @@ static bool scan_word(struct scan *scan, struct str word) {
 /* "[._-]?letters[._-]?number?": the kind of the letters, or 0 and nothing is consumed. */
 static int scan_segment(struct scan *scan, const struct spelling *spellings, int count, int64_t *number) {
     ptrdiff_t start = scan->at;
+    if (!char_is_alpha(scan_peek(scan, is_separator(scan_peek(scan, 0)) ? 1 : 0))) return 0;
     if (is_separator(scan_peek(scan, 0))) scan->at++;
     for (int i = 0; i < count; i++) {
         if (!scan_word(scan, spellings[i].text)) continue;
