@@ -95,10 +95,11 @@ static void read_proof(const struct model *model, const int64_t *costs, struct p
         S_INIT("collateral-distance"), S_INIT("added-age"), S_INIT("added"),
     };
     _Static_assert((int)LEVEL_COUNT <= (int)PLAN_LEVELS, "every level is told");
-    ret->levels_len = LEVEL_COUNT;
+    ret->levels_len = 0;
     for (int i = 0; i < LEVEL_COUNT; i++) {
-        ret->level_names[i] = names[i];
-        ret->level_costs[i] = costs[i];
+        if (i == LEVEL_GUESS) continue; /* no cost of the plan: it only decides what to fetch */
+        ret->level_names[ret->levels_len] = names[i];
+        ret->level_costs[ret->levels_len++] = costs[i];
     }
     ret->lower_bound_lifts = (int32_t)costs[LEVEL_LIFTS];
     ret->variables = sat_variables(model->sat);
