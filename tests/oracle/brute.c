@@ -29,6 +29,8 @@ struct option {
     struct edge *edges;
     int32_t edges_len;
     bool installed, on_index, choosable, ranked, needs_pin, sdist, final;
+    bool mentioned;
+    bool known; /* the solver has seen its metadata */
     int64_t uploaded;
     bool lift; /* choosing it lifts a lock */
 };
@@ -195,6 +197,7 @@ static void add_page_options(struct brute *brute, struct subject *subject, const
             .ranked = usable,
             .needs_pin = !free_pre,
             .sdist = item->release.artifact.sdist,
+            .known = known_state(brute, subject->name, version) == META_KNOWN,
             .final = !item->release.prerelease && !item->release.yanked,
             .uploaded = item->release.uploaded,
         };
@@ -216,7 +219,7 @@ static void add_installed_option(struct subject *subject, const struct dist *dis
     }
     option.version = dist->version;
     option.metadata = dist->metadata_known ? &dist->metadata : NULL;
-    option.installed = option.choosable = option.ranked = true;
+    option.installed = option.choosable = option.ranked = option.known = true;
     option.needs_pin = option.sdist = false;
     subject->options[at] = option;
     subject->installed = at;
@@ -339,6 +342,20 @@ static bool edge_met(const struct edge *edge, int32_t target, bool *allowance) {
     return *allowance;
 }
 
+/* A pre-release that some known metadata name exactly has its place in the ranks, whether it may be chosen or not. */
+static void note_mentions(struct brute *brute) {
+    for (int32_t p = 0; p < brute->len; p++)
+        for (int32_t o = 0; o < brute->subjects[p].len; o++) {
+            const struct option *option = &brute->subjects[p].options[o];
+            for (int32_t i = 0; option->known && i < option->edges_len; i++) {
+                struct subject *target = &brute->subjects[option->edges[i].target];
+                for (int32_t t = 0; t < target->len; t++)
+                    if (specifier_set_pins(&option->edges[i].requirement->specifiers, &target->options[t].version))
+                        target->options[t].mentioned = true;
+            }
+        }
+}
+
 static void note_broken(struct brute *brute) {
     int32_t before[BRUTE_PROJECTS_MAX];
     uint32_t extras[BRUTE_PROJECTS_MAX];
@@ -400,6 +417,7 @@ struct brute *brute_make(struct arena *arena, const struct world *world, const s
                 set_masks(brute, &brute->subjects[p].options[o].edges[i]);
     if (brute->overflow) return NULL;
     note_broken(brute);
+    note_mentions(brute);
     return brute;
 }
 
@@ -458,7 +476,7 @@ static bool prereleases_pinned(const struct brute *brute, const uint32_t *extras
         bool pinned = false;
         for (int32_t p = 0; p < brute->len && !pinned; p++) {
             const struct option *option = option_of(brute, p);
-            for (int32_t i = 0; option && i < option->edges_len && !pinned; i++) {
+            for (int32_t i = 0; option && option->known && i < option->edges_len && !pinned; i++) {
                 const struct edge *edge = &option->edges[i];
                 bool active = edge->base || (edge->extras & extras[p]);
                 pinned =
@@ -513,7 +531,8 @@ static bool advisories_hold(const struct brute *brute, int64_t *costs) {
 
 static int64_t ranked_between(const struct subject *subject, int32_t from, int32_t to) {
     int64_t n = 0;
-    for (int32_t o = from + 1; o <= to; o++) n += subject->options[o].ranked && !subject->options[o].needs_pin;
+    for (int32_t o = from + 1; o <= to; o++)
+        n += subject->options[o].ranked && (!subject->options[o].needs_pin || subject->options[o].mentioned);
     return n;
 }
 
@@ -549,6 +568,11 @@ static int64_t lax_count(const struct brute *brute, int32_t p) {
     return n;
 }
 
+static bool same_bound(const struct brute *brute, const struct edge *a, const struct edge *b) {
+    return str_eq(specifier_set_format(brute->arena, &a->requirement->specifiers),
+                  specifier_set_format(brute->arena, &b->requirement->specifiers));
+}
+
 /* Bounds of extras that are met before (or whose target is new) and not any more. */
 static int64_t soft_count(const struct brute *brute, int32_t p) {
     const struct option *option = option_of(brute, p);
@@ -562,7 +586,7 @@ static int64_t soft_count(const struct brute *brute, int32_t p) {
         bool told = false; /* extras that state the same bound share it */
         for (int32_t j = 0; j < i; j++)
             told = told || (option->edges[j].soft && option->edges[j].target == edge->target &&
-                            option->edges[j].met == edge->met);
+                            same_bound(brute, &option->edges[j], edge));
         n += !told;
     }
     return n;
@@ -577,7 +601,7 @@ static bool below_floor(const struct brute *brute, int32_t p) {
         if (subject->options[o].ranked && !subject->options[o].needs_pin) current |= 1u << o;
     for (int32_t d = 0; d < brute->len; d++) {
         const struct option *option = option_of(brute, d);
-        if (!option || brute->chosen[d] < brute->subjects[d].floor) continue;
+        if (!option || !option->known || brute->chosen[d] < brute->subjects[d].floor) continue;
         for (int32_t i = 0; i < option->edges_len; i++) {
             const struct edge *edge = &option->edges[i];
             if (edge->target == p && edge->base && !edge->broken_before && !(edge->met & current)) return false;
