@@ -1,0 +1,354 @@
+#include "stage/apply_parts.h"
+
+#include "base/map.h"
+#include "stage/check.h"
+#include "stage/history.h"
+#include "stage/scan.h"
+
+#include <string.h>
+
+/* One run of apply. */
+struct run {
+    struct arena *arena;
+    const struct apply_input *input;
+    const struct plan *plan;
+    struct transaction_store *store;
+    struct transaction *transaction; /* NULL before begin and after commit */
+    struct scheme scheme;
+    struct str *locks;    /* resolved paths of the edited lock files */
+    struct wheel *wheels; /* of the changes that install something, in their order */
+    struct wheel_layout *layouts;
+    struct wheel_change *changes;
+    int32_t wheels_len, changes_len;
+    VEC(struct transaction_op) ops;
+    VEC(struct import_check) imports;
+    VEC(struct str) notes;
+};
+
+static void tell(const struct run *run, struct str what) {
+    const struct apply_options *options = run->input->options;
+    if (options->progress) options->progress(options->progress_self, what);
+}
+
+static const struct plan_change *change_find(const struct plan *plan, struct str name) {
+    for (int32_t i = 0; i < plan->changes_len; i++)
+        if (str_eq(plan->changes[i].name, name)) return &plan->changes[i];
+    return NULL;
+}
+
+static bool installs(const struct plan_change *change) {
+    return change->action != PLAN_REMOVE;
+}
+
+/* Downloads what the plan installs into the staging area, all at once. */
+static struct err *download(struct run *run, struct str **ret_paths) {
+    const struct plan *plan = run->plan;
+    const struct artifact **artifacts = arena_new(run->arena, const struct artifact *, plan->changes_len);
+    struct str *paths = arena_new(run->arena, struct str, plan->changes_len);
+    int32_t len = 0;
+    for (int32_t i = 0; i < plan->changes_len; i++) {
+        const struct plan_change *change = &plan->changes[i];
+        if (!installs(change)) continue;
+        if (change->artifact.sdist) {
+            struct err *err =
+                err_make(run->arena, ERR_BUILD, "%.*s %.*s has to be built from source, which is not done here",
+                         FMT(change->raw_name), FMT(change->to));
+            return err_hint(run->arena, err, "build its wheel (`pip wheel --no-deps`) and name the file instead");
+        }
+        artifacts[len] = &change->artifact;
+        paths[len] = str_format(run->arena, "%.*s/%d", FMT(transaction_scratch(run->transaction)), i);
+        len++;
+    }
+    *ret_paths = paths;
+    if (len == 0) return NULL;
+    if (!run->input->index) return err_make(run->arena, ERR_INTERNAL, "there is no index to download from");
+    tell(run, str_format(run->arena, "downloading %d files", len));
+    return index_download_all(run->input->index, artifacts, paths, len);
+}
+
+static struct err *of_change(struct run *run, const struct plan_change *change, struct err *err) {
+    if (!err || err->kind == ERR_INTERRUPTED) return err;
+    struct err *outer =
+        err_make(run->arena, err->kind, "cannot install %.*s %.*s", FMT(change->raw_name), FMT(change->to));
+    outer->hint = err->hint;
+    return err_because(outer, err);
+}
+
+/* Opens and verifies every wheel before anything of them is unpacked. */
+static struct err *wheels_open(struct run *run, const struct str *paths) {
+    const struct plan *plan = run->plan;
+    run->wheels = arena_new(run->arena, struct wheel, plan->changes_len);
+    run->layouts = arena_new(run->arena, struct wheel_layout, plan->changes_len);
+    run->changes = arena_new(run->arena, struct wheel_change, plan->changes_len);
+    for (int32_t i = 0; i < plan->changes_len; i++) {
+        const struct plan_change *change = &plan->changes[i];
+        struct wheel_change *out = &run->changes[run->changes_len++];
+        *out = (struct wheel_change){.name = change->name};
+        if (!installs(change)) continue;
+        struct wheel *wheel = &run->wheels[run->wheels_len];
+        struct err *err =
+            wheel_open(run->arena, paths[run->wheels_len], change->artifact.filename, change->artifact.sha256, wheel);
+        if (err) return of_change(run, change, err);
+        struct wheel_layout *layout = &run->layouts[run->wheels_len++];
+        struct wheel_options options = {.requested = change->requested};
+        const struct dist *old = environment_find(plan->env, change->name);
+        if (old && old->requested) options.requested = true;
+        err = wheel_layout_make(run->arena, wheel, &run->scheme, &options, layout);
+        if (err) return of_change(run, change, err);
+        out->layout = layout;
+        for (int32_t j = 0; j < wheel->warnings_len; j++)
+            *vec_push(run->arena, &run->notes) =
+                str_format(run->arena, "%.*s: %.*s", FMT(change->raw_name), FMT(wheel->warnings[j]));
+    }
+    return NULL;
+}
+
+static struct err *files_stage(struct run *run) {
+    struct wheel_operations operations;
+    struct wheel_change_options options = {
+        .env = run->plan->env,
+        .scheme = &run->scheme,
+        .modified = run->input->options->modified,
+        .allow_startup = run->input->options->allow_startup,
+    };
+    tell(run, S("unpacking"));
+    TRY(wheel_change_make(run->arena, &options, run->changes, run->changes_len, run->transaction, &operations));
+    for (int32_t i = 0; i < operations.len; i++) *vec_push(run->arena, &run->ops) = operations.ops[i];
+    for (int32_t i = 0; i < operations.notes_len; i++) *vec_push(run->arena, &run->notes) = operations.notes[i];
+    return NULL;
+}
+
+/* The text of every lock file that changes; what is there must be what was planned with. */
+static struct err *locks_stage(struct run *run) {
+    const struct plan *plan = run->plan;
+    VEC(struct lock_edit) edits = {0};
+    for (int32_t i = 0; i < plan->lifts_len; i++) {
+        const struct plan_change *change = change_find(plan, plan->lifts[i].name);
+        if (plan->lifts[i].file_number < 0) continue;
+        struct lock_edit edit = {.name = plan->lifts[i].name, .to = plan->lifts[i].to};
+        if (change && change->artifact.sha256.len)
+            edit.hash = str_format(run->arena, "sha256:%.*s", FMT(change->artifact.sha256));
+        *vec_push(run->arena, &edits) = edit;
+    }
+    for (int32_t i = 0; edits.len && i < plan->locks->files_len; i++) {
+        struct str now;
+        if (!run->locks[i].len) continue;
+        TRY(fs_read(run->input->fs, run->arena, run->locks[i], LOCK_FILE_MAX, &now));
+        if (!str_eq(now, plan->locks->files[i].text))
+            return err_make(run->arena, ERR_CHANGED, "'%.*s' was changed since the plan was made", FMT(run->locks[i]));
+        struct str text = lock_edit_format(run->arena, plan->locks, i, edits.data, (int32_t)edits.len);
+        if (str_eq(text, now)) continue;
+        *vec_push(run->arena, &run->ops) =
+            (struct transaction_op){.kind = TRANSACTION_EDIT, .path = run->locks[i], .text = text};
+    }
+    return NULL;
+}
+
+/* The environment must still be the one that the plan was made for. */
+static struct err *environment_again(struct run *run, struct environment *ret) {
+    struct scan_options options = {.python = run->plan->env->python};
+    return scan_environment(run->arena, run->input->fs, run->input->proc, &options, ret);
+}
+
+static struct err *fingerprint_check(struct run *run) {
+    struct environment now;
+    TRY(environment_again(run, &now));
+    if (str_eq(now.fingerprint, run->plan->env->fingerprint)) return NULL;
+    struct err *err = err_make(run->arena, ERR_CHANGED, "the environment was changed since the plan was made");
+    return err_hint(run->arena, err, "make the plan again; nothing was touched");
+}
+
+/* The modules of what is installed, with how those that are there import now. A module that fails already does not
+ * count. */
+static struct err *imports_before(struct run *run) {
+    VEC(struct import_check) there = {0};
+    if (run->input->options->no_imports) return NULL;
+    for (int32_t i = 0; i < run->wheels_len; i++) {
+        const struct str *names = NULL, *old = NULL;
+        int32_t len = 0, old_len = 0;
+        const struct dist *dist = environment_find(run->plan->env, run->wheels[i].filename.name);
+        wheel_top_level(run->arena, &run->wheels[i], &names, &len);
+        if (dist) scan_top_level(run->arena, run->input->fs, run->plan->env, dist, &old, &old_len);
+        for (int32_t j = 0; j < len && run->imports.len < APPLY_IMPORTS_MAX; j++) {
+            if (!import_wanted(names[j])) continue;
+            *vec_push(run->arena, &run->imports) = (struct import_check){.module = names[j]};
+            for (int32_t k = 0; k < old_len; k++)
+                if (str_eq(old[k], names[j])) *vec_push(run->arena, &there) = (struct import_check){.module = names[j]};
+        }
+    }
+    if (there.len == 0) return NULL;
+    tell(run, S("importing what will change"));
+    TRY(imports_try(run->arena, run->input, there.data, (int32_t)there.len));
+    for (ptrdiff_t i = 0; i < there.len; i++) {
+        if (there.data[i].outcome == IMPORT_OK) continue;
+        for (ptrdiff_t j = 0; j < run->imports.len; j++)
+            if (str_eq(run->imports.data[j].module, there.data[i].module))
+                run->imports.data[j--] = run->imports.data[--run->imports.len];
+    }
+    return NULL;
+}
+
+static struct str describe(struct run *run) {
+    const struct plan *plan = run->plan;
+    struct history_change *changes = arena_new(run->arena, struct history_change, plan->changes_len);
+    struct history_change *lifts = arena_new(run->arena, struct history_change, plan->lifts_len);
+    for (int32_t i = 0; i < plan->changes_len; i++)
+        changes[i] = (struct history_change){plan->changes[i].name, plan->changes[i].from, plan->changes[i].to};
+    for (int32_t i = 0; i < plan->lifts_len; i++)
+        lifts[i] = (struct history_change){plan->lifts[i].name, plan->lifts[i].from, plan->lifts[i].to};
+    return history_format(run->arena, run->input->options->argv, run->input->options->argv_len, changes,
+                          plan->changes_len, lifts, plan->lifts_len);
+}
+
+static struct err *stage(struct run *run) {
+    struct str *paths = NULL;
+    TRY(download(run, &paths));
+    TRY(wheels_open(run, paths));
+    TRY(fingerprint_check(run));
+    TRY(imports_before(run));
+    TRY(files_stage(run));
+    return locks_stage(run);
+}
+
+static struct err *verify_failed(struct run *run, const char *what, struct str detail) {
+    return err_make(run->arena, ERR_VERIFY, "%s: %.*s", what, FMT(detail));
+}
+
+/* Every change is what Python finds now. */
+static struct err *verify_changes(struct run *run, const struct environment *now) {
+    for (int32_t i = 0; i < run->plan->changes_len; i++) {
+        const struct plan_change *change = &run->plan->changes[i];
+        const struct dist *dist = environment_find(now, change->name);
+        if (!installs(change)) continue; /* a shadowed one may have come to light: that is no failure */
+        struct version wanted;
+        bool same = dist && (version_try_parse(run->arena, change->to, &wanted) && dist->version_valid
+                                 ? version_cmp(&dist->version, &wanted) == 0
+                                 : str_eq(dist->version.text, change->to));
+        if (!same)
+            return verify_failed(run, "what Python finds is not what was installed",
+                                 dist ? str_format(run->arena, "%.*s %.*s instead of %.*s", FMT(change->name),
+                                                   FMT(dist->version.text), FMT(change->to))
+                                      : change->name);
+    }
+    return NULL;
+}
+
+static bool break_known(const struct plan_break *found, const struct plan_break *known, int32_t len) {
+    for (int32_t i = 0; i < len; i++)
+        if (str_eq(found->name, known[i].name) && str_eq(found->requires_text, known[i].requires_text)) return true;
+    return false;
+}
+
+static struct err *verify_breaks(struct run *run, const struct environment *now) {
+    const struct plan *plan = run->plan;
+    const struct check_dist *dists = NULL;
+    const struct plan_break *breaks = NULL, *before = NULL;
+    const struct plan_allowance *uses = NULL;
+    int32_t dists_len = 0, len = 0, before_len = 0, uses_len = 0;
+    check_dists_of(run->arena, plan->env, &dists, &dists_len);
+    check_breaks(run->arena, &plan->env->markers, dists, dists_len, true, &before, &before_len, &uses, &uses_len);
+    check_dists_of(run->arena, now, &dists, &dists_len);
+    check_breaks(run->arena, &now->markers, dists, dists_len, true, &breaks, &len, &uses, &uses_len);
+    for (int32_t i = 0; i < len; i++) {
+        /* What was broken, or is told by the plan, is not news. */
+        if (break_known(&breaks[i], before, before_len)) continue;
+        if (break_known(&breaks[i], plan->breaks_before, plan->breaks_before_len)) continue;
+        if (break_known(&breaks[i], plan->breaks_new, plan->breaks_new_len)) continue;
+        return verify_failed(run, "a requirement is broken",
+                             str_format(run->arena, "%.*s %.*s requires %.*s", FMT(breaks[i].name),
+                                        FMT(breaks[i].version), FMT(breaks[i].requires_text)));
+    }
+    return NULL;
+}
+
+static struct err *verify_imports(struct run *run) {
+    if (run->imports.len == 0) return NULL;
+    tell(run, str_format(run->arena, "importing %td modules", run->imports.len));
+    TRY(imports_try(run->arena, run->input, run->imports.data, (int32_t)run->imports.len));
+    for (ptrdiff_t i = 0; i < run->imports.len; i++) {
+        const struct import_check *check = &run->imports.data[i];
+        struct str said = str_format(run->arena, "`import %.*s`: %.*s", FMT(check->module), FMT(check->message));
+        if (check->outcome == IMPORT_FAILED || check->outcome == IMPORT_CRASHED) {
+            struct err *err = verify_failed(run, "a module does not import", said);
+            return err_hint(run->arena, err, "the change was undone; --no-verify keeps it all the same");
+        }
+        if (check->outcome != IMPORT_OK) *vec_push(run->arena, &run->notes) = said;
+    }
+    return NULL;
+}
+
+static struct err *verify(struct run *run) {
+    struct environment now;
+    TRY(environment_again(run, &now));
+    TRY(verify_changes(run, &now));
+    TRY(verify_breaks(run, &now));
+    return verify_imports(run);
+}
+
+/* Back to the old state because of `err`; the two transactions leave no trace in the history. */
+static struct err *undo(struct run *run, struct str id, struct err *err) {
+    struct transaction_result result;
+    struct err *failed = history_undo_in(run->arena, run->store, id, true, S("{}"), &result);
+    if (failed) {
+        struct err *outer =
+            err_make(run->arena, failed->kind, "the verification failed, and undoing the change failed too");
+        return err_because(outer, err_because(failed, err));
+    }
+    struct err *kept = transaction_forget(run->store, result.id, true);
+    if (!kept) kept = transaction_forget(run->store, id, true);
+    if (err->kind == ERR_VERIFY) return err;
+    return err_because(err_make(run->arena, ERR_VERIFY, "the change could not be verified and was undone"), err);
+}
+
+static struct err *carry_out(struct run *run, struct apply_result *ret) {
+    struct transaction_result result;
+    TRY(transaction_begin(run->store, &run->transaction));
+    struct err *err = stage(run);
+    struct transaction *transaction = run->transaction;
+    if (err) {
+        transaction_abort(transaction);
+        return err;
+    }
+    tell(run, S("changing files"));
+    TRY(transaction_commit(transaction, run->ops.data, (int32_t)run->ops.len, describe(run), &result));
+    for (int32_t i = 0; i < result.warnings_len; i++) *vec_push(run->arena, &run->notes) = result.warnings[i];
+    tell(run, S("verifying"));
+    err = verify(run);
+    if (err && !run->input->options->no_undo) return undo(run, result.id, err);
+    if (err) return err;
+    ret->id = result.id;
+    ret->signal = result.signal;
+    ret->imported = (int32_t)run->imports.len;
+    return NULL;
+}
+
+static struct err *apply_locked(struct run *run, struct apply_result *ret) {
+    const struct plan *plan = run->plan;
+    VEC(struct str) files = {0};
+    struct transaction_options options;
+    TRY(scheme_make(run->arena, plan->env, &run->scheme));
+    TRY(lock_paths(run->arena, plan, &run->locks));
+    for (int32_t i = 0; plan->locks && i < plan->locks->files_len; i++)
+        if (run->locks[i].len) *vec_push(run->arena, &files) = run->locks[i];
+    TRY(history_options(run->arena, plan->env, files.data, (int32_t)files.len, &options));
+    options.no_undo = run->input->options->no_undo;
+    TRY(transaction_open(run->arena, &options, &ret->recovered, &run->store));
+    struct err *err = carry_out(run, ret);
+    transaction_close(run->store);
+    for (int32_t i = 0; i < run->wheels_len; i++) wheel_close(&run->wheels[i]);
+    return err;
+}
+
+struct err *apply_plan(struct arena *arena, const struct apply_input *input, struct apply_result *ret) {
+    struct run run = {.arena = arena, .input = input, .plan = input->plan};
+    struct apply_result result = {0};
+    if (run.plan->status == PLAN_INFEASIBLE) return err_make(arena, ERR_INFEASIBLE, "there is no plan to carry out");
+    if (run.plan->status == PLAN_FEASIBLE && (run.plan->changes_len || run.plan->lifts_len)) {
+        TRY(apply_allowed(arena, input));
+        TRY(apply_locked(&run, &result));
+    }
+    result.notes = run.notes.data;
+    result.notes_len = (int32_t)run.notes.len;
+    *ret = result;
+    return NULL;
+}

@@ -1,0 +1,121 @@
+#include "stage/apply_parts.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { OUTPUT_MAX = 4 << 20, ENV_MAX = 4096, MESSAGE_MAX = 400 };
+
+/* Says how each module imports. The current directory is not searched, and no bytecode is written: the tree must stay
+ * as the transaction left it. */
+static const char script[] =
+    "import sys, importlib\n"
+    "if sys.path and sys.path[0] == '': del sys.path[0]\n"
+    "wrong = (ImportError, SyntaxError, AttributeError, NameError, TypeError)\n"
+    "out = sys.stdout\n"
+    "def say(what, name, text=''):\n"
+    "    text = ' '.join(str(text).split())[:300]\n"
+    "    out.write('\\nunpin-import %s %s %s\\n' % (what, name, text.encode('ascii', 'backslashreplace').decode()))\n"
+    "    out.flush()\n"
+    "for name in sys.argv[1:]:\n"
+    "    say('try', name)\n"
+    "    try:\n"
+    "        importlib.import_module(name)\n"
+    "    except wrong as e:\n"
+    "        say('wrong', name, type(e).__name__ + ': ' + str(e))\n"
+    "    except BaseException as e:\n"
+    "        say('raised', name, type(e).__name__ + ': ' + str(e))\n"
+    "    else:\n"
+    "        say('ok', name)\n"
+    "import os\n"
+    "os._exit(0)\n";
+
+bool import_wanted(struct str module) {
+    static const struct str others[] = {S_INIT("test"),       S_INIT("tests"), S_INIT("testing"),  S_INIT("docs"),
+                                        S_INIT("benchmarks"), S_INIT("setup"), S_INIT("examples"), S_INIT("conftest")};
+    if (module.len == 0 || module.len > 200 || !char_is_alpha(module.data[0])) return false;
+    for (ptrdiff_t i = 0; i < module.len; i++)
+        if (!char_is_alnum(module.data[i]) && module.data[i] != '_') return false;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (str_eq(module, others[i])) return false;
+    return true;
+}
+
+static int32_t check_find(const struct import_check *checks, int32_t len, struct str module) {
+    for (int32_t i = 0; i < len; i++)
+        if (str_eq(checks[i].module, module)) return i;
+    return -1;
+}
+
+/* Takes the lines of the script from `output`; gives the module that was tried last and did not come back, or -1. */
+static int32_t outcomes_read(struct arena *arena, struct str output, struct import_check *checks, int32_t len,
+                             bool *told) {
+    struct str line;
+    int32_t open = -1;
+    while (str_line(&output, &line)) {
+        if (!str_starts(line, S("unpin-import "))) continue;
+        line = str_from(line, 13);
+        struct str what = str_cut(&line, ' '), name = str_cut(&line, ' ');
+        int32_t i = check_find(checks, len, name);
+        if (i < 0) continue;
+        open = str_eq(what, S("try")) ? i : -1;
+        if (open >= 0) continue;
+        told[i] = true;
+        checks[i].outcome = str_eq(what, S("ok"))      ? IMPORT_OK
+                            : str_eq(what, S("wrong")) ? IMPORT_FAILED
+                                                       : IMPORT_RAISED;
+        checks[i].message = str_copy(arena, str_slice(line, 0, MESSAGE_MAX));
+    }
+    return open;
+}
+
+/* One process for the modules that nothing is known of yet; sets the outcome of one at least. */
+static struct err *imports_round(struct arena *arena, const struct apply_input *input, struct import_check *checks,
+                                 int32_t len, bool *told) {
+    VEC(struct str) argv = {0};
+    VEC(struct str) env = {0};
+    struct proc_result result;
+    *vec_push(arena, &argv) = input->plan->env->python;
+    *vec_push(arena, &argv) = S("-B");
+    *vec_push(arena, &argv) = S("-c");
+    *vec_push(arena, &argv) = str_of(script);
+    int32_t first = -1;
+    for (int32_t i = 0; i < len; i++) {
+        if (told[i]) continue;
+        if (first < 0) first = i;
+        *vec_push(arena, &argv) = checks[i].module;
+    }
+    for (char **variable = environ; *variable && env.len < ENV_MAX; variable++)
+        *vec_push(arena, &env) = str_of(*variable);
+    struct proc_call call = {.argv = argv.data,
+                             .argv_len = (int32_t)argv.len,
+                             .env = env.data,
+                             .env_len = (int32_t)env.len,
+                             .directory = S("/"),
+                             .output_max = OUTPUT_MAX,
+                             .timeout_ms = APPLY_IMPORT_TIMEOUT_MS};
+    TRY(proc_run(input->proc, arena, &call, &result));
+    int32_t open = outcomes_read(arena, result.output, checks, len, told);
+    if (open < 0 && !told[first]) {
+        struct err *err =
+            err_make(arena, ERR_ENVIRONMENT, "'%.*s' did not say how modules import", FMT(input->plan->env->python));
+        return err_hint(arena, err, "%.*s", FMT(str_slice(result.error, 0, MESSAGE_MAX)));
+    }
+    if (open < 0) return NULL;
+    told[open] = true;
+    checks[open].outcome = result.timed_out || result.too_much ? IMPORT_UNKNOWN : IMPORT_CRASHED;
+    checks[open].message =
+        result.timed_out ? S("took too long") : str_format(arena, "Python ended with status %d", result.status);
+    return NULL;
+}
+
+struct err *imports_try(struct arena *arena, const struct apply_input *input, struct import_check *checks,
+                        int32_t len) {
+    bool *told = arena_new(arena, bool, len);
+    for (int32_t round = 0; round < len; round++) {
+        bool all = true;
+        for (int32_t i = 0; i < len; i++) all = all && told[i];
+        if (all) break;
+        TRY(imports_round(arena, input, checks, len, told));
+    }
+    return NULL;
+}
