@@ -173,7 +173,7 @@ static void make_breaks(struct arena *arena, const struct solve_input *input, co
     int32_t before_len, was_len, is_len, allowances_len;
     bool allow = !input->want->no_allowances;
     check_dists_of(arena, input->env, &before, &before_len);
-    check_breaks(arena, &input->env->markers, before, before_len, false, &was, &was_len, &allowances, &allowances_len);
+    check_breaks(arena, &input->env->markers, before, before_len, allow, &was, &was_len, &allowances, &allowances_len);
     check_breaks(arena, &input->env->markers, after, after_len, allow, &is, &is_len, &allowances, &allowances_len);
     plan->breaks_before = was;
     plan->breaks_before_len = was_len;
@@ -216,8 +216,30 @@ static bool advisory_avoided(struct arena *arena, const struct advisory *advisor
     return false;
 }
 
-static void make_advisories(struct arena *arena, const struct solve_input *input, const struct solution *solution,
-                            const struct check_dist *after, int32_t len, struct plan *plan) {
+/* True if a newer release of what was asked for would have triggered it. */
+static bool advisory_kept_older(struct arena *arena, const struct advisory *advisory, const struct pool *pool,
+                                const struct plan *plan, const struct check_dist *after, int32_t len) {
+    struct check_dist *other = arena_new(arena, struct check_dist, len);
+    for (int32_t c = 0; c < plan->changes_len; c++) {
+        const struct plan_change *change = &plan->changes[c];
+        const struct project *project = pool_find(pool, change->name);
+        int32_t at = -1;
+        for (int32_t i = 0; i < len; i++) {
+            other[i] = after[i];
+            if (str_eq(after[i].name, change->name)) at = i;
+        }
+        for (int32_t r = 0; change->requested && project && at >= 0 && r < project->releases_len; r++) {
+            if (project->releases[r].bars || version_cmp(&project->releases[r].version, &after[at].version) <= 0) continue;
+            other[at].version = project->releases[r].version;
+            if (advisory_holds(advisory, other, len)) return true;
+        }
+    }
+    return false;
+}
+
+static void make_advisories(struct arena *arena, const struct solve_input *input, const struct pool *pool,
+                            const struct solution *solution, const struct check_dist *after, int32_t len,
+                            struct plan *plan) {
     VEC(struct plan_advisory) told = {0};
     const struct check_dist *before;
     int32_t before_len;
@@ -232,9 +254,10 @@ static void make_advisories(struct arena *arena, const struct solve_input *input
             if (solution->soft.items[s].advisory == i) warned = true;
         if (warned) effect = PLAN_ADVISORY_WARNED;
         else if (holds && ignored) effect = PLAN_ADVISORY_IGNORED;
-        else if (holds && advisory_holds(advisory, before, before_len)) effect = PLAN_ADVISORY_PRESENT;
+        else if (holds && !advisory->on_change_len && advisory_holds(advisory, before, before_len)) effect = PLAN_ADVISORY_PRESENT;
         else if (!holds && !advisory->on_change_len && advisory->severity >= ADVISORY_WARN &&
-                 advisory_avoided(arena, advisory, plan, after, len))
+                 (advisory_avoided(arena, advisory, plan, after, len) ||
+                  advisory_kept_older(arena, advisory, pool, plan, after, len)))
             effect = PLAN_ADVISORY_AVOIDED;
         else continue;
         *vec_push(arena, &told) = (struct plan_advisory){advisory->id, advisory->text, advisory->source, effect};
@@ -443,7 +466,7 @@ void plan_make(struct arena *arena, const struct solve_input *input, const struc
     make_lifts(arena, input, pool, solution, &plan);
     make_allowances(arena, pool, solution, &plan);
     make_breaks(arena, input, after, len, &plan);
-    make_advisories(arena, input, solution, after, len, &plan);
+    make_advisories(arena, input, pool, solution, after, len, &plan);
     struct warnings warnings = {.arena = arena};
     warn_unknown(&warnings, input->env);
     warn_marks(&warnings, pool, solution);

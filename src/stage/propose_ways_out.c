@@ -273,15 +273,27 @@ static struct err *tell_way(struct outs *outs, const struct way *way, struct pla
     return NULL;
 }
 
+static bool same_command(const struct plan_suggestion *a, const struct plan_suggestion *b) {
+    if (a->argv_len != b->argv_len) return false;
+    for (int32_t i = 0; i < a->argv_len; i++)
+        if (!str_eq(a->argv[i], b->argv[i])) return false;
+    return true;
+}
+
 struct err *propose_ways_out(struct arena *arena, const struct solve_input *input, struct pool *pool,
                              const struct source *source, struct plan *plan) {
     struct outs outs = {.arena = arena, .input = input, .pool = pool, .source = source};
     for (int32_t i = 0; i < plan->reason_len; i++) add_fact(&outs, &plan->reason[i]);
     TRY(try_all(&outs));
     if (outs.ways.len) qsort(outs.ways.data, (size_t)outs.ways.len, sizeof *outs.ways.data, way_order);
-    int32_t len = outs.ways.len < WAYS_MAX ? (int32_t)outs.ways.len : WAYS_MAX;
-    struct plan_suggestion *suggestions = arena_new(arena, struct plan_suggestion, len);
-    for (int32_t i = 0; i < len; i++) TRY(tell_way(&outs, &outs.ways.data[i], &suggestions[i]));
+    struct plan_suggestion *suggestions = arena_new(arena, struct plan_suggestion, WAYS_MAX);
+    int32_t len = 0;
+    for (ptrdiff_t i = 0; i < outs.ways.len && len < WAYS_MAX; i++) {
+        TRY(tell_way(&outs, &outs.ways.data[i], &suggestions[len]));
+        bool told = false;
+        for (int32_t s = 0; s < len; s++) told = told || same_command(&suggestions[s], &suggestions[len]);
+        if (!told) len++;
+    }
     plan->suggestions = suggestions;
     plan->suggestions_len = len;
     return NULL;

@@ -143,10 +143,40 @@ static void find_floor(struct model *model, struct node *node) {
     if (node->installed < 0 && !node->version_given && !node->removed && !model->input->want->stale) node->floor = floor_slot(model, node);
 }
 
+/* A literal that is true only where the node is in the result for a reason: it stays as installed, was asked for, or a node
+ * that came into scope before it (which keeps reasons from going in circles) has a reason and requires it. */
+static int support_literal(struct model *model, int32_t at) {
+    struct node *node = &model->nodes[at];
+    if (node->support) return node->support;
+    if (node->requested) return node->support = model->yes;
+    if (node->installed >= 0) return node->support = -node->changed;
+    VEC(int) reasons = {0};
+    int support = sat_variable(model->sat);
+    node->support = support;
+    *vec_push(model->arena, &reasons) = -support;
+    for (ptrdiff_t i = 0; i < model->rules.len; i++) {
+        const struct rule *rule = &model->rules.data[i];
+        if (rule->target != at || rule->node < 0) continue;
+        const struct node *by = &model->nodes[rule->node];
+        if (by->scope_at >= node->scope_at) continue;
+        int supported = support_literal(model, rule->node);
+        for (ptrdiff_t r = 0; r < rule->runs.list.len; r++) {
+            int reason = sat_variable(model->sat);
+            model_clause(model, -1, (int[]){-reason, supported}, 2);
+            model_clause(model, -1, (int[]){-reason, by->ge[rule->runs.list.data[r].from]}, 2);
+            model_clause(model, -1, (int[]){-reason, -by->ge[rule->runs.list.data[r].to]}, 2);
+            *vec_push(model->arena, &reasons) = reason;
+        }
+    }
+    model_clause(model, -1, reasons.data, (int32_t)reasons.len);
+    return support;
+}
+
 /* A literal that may be true where the rule's distribution, not stale itself, wants its target below the floor; 0: never. */
 static int cap_literal(struct model *model, const struct rule *rule, struct run run) {
     const struct node *node = &model->nodes[rule->node];
     int cap = sat_variable(model->sat);
+    model_clause(model, -1, (int[]){-cap, support_literal(model, rule->node)}, 2);
     model_clause(model, -1, (int[]){-cap, node->ge[run.from]}, 2);
     model_clause(model, -1, (int[]){-cap, -node->ge[run.to]}, 2);
     if (node->floor > 0) model_clause(model, -1, (int[]){-cap, node->ge[node->floor]}, 2);
@@ -192,11 +222,25 @@ static bool bounds_above(const struct specifier_set *set) {
     return false;
 }
 
+/* True if the version lies above one of the upper bounds. */
+static bool is_above(const struct specifier_set *set, const struct version *version) {
+    for (int32_t i = 0; i < set->len; i++) {
+        struct specifier_set one = {&set->items[i], 1};
+        if (!bounds_above(&one) || specifier_set_match(&one, version)) continue;
+        if (version_cmp(version, &set->items[i].version) >= 0) return true;
+    }
+    return false;
+}
+
 /* The first slot of `target` above everything that the upper bound leaves, -1: there is none. */
-static int32_t above_bound(const struct node *target, const struct runs *bad) {
+static int32_t above_bound(const struct model *model, int32_t target, const struct specifier_set *set,
+                           const struct runs *bad) {
+    const struct node *node = &model->nodes[target];
     if (!bad->list.len) return -1;
     struct run last = bad->list.data[bad->list.len - 1];
-    return last.to == target->slots_len ? last.from : -1;
+    if (last.to != node->slots_len) return -1;
+    if (last.from > 0) return last.from;
+    return is_above(set, &model->pool->projects.data[target].releases[node->slots[0]].version) ? 0 : -1;
 }
 
 /* True if the release states an upper bound on the project, markers considered. */
@@ -242,7 +286,7 @@ static void add_lax(struct model *model, int32_t at) {
         if (!bounds_above(&requirement->specifiers)) continue;
         if (!marker_eval(model->arena, requirement->marker, &model->input->env->markers, (struct str){0})) continue;
         struct runs bad = model_bad(model, target, &requirement->specifiers);
-        int32_t bound = above_bound(&model->nodes[target], &bad);
+        int32_t bound = above_bound(model, target, &requirement->specifiers, &bad);
         /* What was above the bound before is no worse for a release that does not state it. */
         int32_t there = reference == node->installed ? model->nodes[target].installed : -1;
         if (bound < 0 || there >= bound || map_find(&done, requirement->name) >= 0) continue;

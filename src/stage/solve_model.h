@@ -55,6 +55,8 @@ struct node {
     bool version_given; /* a request gives it a version, or it came by URL */
     bool removed;      /* the user removes it */
     bool fixed;        /* held or kept: stays as installed */
+    int32_t scope_at;  /* position in model.scope */
+    int support;       /* literal: there is a reason for it in the result; 0: not made yet */
     int32_t floor;     /* slot of its floor, -1: none known */
     VEC(struct node_extra) extras;
     VEC(int32_t) rules; /* positions in model.rules stated by this node */

@@ -231,7 +231,9 @@ static void emit_allowance(struct gather *gather, int32_t at) {
         (struct mark){.literal = cost, .node = rule->node, .target = rule->target, .rule = at, .advisory = -1};
     struct runs runs = {0};
     if (rule->node < 0) *vec_push(model->arena, &runs.list) = (struct run){0, 0};
-    else runs = runs_without(model->arena, &rule->runs, model->nodes[rule->node].installed);
+    else if (model->nodes[rule->node].installed >= 0 && extra_was_asked(gather, &model->nodes[rule->node], rule->extra))
+        runs = runs_without(model->arena, &rule->runs, model->nodes[rule->node].installed);
+    else runs = rule->runs;
     for (ptrdiff_t i = 0; i < runs.list.len; i++) {
         int literals[8];
         int32_t n = condition(gather, rule, runs.list.data[i], literals);
@@ -306,6 +308,15 @@ static bool names_exactly(const struct rule *rule, const struct version *version
     return specifier_set_pins(&rule->requirement->specifiers, version);
 }
 
+/* A literal that is true only where the rule applies in `run`. */
+static int applies_literal(struct gather *gather, const struct rule *rule, struct run run) {
+    struct model *model = gather->model;
+    int applies = sat_variable(model->sat), when[8];
+    int32_t n = condition(gather, rule, run, when);
+    for (int32_t c = 0; c < n; c++) model_clause(model, -1, (int[]){-applies, -when[c]}, 2);
+    return applies;
+}
+
 /* A pre-release that is admissible only because a requirement names it is chosen only where that requirement applies. */
 static void emit_named(struct gather *gather, int32_t at) {
     struct model *model = gather->model;
@@ -319,12 +330,11 @@ static void emit_named(struct gather *gather, int32_t at) {
             const struct rule *rule = &model->rules.data[r];
             if (rule->target != at || rule->node < 0) continue;
             if (!names_exactly(rule, &project->releases[model->nodes[at].slots[k]].version)) continue;
-            for (ptrdiff_t i = 0; i < rule->runs.list.len; i++) {
-                int applies = sat_variable(model->sat), when[8];
-                int32_t n = condition(gather, rule, rule->runs.list.data[i], when);
-                for (int32_t c = 0; c < n; c++) model_clause(model, -1, (int[]){-applies, -when[c]}, 2);
-                *vec_push(model->arena, &literals) = applies;
-            }
+            for (ptrdiff_t i = 0; i < rule->runs.list.len; i++)
+                *vec_push(model->arena, &literals) = applies_literal(gather, rule, rule->runs.list.data[i]);
+            int32_t slot = model->nodes[rule->node].installed;
+            if (rule->exempt)
+                *vec_push(model->arena, &literals) = applies_literal(gather, rule, (struct run){slot, slot + 1});
         }
         model_clause(model, -1, literals.data, (int32_t)literals.len);
     }

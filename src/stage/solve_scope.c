@@ -199,6 +199,7 @@ void model_open_node(struct model *model, int32_t at) {
     node->removed = asked.removed;
     bool held = project->held && !asked.replaced && !asked.removed;
     node->fixed = (held || asked.kept) && project->installed >= 0;
+    node->scope_at = (int32_t)model->scope.len;
     *vec_push(model->arena, &model->scope) = at;
     if (asked.removed) {
         node->installed = -1;
