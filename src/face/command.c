@@ -3,9 +3,27 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-enum { WHERE = OPTION_ENVIRONMENT | OPTION_LOCK };
+enum {
+    WHERE = OPTION_ENVIRONMENT | OPTION_LOCK,
+    PLANNING = WHERE | OPTION_INDEX | OPTION_WANT,
+    REQUESTING = PLANNING | OPTION_FILES | OPTION_UPGRADE,
+};
 
 static const struct command table[] = {
+    {S_INIT("plan"), "REQ… [-r FILE] [-U] [-o plan.json]", "the same without changing anything",
+     "Prints the plan that `install` would carry out, with its reasons, the lock's difference and the proof that no "
+     "plan\n"
+     "lifts fewer locks. Changes nothing. Works for images and snapshots of other machines as well.",
+     "  unpin plan nvidia-modelopt==0.27.0\n"
+     "  unpin plan nvidia-modelopt==0.27.0 --image ngc-pytorch:25.04\n"
+     "  unpin plan -r requirements.txt -o plan.json\n",
+     REQUESTING | OPTION_OUTPUT, cmd_plan},
+    {S_INIT("options"), "REQ [--all]", "which versions are possible, and what each costs",
+     "Plans the newest versions that REQ admits, one by one, and shows what each costs: locks lifted, distributions\n"
+     "changed and added. Versions that another one beats in every respect are left out (--all shows them).",
+     "  unpin options transformers\n"
+     "  unpin options 'numpy>=2' --image ngc-pytorch:25.04\n",
+     PLANNING | OPTION_OPTIONS, cmd_options},
     {S_INIT("why"), "NAME", "why NAME is at its version",
      "Shows who requires NAME and in which versions, which lock names it and where, whether it is a vendor build, and\n"
      "which transaction brought it.",
@@ -33,6 +51,13 @@ static const struct command table[] = {
      "  unpin snapshot -o image.json\n"
      "  unpin plan vllm --snapshot image.json\n",
      WHERE | OPTION_OUTPUT, cmd_snapshot},
+    {S_INIT("images"), "[REQ…]", "the known images; with requests, what each would lift",
+     "Lists the catalog of vendor images. With requests, plans them for every image, so that the one that fits best "
+     "can be\n"
+     "chosen.",
+     "  unpin images\n"
+     "  unpin images 'transformers>=4.51'\n",
+     OPTION_INDEX | OPTION_WANT | OPTION_FILES | OPTION_UPGRADE, cmd_images},
     {S_INIT("export"), "--dockerfile|--constraints|--script plan.json", "the plan for those who build images",
      "Prints a saved plan as lines for a Dockerfile, as the lock after the plan, or as a shell script for pip.",
      "  unpin export --dockerfile plan.json\n", OPTION_EXPORT | OPTION_OUTPUT, cmd_export},

@@ -58,8 +58,8 @@ static struct err *run(struct session *session, int *ret_status) {
         return NULL;
     }
     const struct command *command = command_find(word);
+    session->command = command ? command->name : word;
     if (!command) return unknown_command(session->arena, word);
-    session->command = command->name;
     if (options->help || asks_help) {
         session_print(session, command_help(session->arena, command));
         return NULL;
@@ -75,6 +75,12 @@ static bool wants_json(int argc, char **argv) {
     return false;
 }
 
+static const struct str *words_of(struct arena *arena, int argc, char **argv) {
+    struct str *words = arena_new(arena, struct str, argc);
+    for (int i = 0; i < argc; i++) words[i] = i == 0 ? S("unpin") : str_of(argv[i]);
+    return words;
+}
+
 int main(int argc, char **argv) {
     struct arena *arena = arena_open();
     struct options options = {0};
@@ -82,13 +88,16 @@ int main(int argc, char **argv) {
     struct err *err = options_parse(arena, argc, argv, &options);
     if (err) options.json = wants_json(argc, argv);
     struct session session = session_make(arena, &options);
+    session.argv = words_of(arena, argc, argv);
+    session.argv_len = argc;
     int status = 0;
     if (!err) err = run(&session, &status);
     session_progress(&session, S(""));
+    session_close(&session);
     if (err) {
         status = err_exit_status(err->kind);
-        if (options.json) session_print(&session, report_err_json(arena, err, session.command));
-        else (void)term_write(&session.err, report_err_format(arena, err, &session.err_look));
+        if (options.json && !session.printed) session_print(&session, report_err_json(arena, err, session.command));
+        if (!options.json) (void)term_write(&session.err, report_err_format(arena, err, &session.err_look));
     }
     if (session.output_failed && status == 0) status = err_exit_status(ERR_IO);
     arena_close(arena);

@@ -44,9 +44,9 @@ struct options {
     struct str index_url;
     struct option_list extra_index_urls, find_links;
     bool no_index, offline, refresh;
-    struct str cache_dir, recorded;
-    struct option_list files, keep, replace, no_lift, ignore_advisories;
-    bool upgrade, pre, only_binary, no_allowances, no_lifts;
+    struct str cache_dir, recorded, record;
+    struct option_list files, remove, keep, replace, no_lift, ignore_advisories;
+    bool upgrade, pre, only_binary, no_allowances, no_lifts, allow_stale;
     struct str exclude_newer;
     bool yes;
     struct str output;
@@ -55,7 +55,9 @@ struct options {
     bool dockerfile, constraints, script;
     bool forward, back;
     bool force;
-    bool break_system_packages;
+    bool break_system_packages, allow_pth, no_imports, no_undo;
+    struct str modified;
+    struct str save_case;
     const char
         *seen[64]; /* long name of each option that was given, for the refusal of those a command does not take */
     uint32_t seen_groups[64];

@@ -24,8 +24,12 @@ struct session {
     struct term out, err;
     struct report_look look;     /* for standard output */
     struct report_look err_look; /* for standard error */
-    bool output_failed;          /* something could not be written to standard output */
-    int64_t started_us;          /* clock when the command began */
+    const struct str *argv;      /* the command line, for the history */
+    int32_t argv_len;
+    bool printed;       /* the JSON document was printed, the error in it */
+    bool no_recovery;   /* opening the environment does not end an interrupted transaction */
+    bool output_failed; /* something could not be written to standard output */
+    int64_t started_us; /* clock when the command began */
 
     /* Set by session_open_environment. */
     struct str image; /* to open: --image */
@@ -74,6 +78,9 @@ struct session_request {
  * session. */
 ERR_MUST_CHECK struct err *session_propose(struct session *session, const struct session_request *request,
                                            struct plan *ret);
+/* Shows the plan, asks, carries it out and tells the outcome. Sets the exit status where it is neither 0 nor an err's.
+ */
+ERR_MUST_CHECK struct err *session_offer(struct session *session, const struct plan *plan, int *ret_status);
 /* Another session with the options of this one, for an image of the catalog: what `images` plans for. */
 struct session session_for_image(const struct session *session, struct str image);
 /* How the plan came about, as the report wants it: notes, times, the command that carries it out. */

@@ -1,0 +1,173 @@
+/* unpin options - which versions are possible, and what each costs: one plan per version, the best of them shown. */
+#include "face/command.h"
+
+#include "base/arena.h"
+
+enum { OPTIONS_MAX = 12 }; /* newest versions that are planned */
+
+/* One version, planned. */
+struct choice {
+    struct str version;
+    struct plan plan;
+    int32_t lifts, changed, added;
+    bool dominated; /* a newer version costs no more in any respect */
+};
+
+static bool admissible(const struct want *want, const struct requirement *requirement, const struct release *release) {
+    if (release->bars || !release->on_index) return false;
+    if (release->uploaded != INT64_MIN && release->uploaded > want->exclude_newer) return false;
+    if (release->yanked && !specifier_set_pins(&requirement->specifiers, &release->version)) return false;
+    if (release->prerelease && !want->pre && !specifier_set_names_prerelease(&requirement->specifiers)) return false;
+    return specifier_set_match(&requirement->specifiers, &release->version);
+}
+
+/* The newest admissible versions of the project, newest first; the installed one among them. */
+static struct err *find_versions(struct session *session, struct requirement *ret, struct str *versions,
+                                 int32_t *ret_len) {
+    struct option_list words = session_words(session);
+    TRY(session_open_environment(session));
+    TRY(want_parse(session->arena, session->fs, &session->env, words.items, 1, NULL, 0, &session->want));
+    if (session->want.requests_len != 1 || session->want.requests[0].requirement.url.len > 0)
+        return err_make(session->arena, ERR_USAGE, "options wants a requirement by name: %.*s", FMT(words.items[0]));
+    *ret = session->want.requests[0].requirement;
+    TRY(session_open_index(session));
+    session->pool = pool_make(session->arena, &session->env);
+    struct project_id id = pool_project(&session->pool, ret->name);
+    const struct need need = {id, -1};
+    const struct needs needs = {&need, 1};
+    TRY(index_supply(session->index, &session->pool, &needs));
+    const struct project *project = &session->pool.projects.data[id.n];
+    int32_t n = 0;
+    for (int32_t i = project->releases_len - 1; i >= 0 && n < OPTIONS_MAX; i--)
+        if (admissible(&session->want, ret, &project->releases[i])) versions[n++] = project->releases[i].version.text;
+    *ret_len = n;
+    if (n > 0) return NULL;
+    struct err *err = err_make(session->arena, ERR_REQUEST, "no version of %.*s on the index fits %.*s",
+                               FMT(ret->raw_name), FMT(ret->text));
+    return project->page == PAGE_ABSENT ? err_hint(session->arena, err, "the index has no such project") : err;
+}
+
+static struct err *plan_version(struct session *session, const struct requirement *requirement, struct choice *choice) {
+    struct buf word = {.arena = session->arena};
+    buf_add(&word, requirement->raw_name);
+    for (int32_t i = 0; i < requirement->extras_len; i++)
+        buf_addf(&word, "%s%.*s%s", i ? "," : "[", FMT(requirement->extras[i]),
+                 i + 1 == requirement->extras_len ? "]" : "");
+    buf_addf(&word, "==%.*s", FMT(choice->version));
+    struct str text = buf_str(&word);
+    const struct session_request request = {.words = {&text, 1}};
+    TRY(session_propose(session, &request, &choice->plan));
+    choice->lifts = choice->plan.lifts_len;
+    for (int32_t i = 0; i < choice->plan.changes_len; i++) {
+        if (choice->plan.changes[i].action == PLAN_ADD) choice->added++;
+        else choice->changed++;
+    }
+    return NULL;
+}
+
+/* A version is dominated by a newer one that is possible and costs no more. Choices stand newest first. */
+static void find_dominated(struct choice *choices, int32_t len) {
+    for (int32_t i = 0; i < len; i++) {
+        choices[i].dominated = choices[i].plan.status == PLAN_INFEASIBLE;
+        for (int32_t k = 0; k < i && !choices[i].dominated; k++) {
+            const struct choice *newer = &choices[k];
+            choices[i].dominated = newer->plan.status != PLAN_INFEASIBLE && newer->lifts <= choices[i].lifts &&
+                                   newer->changed <= choices[i].changed && newer->added <= choices[i].added &&
+                                   newer->plan.allowances_len <= choices[i].plan.allowances_len;
+        }
+        /* What is installed is always worth knowing. */
+        if (choices[i].plan.status == PLAN_SATISFIED) choices[i].dominated = false;
+    }
+}
+
+static struct str note_of(struct arena *arena, const struct choice *choice) {
+    if (choice->plan.status == PLAN_SATISFIED) return S("installed");
+    if (choice->plan.status == PLAN_INFEASIBLE) {
+        struct str why =
+            choice->plan.reason_len > 0 ? choice->plan.reason[choice->plan.reason_len - 1].sentence : S("");
+        return str_format(arena, "not possible: %.*s", FMT(why));
+    }
+    struct buf buf = {.arena = arena};
+    for (int32_t i = 0; i < choice->lifts; i++)
+        buf_addf(&buf, "%s%.*s %.*s", i ? ", " : "lifts ", FMT(choice->plan.lifts[i].name),
+                 FMT(choice->plan.lifts[i].to));
+    if (choice->plan.allowances_len > 0)
+        buf_addf(&buf, "%s%d allowances", buf.len ? "; " : "", choice->plan.allowances_len);
+    return buf_str(&buf);
+}
+
+static void print_text(struct session *session, const struct requirement *requirement, const struct choice *choices,
+                       int32_t len) {
+    enum { COLUMNS = 5 };
+    struct arena *arena = session->arena;
+    struct buf buf = {.arena = arena};
+    struct str *cells = arena_new(arena, struct str, (len + 1) * COLUMNS);
+    const struct str head[COLUMNS] = {S("version"), S("lifts"), S("changes"), S("adds"), S("")};
+    for (int32_t i = 0; i < COLUMNS; i++) cells[i] = head[i];
+    int32_t n = 1;
+    for (int32_t i = 0; i < len; i++) {
+        if (choices[i].dominated && !session->options->all) continue;
+        struct str *cell = &cells[n++ * COLUMNS];
+        bool possible = choices[i].plan.status != PLAN_INFEASIBLE;
+        cell[0] = choices[i].version;
+        cell[1] = possible ? str_format(arena, "%d", choices[i].lifts) : S("-");
+        cell[2] = possible ? str_format(arena, "%d", choices[i].changed) : S("-");
+        cell[3] = possible ? str_format(arena, "%d", choices[i].added) : S("-");
+        cell[4] = note_of(arena, &choices[i]);
+    }
+    report_title(&buf, &session->look, str_format(arena, "options for %.*s", FMT(requirement->text)));
+    if (n > 1) report_table(&buf, &session->look, cells, n, COLUMNS, (const char *const[]){"1", "", "", "", "2"});
+    else buf_addf(&buf, "  none of the newest %d versions is possible (--all says why)\n", len);
+    if (n - 1 < len && !session->options->all)
+        buf_addf(&buf,
+                 "%d of the newest %d versions are not possible, or a newer one costs no more (--all shows them)\n",
+                 len - n + 1, len);
+    session_print(session, buf_str(&buf));
+}
+
+static void print_json(struct session *session, const struct requirement *requirement, const struct choice *choices,
+                       int32_t len) {
+    struct buf buf = {.arena = session->arena};
+    struct json_writer w = {.buf = &buf, .indent = REPORT_INDENT};
+    report_begin_json(&w, session->command, S("ok"));
+    json_key_string(&w, S("request"), requirement->text);
+    json_key(&w, S("options"));
+    json_begin_array(&w);
+    for (int32_t i = 0; i < len; i++) {
+        bool possible = choices[i].plan.status != PLAN_INFEASIBLE;
+        json_begin_object(&w);
+        json_key_string(&w, S("version"), choices[i].version);
+        json_key_bool(&w, S("possible"), possible);
+        json_key_bool(&w, S("installed"), choices[i].plan.status == PLAN_SATISFIED);
+        json_key_bool(&w, S("dominated"), choices[i].dominated);
+        json_key_int(&w, S("lifts"), choices[i].lifts);
+        json_key_int(&w, S("changed"), choices[i].changed);
+        json_key_int(&w, S("added"), choices[i].added);
+        json_key_int(&w, S("allowances"), choices[i].plan.allowances_len);
+        json_key_string(&w, S("note"), note_of(session->arena, &choices[i]));
+        json_end_object(&w);
+    }
+    json_end_array(&w);
+    session_print(session, report_end_json(&w));
+}
+
+struct err *cmd_options(struct session *session, int *ret_status) {
+    if (session_words(session).len != 1)
+        return err_hint(session->arena, err_make(session->arena, ERR_USAGE, "options wants one requirement"),
+                        "for example: unpin options transformers");
+    struct requirement requirement;
+    struct str versions[OPTIONS_MAX];
+    int32_t len = 0, possible = 0;
+    TRY(find_versions(session, &requirement, versions, &len));
+    struct choice *choices = arena_new(session->arena, struct choice, len);
+    for (int32_t i = 0; i < len; i++) {
+        choices[i].version = versions[i];
+        TRY(plan_version(session, &requirement, &choices[i]));
+        possible += choices[i].plan.status != PLAN_INFEASIBLE;
+    }
+    find_dominated(choices, len);
+    if (session->options->json) print_json(session, &requirement, choices, len);
+    else print_text(session, &requirement, choices, len);
+    if (possible == 0) *ret_status = err_exit_status(ERR_INFEASIBLE);
+    return NULL;
+}

@@ -1,0 +1,252 @@
+/* From the options to a plan: the want, the index, the proposal. */
+#include "face/session.h"
+
+#include "base/arena.h"
+
+#include "stage/dump.h"
+
+/* Words of a command line. */
+struct words {
+    struct str *data;
+    ptrdiff_t len, cap;
+};
+
+static struct err *names_of(struct arena *arena, const struct option_list *words, const struct str **ret,
+                            int32_t *ret_len) {
+    struct str *names = arena_new(arena, struct str, words->len);
+    for (int32_t i = 0; i < words->len; i++) TRY(want_parse_name(arena, words->items[i], &names[i]));
+    *ret = names;
+    *ret_len = words->len;
+    return NULL;
+}
+
+/* Days since 1970-01-01 of a date of the Gregorian calendar. */
+static int64_t days_of(int64_t year, int64_t month, int64_t day) {
+    if (month <= 2) year--;
+    int64_t era = year / 400, of_era = year - era * 400;
+    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+/* Digits of `text` at [from, to) as a number, -1 if there are others. */
+static int64_t digits(struct str text, ptrdiff_t from, ptrdiff_t to) {
+    int64_t n = -1;
+    return str_to_int(str_slice(text, from, to), &n) ? n : -1;
+}
+
+/* "2025-04-30" (its end) or "2025-04-30T12:00:00Z" as seconds since 1970. */
+static struct err *date_parse(struct arena *arena, struct str text, int64_t *ret) {
+    enum { DATE_LEN = 10, TIME_LEN = 20, DAY_SECONDS = 86400 };
+    struct err *bad = err_make(arena, ERR_USAGE, "--exclude-newer %.*s is no date", FMT(text));
+    (void)err_hint(arena, bad, "write 2025-04-30 or 2025-04-30T12:00:00Z");
+    if (text.len != DATE_LEN && text.len != TIME_LEN) return bad;
+    int64_t year = digits(text, 0, 4), month = digits(text, 5, 7), day = digits(text, 8, 10);
+    if (year < 1970 || month < 1 || month > 12 || day < 1 || day > 31) return bad;
+    if (text.data[4] != '-' || text.data[7] != '-') return bad;
+    int64_t seconds = days_of(year, month, day) * DAY_SECONDS;
+    if (text.len == DATE_LEN) {
+        *ret = seconds + DAY_SECONDS - 1;
+        return NULL;
+    }
+    int64_t hour = digits(text, 11, 13), minute = digits(text, 14, 16), second = digits(text, 17, 19);
+    if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) return bad;
+    if (text.data[10] != 'T' || text.data[13] != ':' || text.data[16] != ':' || text.data[19] != 'Z') return bad;
+    *ret = seconds + hour * 3600 + minute * 60 + second;
+    return NULL;
+}
+
+static struct err *want_of(struct session *session, const struct session_request *request, struct want *ret) {
+    struct arena *arena = session->arena;
+    const struct options *o = session->options;
+    TRY(want_parse(arena, session->fs, &session->env, request->words.items, request->words.len, request->files.items,
+                   request->files.len, ret));
+    TRY(names_of(arena, &request->remove, &ret->remove, &ret->remove_len));
+    TRY(names_of(arena, &o->keep, &ret->keep, &ret->keep_len));
+    TRY(names_of(arena, &o->replace, &ret->replace, &ret->replace_len));
+    TRY(names_of(arena, &o->no_lift, &ret->no_lift, &ret->no_lift_len));
+    ret->ignore_advisories = o->ignore_advisories.items;
+    ret->ignore_advisories_len = o->ignore_advisories.len;
+    ret->upgrade = o->upgrade;
+    ret->pre = ret->pre || o->pre || config_truth(&session->config.pre);
+    ret->only_binary = ret->only_binary || o->only_binary;
+    ret->no_allowances = o->no_allowances;
+    ret->no_lifts = o->no_lifts;
+    ret->stale = o->allow_stale;
+    if (o->exclude_newer.len) TRY(date_parse(arena, o->exclude_newer, &ret->exclude_newer));
+    return NULL;
+}
+
+static void show_progress(void *self, struct str what, int64_t done, int64_t total) {
+    struct session *session = self;
+    session_progress(session,
+                     str_format(session->arena, "%.*s %lld/%lld", FMT(what), (long long)done, (long long)total));
+}
+
+/* `first`, then `rest`. */
+static const struct str *joined(struct arena *arena, const struct str *first, int32_t first_len, const struct str *rest,
+                                int32_t rest_len) {
+    struct str *all = arena_new(arena, struct str, first_len + rest_len);
+    for (int32_t i = 0; i < first_len; i++) all[i] = first[i];
+    for (int32_t i = 0; i < rest_len; i++) all[first_len + i] = rest[i];
+    return all;
+}
+
+struct err *session_open_index(struct session *session) {
+    const struct options *o = session->options;
+    const struct want *want = &session->want;
+    if (session->index) return NULL;
+    struct index_options options = {
+        .index_urls = o->index_url.len ? &o->index_url : &want->index_url,
+        .index_urls_len = o->index_url.len || want->index_url.len,
+        .extra_index_urls = joined(session->arena, o->extra_index_urls.items, o->extra_index_urls.len,
+                                   want->extra_index_urls, want->extra_index_urls_len),
+        .extra_index_urls_len = o->extra_index_urls.len + want->extra_index_urls_len,
+        .find_links =
+            joined(session->arena, o->find_links.items, o->find_links.len, want->find_links, want->find_links_len),
+        .find_links_len = o->find_links.len + want->find_links_len,
+        .no_index = o->no_index || want->no_index,
+        .offline = o->offline,
+        .refresh = o->refresh,
+        .cache_dir = o->cache_dir,
+        .recorded = session->recorded,
+        .record_dir = o->record,
+        .config = &session->config,
+        .env = &session->env,
+        .want = want,
+        .progress = show_progress,
+        .progress_self = session,
+    };
+    return index_open(session->arena, session->fs, &options, &session->index);
+}
+
+static struct err *supply(void *self, struct pool *pool, const struct needs *needs) {
+    struct session *session = self;
+    return index_supply(session->index, pool, needs);
+}
+
+static struct err *supply_url(void *self, struct pool *pool, struct str url, struct str name, struct project_id *ret,
+                              int32_t *ret_release) {
+    struct session *session = self;
+    return index_supply_url(session->index, pool, url, name, ret, ret_release);
+}
+
+/* The options that say which environment, lock and index are meant, as they were given. */
+static void add_place(struct session *session, struct words *argv) {
+    const struct options *o = session->options;
+    const struct {
+        const char *name;
+        struct str value;
+    } texts[] = {{"--image", session->image},          {"--snapshot", o->snapshot},   {"--python", o->python},
+                 {"--platform", o->platform},          {"--index-url", o->index_url}, {"--cache-dir", o->cache_dir},
+                 {"--exclude-newer", o->exclude_newer}};
+    const struct {
+        const char *name;
+        const struct option_list *values;
+    } lists[] = {{"--lock", &o->locks}, {"--extra-index-url", &o->extra_index_urls}, {"--find-links", &o->find_links}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (texts[i].value.len == 0) continue;
+        *vec_push(session->arena, argv) = str_of(texts[i].name);
+        *vec_push(session->arena, argv) = texts[i].value;
+    }
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        for (int32_t k = 0; k < lists[i].values->len; k++) {
+            *vec_push(session->arena, argv) = str_of(lists[i].name);
+            *vec_push(session->arena, argv) = lists[i].values->items[k];
+        }
+    }
+    if (o->no_index) *vec_push(session->arena, argv) = S("--no-index");
+    if (o->offline) *vec_push(session->arena, argv) = S("--offline");
+}
+
+/* A suggestion must be a command that can be run as it stands, here. */
+static void place_suggestions(struct session *session, struct plan *plan) {
+    struct plan_suggestion *placed = arena_new(session->arena, struct plan_suggestion, plan->suggestions_len);
+    for (int32_t i = 0; i < plan->suggestions_len; i++) {
+        struct words argv = {0};
+        for (int32_t k = 0; k < plan->suggestions[i].argv_len; k++)
+            *vec_push(session->arena, &argv) = plan->suggestions[i].argv[k];
+        add_place(session, &argv);
+        placed[i] = plan->suggestions[i];
+        placed[i].argv = argv.data;
+        placed[i].argv_len = (int32_t)argv.len;
+    }
+    plan->suggestions = placed;
+}
+
+struct err *session_propose(struct session *session, const struct session_request *request, struct plan *ret) {
+    TRY(session_open_environment(session));
+    TRY(want_of(session, request, &session->want));
+    for (int32_t i = 0; i < session->want.notes_len; i++) session_note(session, session->want.notes[i]);
+    TRY(session_open_index(session));
+    if (session->pool.arena == NULL) session->pool = pool_make(session->arena, &session->env);
+    struct want *want = arena_new(session->arena, struct want, 1); /* the plan's own: the next plan has another */
+    *want = session->want;
+    const struct solve_input input = {
+        .env = &session->env, .locks = &session->locks, .want = want, .advisories = &session->advisories};
+    const struct source source = {.self = session, .supply = supply, .supply_url = supply_url};
+    session_progress(session, S("planning"));
+    TRY(propose_plan(session->arena, &input, &session->pool, &source, ret));
+    session_progress(session, S(""));
+    place_suggestions(session, ret);
+    if (session->options->save_case.len == 0) return NULL;
+    struct str text = dump_case(session->arena, &input, &session->pool, ret, S("A case that was met."));
+    return session_write_file(session, session->options->save_case, text);
+}
+
+/* The command line again with `install` in place of the command. */
+static struct str next_command(struct session *session) {
+    const struct options *o = session->options;
+    struct words argv = {0};
+    struct option_list words = session_words(session);
+    *vec_push(session->arena, &argv) = S("unpin");
+    *vec_push(session->arena, &argv) = S("install");
+    for (int32_t i = 0; i < words.len; i++) *vec_push(session->arena, &argv) = words.items[i];
+    const struct {
+        const char *name;
+        const struct option_list *values;
+    } lists[] = {{"-r", &o->files},          {"--remove", &o->remove},   {"--keep", &o->keep},
+                 {"--replace", &o->replace}, {"--no-lift", &o->no_lift}, {"--ignore-advisory", &o->ignore_advisories}};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        for (int32_t k = 0; k < lists[i].values->len; k++) {
+            *vec_push(session->arena, &argv) = str_of(lists[i].name);
+            *vec_push(session->arena, &argv) = lists[i].values->items[k];
+        }
+    }
+    const struct {
+        const char *name;
+        bool given;
+    } flags[] = {{"-U", o->upgrade},
+                 {"--pre", o->pre},
+                 {"--only-binary", o->only_binary},
+                 {"--no-allowances", o->no_allowances},
+                 {"--no-lifts", o->no_lifts},
+                 {"--allow-stale", o->allow_stale}};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (flags[i].given) *vec_push(session->arena, &argv) = str_of(flags[i].name);
+    if (session->live) add_place(session, &argv);
+    return report_mask(session->arena, report_shell(session->arena, argv.data, (int32_t)argv.len));
+}
+
+struct report_extra session_extra(struct session *session, const struct plan *plan) {
+    struct report_extra extra = {.command = session->command, .scan_us = session->scan_us};
+    VEC(struct str) notes = {0};
+    if (session->index && index_stats(session->index).used_recorded)
+        *vec_push(session->arena, &notes) =
+            S("planned from recorded answers of the index, without asking it; they may be older than what it has now");
+    if (session->locks.problems_len > 0)
+        *vec_push(session->arena, &notes) =
+            str_format(session->arena, "%d lines of the lock are kept but not understood (unpin locks -v)",
+                       session->locks.problems_len);
+    extra.notes = notes.data;
+    extra.notes_len = (int32_t)notes.len;
+    extra.total_us = session_clock_us() - session->started_us;
+    bool offers = str_eq(session->command, S("plan")) && plan->status == PLAN_FEASIBLE;
+    if (offers) extra.next = next_command(session);
+    if (offers && !session->live) extra.next = str_format(session->arena, "in the image: %.*s", FMT(extra.next));
+    return extra;
+}
+
+void session_close(struct session *session) {
+    if (session->index) index_close(session->index);
+    session->index = NULL;
+}
