@@ -28,7 +28,9 @@ struct err *index_open(struct arena *arena, const struct fs *fs, const struct in
     struct str python = options->env->markers.python_full_version;
     if (!version_try_parse(arena, python, &index->python))
         return err_make(arena, ERR_USAGE, "\"%.*s\" is no version of Python", FMT(str_slice(python, 0, 80)));
+    index->scratch = arena_open();
     index_config_apply(index);
+    index->circumstances = index_view_circumstances(index);
     *ret = index;
     return NULL;
 }
@@ -42,7 +44,9 @@ void index_http_drop(struct index *index) {
 }
 
 void index_close(struct index *index) {
-    if (index) index_http_drop(index);
+    if (!index) return;
+    index_http_drop(index);
+    arena_close(index->scratch);
 }
 
 struct err *index_http(struct index *index) {

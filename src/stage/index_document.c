@@ -5,11 +5,29 @@
 #include "base/buf.h"
 #include "pypa/name.h"
 
-struct str index_header_block(struct str text) {
+/* True for a field that metadata_parse looks at. */
+static bool is_wanted(struct str line) {
+    static const struct str wanted[] = {
+        S_INIT("Metadata-Version"), S_INIT("Name"),          S_INIT("Version"),        S_INIT("Summary"),
+        S_INIT("Requires-Python"),  S_INIT("Requires-Dist"), S_INIT("Provides-Extra"), S_INIT("Dynamic")};
+    struct str field = str_slice(line, 0, str_find_char(line, ':'));
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (str_eq_nocase(field, wanted[i])) return true;
+    return false;
+}
+
+struct str index_header_block(struct arena *arena, struct str text) {
+    struct buf buf = {.arena = arena};
     struct str rest = text, line;
-    while (str_line(&rest, &line))
-        if (line.len == 0 && line.data) return (struct str){text.data, line.data - text.data};
-    return text;
+    bool keep = false;
+    while (str_line(&rest, &line) && line.len) {
+        bool folded = line.data[0] == ' ' || line.data[0] == '\t';
+        if (!folded) keep = is_wanted(line);
+        if (!keep) continue;
+        buf_add(&buf, line);
+        buf_add_char(&buf, '\n');
+    }
+    return buf_str(&buf);
 }
 
 struct str index_document_format(struct arena *arena, const struct index_document *document) {

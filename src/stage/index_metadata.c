@@ -54,7 +54,7 @@ static void give_up(struct job *job, struct err *err) {
 }
 
 static void succeed(struct job *job, struct arena *arena, struct index_document document) {
-    job->document.text = str_copy(arena, index_header_block(document.text));
+    job->document.text = index_header_block(arena, document.text);
     job->document.requires_txt = document.requires_txt.data ? str_copy(arena, document.requires_txt) : (struct str){0};
     job->done = job->found = true;
 }
@@ -89,7 +89,7 @@ static bool try_recorded(struct index *index, struct pool *pool, struct job *job
     struct str text, name = job->artifact.filename;
     struct str file = str_format(pool->arena, "%.*s.metadata", FMT(name));
     if (!index_recorded_read(index, pool->arena, "metadata", file, INDEX_METADATA_MAX, &text)) return false;
-    job->document = (struct index_document){.text = index_header_block(text)};
+    job->document = (struct index_document){.text = index_header_block(pool->arena, text)};
     file = str_format(pool->arena, "%.*s.requires.txt", FMT(name));
     if (job->artifact.sdist && index_recorded_read(index, pool->arena, "metadata", file, INDEX_METADATA_MAX, &text))
         job->document.requires_txt = text.data ? text : S("");

@@ -11,7 +11,7 @@
 
 #define PACK_MAGIC 0x31304B4361506E75u /* names the layout; another byte order reads another number */
 
-enum { PACK_ABSENT = 1, PACK_QUARANTINED = 2 };
+enum { PACK_ABSENT = 1, PACK_QUARANTINED = 2, PACK_VIEW = 4 };
 enum { FILE_SDIST = 1, FILE_YANKED = 2, FILE_METADATA = 4, FILE_TAR_GZ = 8 };
 
 struct span {
@@ -33,7 +33,7 @@ struct pack_release {
 struct pack_file {
     int64_t size, uploaded;
     struct span filename, url, requires_python, yanked_reason, tags, build, sha256, metadata_sha256;
-    uint32_t flags, unused;
+    uint32_t flags, bars; /* bars: in a view */
 };
 
 /* A file whose name has been understood. */
@@ -202,6 +202,37 @@ struct index_page_facts index_packed_facts(const struct index_packed *packed) {
         head.fresh_until,        (head.flags & PACK_ABSENT) != 0};
 }
 
+static void view_one(struct buf *heap, const struct release *release, struct pack_file *ret) {
+    const struct artifact *artifact = &release->artifact;
+    *ret = (struct pack_file){.size = artifact->size, .uploaded = release->uploaded, .bars = release->bars};
+    ret->url = add_text(heap, artifact->url);
+    ret->filename = add_part(heap, artifact->url, ret->url, artifact->filename);
+    ret->requires_python = add_text(heap, artifact->requires_python);
+    ret->yanked_reason = add_text(heap, release->yanked_reason);
+    ret->sha256 = add_sha256(heap, artifact->sha256);
+    ret->metadata_sha256 = add_sha256(heap, artifact->metadata_sha256);
+    ret->flags = (artifact->sdist ? FILE_SDIST : 0u) | (release->yanked ? FILE_YANKED : 0u) |
+                 (artifact->has_metadata ? FILE_METADATA : 0u);
+}
+
+struct index_packed index_pack_view(struct arena *arena, const struct release *list, int32_t len,
+                                    const struct index_page_facts *facts) {
+    struct pack_release *releases = arena_new(arena, struct pack_release, len);
+    struct pack_file *files = arena_new(arena, struct pack_file, len);
+    struct buf heap = {.arena = arena};
+    struct pack_head head = {.flags = PACK_VIEW, .releases = (uint32_t)len, .files = (uint32_t)len};
+    for (int32_t i = 0; i < len; i++) {
+        view_one(&heap, &list[i], &files[i]);
+        releases[i] = (struct pack_release){add_text(&heap, list[i].version.text), (uint32_t)i, 1};
+    }
+    set_facts(&heap, &head, facts);
+    return assemble(arena, head, releases, files, &heap);
+}
+
+bool index_packed_is_view(const struct index_packed *packed) {
+    return (head_of(packed).flags & PACK_VIEW) != 0;
+}
+
 struct index_packed index_packed_renew(struct arena *arena, const struct index_packed *packed,
                                        const struct index_page_facts *facts) {
     struct pack_head head = head_of(packed);
@@ -249,6 +280,7 @@ struct index_packed_file index_packed_file(const struct index_packed *packed, in
         .metadata_sha256 = text_of(heap, file.metadata_sha256),
         .size = file.size,
         .uploaded = file.uploaded,
+        .bars = file.bars,
         .sdist = (file.flags & FILE_SDIST) != 0,
         .yanked = (file.flags & FILE_YANKED) != 0,
         .has_metadata = (file.flags & FILE_METADATA) != 0,

@@ -83,18 +83,33 @@ static void ask(struct index *index, struct job *job) {
                                                  .user = job});
 }
 
+static bool is_fresh(const struct index *index, const struct index_page_facts *facts) {
+    return facts->fetched <= index->now && index->now < facts->fresh_until && !index->options.refresh;
+}
+
+/* The page's view: most of a page is about files that would never be installed here. */
+static bool try_view(struct index *index, struct pool *pool, struct job *job) {
+    struct str bytes;
+    if (index->linked.len || index->options.record_dir.len) return false;
+    struct str key = index_view_key(index, index->arena, job->url);
+    if (!index_cache_read(index, pool->arena, "views", key, INT32_MAX, &bytes)) return false;
+    if (!index_packed_open(bytes, &job->page) || !index_packed_is_view(&job->page)) return false;
+    struct index_page_facts facts = index_packed_facts(&job->page);
+    return is_fresh(index, &facts);
+}
+
 /* What the cache has for job->url. True if that settles it, or that this index has none (*absent). */
 static bool try_cache(struct index *index, struct pool *pool, struct job *job, bool *absent) {
     struct str bytes;
     job->have_stale = false;
     *absent = false;
+    if (try_view(index, pool, job)) return true;
     if (!index_cache_read(index, pool->arena, "pages", page_key(index, job->url), INT32_MAX, &bytes) ||
         !index_packed_open(bytes, &job->stale))
         return false;
     struct index_page_facts facts = index_packed_facts(&job->stale);
     job->have_stale = true;
-    bool fresh = facts.fetched <= index->now && index->now < facts.fresh_until && !index->options.refresh;
-    if (!fresh && !index->options.offline) return false;
+    if (!is_fresh(index, &facts) && !index->options.offline) return false;
     *absent = facts.absent;
     job->page = job->stale;
     return true;
@@ -252,7 +267,7 @@ static struct err *finish(struct index *index, struct pool *pool, struct job *jo
     add_links(index, pool, job);
     if (job->found) {
         record_page(index, pool->arena, job);
-        index_load(index, pool, job->id, &job->page);
+        index_load(index, pool, job->id, &job->page, index->linked.len ? (struct str){0} : job->url);
         return NULL;
     }
     if (job->err) return job->err;

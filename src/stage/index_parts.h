@@ -52,6 +52,8 @@ struct index {
     int32_t links_len;
     bool links_listed;
     VEC(struct simple_file) linked; /* files of find-links, URLs absolute */
+    struct arena *scratch;          /* emptied after each document */
+    struct str circumstances;       /* what views depend on */
     struct map ranks;               /* "py3-none-any" to rank + 1, 0 for none */
     struct map pythons;             /* Requires-Python to 1 if it holds, 0 if not */
     struct version python;
@@ -81,7 +83,7 @@ bool index_local_path(struct arena *arena, struct str url, struct str *ret);
 /* The file URL of an absolute path. */
 struct str index_local_url(struct arena *arena, struct str path);
 
-/* index_cache.c. `what` is the folder: "pages", "metadata", "wheels", "hosts". */
+/* index_cache.c. `what` is the folder: "pages", "views", "metadata", "wheels", "hosts". */
 struct str index_cache_path(const struct index *index, struct arena *arena, const char *what, struct str key);
 bool index_cache_read(const struct index *index, struct arena *arena, const char *what, struct str key, int64_t limit,
                       struct str *ret);
@@ -105,6 +107,10 @@ struct err *index_answer_err(struct index *index, const struct http_response *re
 /* index_pack.c. Files whose names are none of `project` are left out. */
 struct index_packed index_pack(struct arena *arena, struct str project, const struct simple_page *page,
                                const struct index_page_facts *facts);
+/* A view: a packed page whose releases have one file each, the one that was chosen for an environment. */
+struct index_packed index_pack_view(struct arena *arena, const struct release *list, int32_t len,
+                                    const struct index_page_facts *facts);
+bool index_packed_is_view(const struct index_packed *packed);
 /* False if `bytes` are no packed page. */
 bool index_packed_open(struct str bytes, struct index_packed *ret);
 struct index_page_facts index_packed_facts(const struct index_packed *packed);
@@ -121,14 +127,21 @@ struct index_packed_file {
     struct str filename, url, requires_python, yanked_reason, tags, build;
     struct str sha256, metadata_sha256; /* 32 bytes, not hex */
     int64_t size, uploaded;
+    uint32_t bars; /* in a view */
     bool sdist, yanked, has_metadata, is_tar_gz;
 };
 /* Release `i`: its version's text and its files' span. */
 struct str index_packed_release(const struct index_packed *packed, int32_t i, int32_t *ret_first, int32_t *ret_count);
 struct index_packed_file index_packed_file(const struct index_packed *packed, int32_t i);
 
-/* index_release.c: puts a packed page into the pool. */
-void index_load(struct index *index, struct pool *pool, struct project_id id, const struct index_packed *packed);
+/* index_release.c: puts a packed page, or a view of it, into the pool. Where `url` is not empty, the page's view is
+ * kept in the cache. */
+void index_load(struct index *index, struct pool *pool, struct project_id id, const struct index_packed *packed,
+                struct str url);
+/* The key of the view of the page at `url` for this environment and these wishes. */
+struct str index_view_key(const struct index *index, struct arena *arena, struct str url);
+/* Everything besides the page that decides about a view, as one text; called once. */
+struct str index_view_circumstances(const struct index *index);
 
 /* index_page.c, index_links.c, index_metadata.c */
 /* Reads a page of `content_type` (empty: by its look) found at `url`. */
@@ -156,8 +169,8 @@ ERR_MUST_CHECK struct err *index_document_parse(struct arena *arena, const struc
 /* The form in the cache. */
 struct str index_document_format(struct arena *arena, const struct index_document *document);
 bool index_document_open(struct str bytes, struct index_document *ret);
-/* What is before the first empty line. */
-struct str index_header_block(struct str text);
+/* Of what is before the first empty line the fields that matter; the rest is most of the bytes. */
+struct str index_header_block(struct arena *arena, struct str text);
 
 enum index_wheel_want { INDEX_WHEEL_DONE, INDEX_WHEEL_TAIL, INDEX_WHEEL_SPAN };
 /* METADATA of a wheel of `size` bytes whose last bytes are `tail`. DONE: `ret` is set; TAIL: *from last bytes are

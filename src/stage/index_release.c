@@ -2,6 +2,7 @@
 #include "stage/index_parts.h"
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "pypa/filename.h"
 
 /* The files of one release, as far as they have been looked at. */
@@ -113,21 +114,63 @@ static struct release release_make(struct arena *arena, const struct choice *cho
     return release;
 }
 
-void index_load(struct index *index, struct pool *pool, struct project_id id, const struct index_packed *packed) {
-    int32_t len = index_packed_releases(packed), n = 0;
-    struct release *releases = arena_new(pool->arena, struct release, len);
+struct str index_view_circumstances(const struct index *index) {
+    const struct want *want = index->options.want;
+    const struct tags *tags = &index->options.env->tags;
+    struct buf buf = {.arena = index->arena};
+    buf_add(&buf, index->options.env->markers.python_full_version);
+    if (want) buf_addf(&buf, " %d %lld", want->only_binary, (long long)want->exclude_newer);
+    for (int32_t i = 0; i < tags->len; i++) {
+        buf_add_char(&buf, ' ');
+        buf_add(&buf, tags->items[i]);
+    }
+    return store_key(index->arena, buf_str(&buf));
+}
+
+struct str index_view_key(const struct index *index, struct arena *arena, struct str url) {
+    return store_key(arena, str_format(arena, "%.*s %.*s", FMT(index->circumstances), FMT(url)));
+}
+
+/* Release `i` of a view, as it was when the view was made. */
+static struct release release_of_view(struct arena *arena, const struct index_packed *packed, int32_t i,
+                                      const struct version *version) {
+    struct choice choice = {.best = index_packed_file(packed, i)};
+    choice.uploaded = choice.best.uploaded;
+    struct release release = release_make(arena, &choice, version);
+    release.bars = choice.best.bars;
+    return release;
+}
+
+static struct release release_of_page(struct index *index, struct arena *arena, const struct index_packed *packed,
+                                      int32_t first, int32_t count, const struct version *version) {
     bool quarantined = index_packed_quarantined(packed);
+    struct choice choice = {.best_rank = -1, .uploaded = INT64_MIN};
+    for (int32_t i = first; i < first + count; i++) {
+        struct index_packed_file file = index_packed_file(packed, i);
+        consider(index, &choice, &file, quarantined);
+    }
+    return release_make(arena, &choice, version);
+}
+
+void index_load(struct index *index, struct pool *pool, struct project_id id, const struct index_packed *packed,
+                struct str url) {
+    int32_t len = index_packed_releases(packed), n = 0;
+    struct arena_mark mark = arena_mark(index->scratch);
+    struct release *releases = arena_new(index->scratch, struct release, len);
+    bool view = index_packed_is_view(packed);
     for (int32_t i = 0; i < len; i++) {
         int32_t first, count;
         struct version version;
         struct str text = index_packed_release(packed, i, &first, &count);
-        if (!version_try_parse(pool->arena, text, &version)) continue;
-        struct choice choice = {.best_rank = -1, .uploaded = INT64_MIN};
-        for (int32_t j = first; j < first + count; j++) {
-            struct index_packed_file file = index_packed_file(packed, j);
-            consider(index, &choice, &file, quarantined);
-        }
-        if (choice.any) releases[n++] = release_make(pool->arena, &choice, &version);
+        if (count == 0 || !version_try_parse(pool->arena, text, &version)) continue;
+        releases[n++] = view ? release_of_view(pool->arena, packed, first, &version)
+                             : release_of_page(index, pool->arena, packed, first, count, &version);
+    }
+    if (!view && url.len && index->cache.len) {
+        struct index_page_facts facts = index_packed_facts(packed);
+        struct index_packed made = index_pack_view(index->scratch, releases, n, &facts);
+        index_cache_write(index, "views", index_view_key(index, index->scratch, url), made.bytes);
     }
     pool_add_page(pool, id, releases, n);
+    arena_rewind(index->scratch, mark);
 }

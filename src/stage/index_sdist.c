@@ -92,7 +92,7 @@ struct err *index_sdist_read(struct arena *arena, struct str bytes, struct index
     if (!document.text.len) return err_make(arena, ERR_MALFORMED, "it holds no PKG-INFO");
     /* An egg-info without requires.txt has no requirements. */
     if (found.egg_info) document.requires_txt = found.requires_txt.data ? found.requires_txt : S("");
-    document.text = index_header_block(document.text);
+    document.text = index_header_block(arena, document.text);
     *ret = document;
     return NULL;
 }
