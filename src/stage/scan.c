@@ -8,11 +8,16 @@
 
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* A distribution with what only the fingerprint needs of it. */
 struct found {
     struct dist dist;
     struct scan_identity identity;
+};
+
+struct found_list {
+    VEC(struct found) items;
 };
 
 struct err *scan_find_python(struct arena *arena, struct str given, struct str *ret) {
@@ -145,29 +150,44 @@ static bool describes(struct str name) {
     return str_ends(name, S(".dist-info")) || str_ends(name, S(".egg-info")) || str_ends(name, S(".egg-link"));
 }
 
+/* The distributions of one site directory. */
+static void site_read(struct scan_dist_reader *reader, const struct scan_site *site, struct str cache_dir,
+                      struct found_list *found) {
+    struct scan_cache cache;
+    scan_cache_read(reader->arena, reader->fs, cache_dir, site->path, &cache);
+    reader->cache = &cache;
+    reader->fresh = (struct scan_cache){0};
+    reader->stale = false;
+    for (int32_t k = 0; k < site->names_len && found->items.len < SCAN_DISTS_MAX; k++) {
+        struct found one;
+        if (!describes(site->names[k]) || !scan_dist_read(reader, site->names[k], &one.dist, &one.identity)) continue;
+        /* A source tree on the path describes itself by an egg-info; nothing was installed from it. */
+        if (site->by_pth && one.dist.form == DIST_EGG_INFO_DIR) one.dist.editable = true;
+        *vec_push(reader->arena, &found->items) = one;
+    }
+    if (reader->stale || reader->fresh.entries.len != cache.entries.len)
+        scan_cache_write(reader->arena, reader->fs, cache_dir, site->path, &reader->fresh);
+}
+
 /* Reads every site directory's distributions. */
 static void dists_read(struct arena *arena, const struct fs *fs, const struct scan_site *sites, int32_t sites_len,
-                       struct environment *env) {
-    VEC(struct found) found = {0};
-    struct scan_dist_reader reader = {.arena = arena, .fs = fs};
+                       struct str cache_dir, struct environment *env) {
+    struct found_list found = {0};
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    struct scan_dist_reader reader = {
+        .arena = arena, .fs = fs, .now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec};
     for (int32_t i = 0; i < env->problems_len; i++) *vec_push(arena, &reader.problems) = env->problems[i];
     for (int32_t i = 0; i < sites_len; i++) {
         reader.site = sites[i].path;
         reader.site_number = i;
-        for (int32_t k = 0; k < sites[i].names_len && found.len < SCAN_DISTS_MAX; k++) {
-            struct found one;
-            if (!describes(sites[i].names[k]) || !scan_dist_read(&reader, sites[i].names[k], &one.dist, &one.identity))
-                continue;
-            /* A source tree on the path describes itself by an egg-info; nothing was installed from it. */
-            if (sites[i].by_pth && one.dist.form == DIST_EGG_INFO_DIR) one.dist.editable = true;
-            *vec_push(arena, &found) = one;
-        }
+        site_read(&reader, &sites[i], cache_dir, &found);
     }
-    int32_t len = (int32_t)found.len;
-    if (len) qsort(found.data, (size_t)len, sizeof *found.data, found_order);
-    env->fingerprint = fingerprint(arena, env, found.data, len);
+    int32_t len = (int32_t)found.items.len;
+    if (len) qsort(found.items.data, (size_t)len, sizeof *found.items.data, found_order);
+    env->fingerprint = fingerprint(arena, env, found.items.data, len);
     struct dist *dists = arena_new(arena, struct dist, len);
-    for (int32_t i = 0; i < len; i++) dists[i] = found.data[i].dist;
+    for (int32_t i = 0; i < len; i++) dists[i] = found.items.data[i].dist;
     environment_seal(arena, env, dists, len);
     env->problems = reader.problems.data;
     env->problems_len = (int32_t)reader.problems.len;
@@ -190,7 +210,7 @@ struct err *scan_environment(struct arena *arena, const struct fs *fs, const str
     for (int32_t i = 0; i < sites_len; i++) site_names[i] = sites[i].path;
     env.sites = site_names;
     env.sites_len = sites_len;
-    dists_read(arena, fs, sites, sites_len, &env);
+    dists_read(arena, fs, sites, sites_len, options->cache_dir, &env);
     *ret = env;
     return NULL;
 }

@@ -24,7 +24,7 @@ enum {
 
 struct scan_options {
     struct str python;    /* path of the interpreter, or its name on PATH (see scan_find_python) */
-    struct str cache_dir; /* where the interpreter's facts are cached; empty: they are not */
+    struct str cache_dir; /* where the interpreter's facts and the dist-info files are cached; empty: they are not */
 };
 
 /* The interpreter to scan: `given` (--python) if not empty, else that of $VIRTUAL_ENV, else `python3` on PATH.

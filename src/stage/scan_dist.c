@@ -7,18 +7,28 @@
 #include "stage/scan.h"
 
 #include <errno.h>
+#include <string.h>
 
 static void problem_add(struct scan_dist_reader *reader, struct str name, const char *what) {
     *vec_push(reader->arena, &reader->problems) =
         str_format(reader->arena, "%.*s/%.*s: %s", FMT(reader->site), FMT(name), what);
 }
 
-/* The path of a file of the description, NUL-terminated. */
+static char *append(char *to, struct str part) {
+    if (part.len) memcpy(to, part.data, (size_t)part.len);
+    return to + part.len;
+}
+
+/* The path of a file of the description, NUL-terminated. By hand: it is made a thousand times in a scan. */
 static const char *path_of(const struct scan_dist_reader *reader, struct str name, const char *file) {
-    struct arena *arena = reader->arena;
-    struct str path = *file ? str_format(arena, "%.*s/%.*s/%s", FMT(reader->site), FMT(name), file)
-                            : str_format(arena, "%.*s/%.*s", FMT(reader->site), FMT(name));
-    return str_copy_z(arena, path);
+    struct str last = str_of(file);
+    char *path = arena_alloc(reader->arena, reader->site.len + name.len + last.len + 3), *at = path;
+    at = append(at, reader->site);
+    *at++ = '/';
+    at = append(at, name);
+    if (last.len) *at++ = '/';
+    *append(at, last) = '\0';
+    return path;
 }
 
 /* Bytes of an optional file; false where it is not there, or cannot be read, which is told. */
@@ -85,10 +95,9 @@ static bool identify(struct scan_dist_reader *reader, struct str name, struct di
 }
 
 /* direct_url.json (PEP 610): where it came from, whether it is editable, and whether that place is gone. */
-static void direct_url_of(struct scan_dist_reader *reader, struct str name, struct dist *ret) {
-    struct str text;
+static void direct_url_of(struct scan_dist_reader *reader, struct str name, struct str text, struct dist *ret) {
     struct json json;
-    if (!read_optional(reader, name, "direct_url.json", SCAN_SMALL_FILE_MAX, &text)) return;
+    if (text.len == 0) return;
     if (json_parse(reader->arena, text, SCAN_SMALL_FILE_MAX, &json)) {
         problem_add(reader, name, "its direct_url.json is broken");
         return;
@@ -108,27 +117,56 @@ static bool is_systems(struct str site, struct str installer) {
     return usr && !str_eq(installer, S("pip")) && !str_eq(installer, S("uv")) && !str_eq(installer, S("unpin"));
 }
 
-static void identity_of(struct scan_dist_reader *reader, struct str name, const char *file,
-                        struct scan_identity *identity) {
+static struct fs_stat stat_of(struct scan_dist_reader *reader, struct str name, const char *file) {
     struct fs_stat st = {0};
     int status = reader->fs->stat_path(reader->fs->self, path_of(reader, name, file), true, &st);
-    *identity = (struct scan_identity){-1, -1};
-    if (status == 0 && st.exists) *identity = (struct scan_identity){st.size, st.mtime_ns};
+    return status == 0 ? st : (struct fs_stat){0};
+}
+
+static void identity_of(struct scan_dist_reader *reader, struct str name, const char *file,
+                        struct scan_identity *identity) {
+    struct fs_stat st = stat_of(reader, name, file);
+    *identity = st.exists ? (struct scan_identity){st.size, st.mtime_ns} : (struct scan_identity){-1, -1};
+}
+
+/* The files of a dist-info directory, from the cache where they are as they were. False: there is no METADATA. */
+static bool files_read(struct scan_dist_reader *reader, struct str name, struct scan_cache_entry *ret) {
+    struct fs_stat dir = stat_of(reader, name, ""), metadata = stat_of(reader, name, "METADATA");
+    const struct scan_cache_entry *known = scan_cache_find(reader->cache, name, &dir, &metadata);
+    if (known) {
+        *ret = *known;
+        *vec_push(reader->arena, &reader->fresh.entries) = *known;
+        return true;
+    }
+    struct str ignored;
+    *ret = (struct scan_cache_entry){.name = name,
+                                     .inode = dir.inode,
+                                     .mtime_ns = dir.mtime_ns,
+                                     .metadata_size = metadata.size,
+                                     .metadata_mtime_ns = metadata.mtime_ns};
+    if (!read_optional(reader, name, "METADATA", METADATA_MAX_SIZE, &ret->metadata)) return false;
+    if (!read_optional(reader, name, "INSTALLER", SCAN_SMALL_FILE_MAX, &ret->installer)) ret->installer = S("");
+    if (!read_optional(reader, name, "direct_url.json", SCAN_SMALL_FILE_MAX, &ret->direct_url)) ret->direct_url = S("");
+    ret->requested = read_optional(reader, name, "REQUESTED", SCAN_SMALL_FILE_MAX, &ignored);
+    ptrdiff_t before = reader->fresh.entries.len;
+    scan_cache_add(reader->arena, &reader->fresh, ret, reader->now_ns);
+    reader->stale |= reader->fresh.entries.len > before;
+    return true;
 }
 
 static bool dist_info_read(struct scan_dist_reader *reader, struct str name, struct dist *ret,
                            struct scan_identity *identity) {
-    struct str text, installer = {0}, ignored;
-    if (!read_optional(reader, name, "METADATA", METADATA_MAX_SIZE, &text)) {
+    struct scan_cache_entry files;
+    if (!files_read(reader, name, &files)) {
         problem_add(reader, name, "it has no METADATA: not counted as installed");
         return false;
     }
     ret->form = DIST_INFO;
-    metadata_of(reader, name, S(".dist-info"), text, ret);
+    metadata_of(reader, name, S(".dist-info"), files.metadata, ret);
     if (!identify(reader, name, ret)) return false;
-    if (read_optional(reader, name, "INSTALLER", SCAN_SMALL_FILE_MAX, &installer)) ret->installer = str_trim(installer);
-    ret->requested = read_optional(reader, name, "REQUESTED", SCAN_SMALL_FILE_MAX, &ignored);
-    direct_url_of(reader, name, ret);
+    ret->installer = str_trim(files.installer);
+    ret->requested = files.requested;
+    direct_url_of(reader, name, files.direct_url, ret);
     identity_of(reader, name, "RECORD", identity);
     ret->system = is_systems(reader->site, ret->installer);
     return true;
@@ -163,7 +201,8 @@ static bool egg_link_read(struct scan_dist_reader *reader, struct str name, stru
     if (!read_optional(reader, name, "", SCAN_SMALL_FILE_MAX, &text) || !str_line(&text, &tree)) return false;
     tree = str_trim(tree);
     struct str project = str_slice(name, 0, name.len - S(".egg-link").len);
-    struct scan_dist_reader inner = {reader->arena, reader->fs, tree, reader->site_number, {0}};
+    struct scan_dist_reader inner = {
+        .arena = reader->arena, .fs = reader->fs, .site = tree, .site_number = reader->site_number};
     if (!name_is_valid(project) || str_find_char(tree, '\0') >= 0 ||
         fs_list(reader->fs, reader->arena, tree, &names, &len) != NULL)
         return false; /* the source tree is gone, and with it the distribution */

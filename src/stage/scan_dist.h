@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "os/fs.h"
 #include "stage/environment.h"
+#include "stage/scan_cache.h"
 
 /* What tells the state of a distribution's files apart, for the fingerprint. */
 struct scan_identity {
@@ -20,6 +21,10 @@ struct scan_dist_reader {
     const struct fs *fs;
     struct str site; /* its path */
     int32_t site_number;
+    const struct scan_cache *cache; /* of that directory, as it was */
+    struct scan_cache fresh;        /* as it should be */
+    bool stale;                     /* something was read that the cache did not have */
+    int64_t now_ns;                 /* since 1970 */
     VEC(struct str) problems;
 };
 
