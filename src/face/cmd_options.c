@@ -1,9 +1,15 @@
-/* unpin options - which versions are possible, and what each costs: one plan per version, the best of them shown. */
+/*
+ * unpin options - which versions are possible, and what each costs.
+ *
+ * The front is walked from below: the plan for the request gives the newest version at the fewest lifts; the plan for
+ * what is newer than that gives the next one, until there is none. So every row is proven to be the cheapest of its and
+ * all newer versions. With --all the newest versions are planned one by one instead.
+ */
 #include "face/command.h"
 
 #include "base/arena.h"
 
-enum { OPTIONS_MAX = 12 }; /* newest versions that are planned */
+enum { OPTIONS_MAX = 12 }; /* plans at most */
 
 /* One version, planned. */
 struct choice {
@@ -21,15 +27,20 @@ static bool admissible(const struct want *want, const struct requirement *requir
     return specifier_set_match(&requirement->specifiers, &release->version);
 }
 
-/* The newest admissible versions of the project, newest first; the installed one among them. */
-static struct err *find_versions(struct session *session, struct requirement *ret, struct str *versions,
-                                 int32_t *ret_len) {
+static struct err *find_request(struct session *session, struct requirement *ret) {
     struct option_list words = session_words(session);
     TRY(session_open_environment(session));
     TRY(want_parse(session->arena, session->fs, &session->env, words.items, 1, NULL, 0, &session->want));
     if (session->want.requests_len != 1 || session->want.requests[0].requirement.url.len > 0)
         return err_make(session->arena, ERR_USAGE, "options wants a requirement by name: %.*s", FMT(words.items[0]));
     *ret = session->want.requests[0].requirement;
+    return NULL;
+}
+
+/* The newest admissible versions of the project, newest first; the installed one among them. */
+static struct err *find_versions(struct session *session, struct requirement *ret, struct str *versions,
+                                 int32_t *ret_len) {
+    TRY(find_request(session, ret));
     TRY(session_open_index(session));
     session->pool = pool_make(session->arena, &session->env);
     struct project_id id = pool_project(&session->pool, ret->name);
@@ -47,21 +58,70 @@ static struct err *find_versions(struct session *session, struct requirement *re
     return project->page == PAGE_ABSENT ? err_hint(session->arena, err, "the index has no such project") : err;
 }
 
-static struct err *plan_version(struct session *session, const struct requirement *requirement, struct choice *choice) {
-    struct buf word = {.arena = session->arena};
+/* "name[extras]" and the specifiers. */
+static struct str word_of(struct arena *arena, const struct requirement *requirement, struct str specifiers) {
+    struct buf word = {.arena = arena};
     buf_add(&word, requirement->raw_name);
     for (int32_t i = 0; i < requirement->extras_len; i++)
         buf_addf(&word, "%s%.*s%s", i ? "," : "[", FMT(requirement->extras[i]),
                  i + 1 == requirement->extras_len ? "]" : "");
-    buf_addf(&word, "==%.*s", FMT(choice->version));
-    struct str text = buf_str(&word);
-    const struct session_request request = {.words = {&text, 1}};
+    buf_add(&word, specifiers);
+    return buf_str(&word);
+}
+
+static struct err *plan_word(struct session *session, struct str word, struct choice *choice) {
+    const struct session_request request = {.words = {&word, 1}};
     TRY(session_propose(session, &request, &choice->plan));
     choice->lifts = choice->plan.lifts_len;
     for (int32_t i = 0; i < choice->plan.changes_len; i++) {
         if (choice->plan.changes[i].action == PLAN_ADD) choice->added++;
         else choice->changed++;
     }
+    return NULL;
+}
+
+/* The newest versions, each planned. */
+static struct err *find_all(struct session *session, struct requirement *requirement, struct choice *choices,
+                            int32_t *ret_len) {
+    struct str versions[OPTIONS_MAX];
+    int32_t len = 0;
+    TRY(find_versions(session, requirement, versions, &len));
+    for (int32_t i = 0; i < len; i++) {
+        choices[i].version = versions[i];
+        struct str pin = str_format(session->arena, "==%.*s", FMT(versions[i]));
+        TRY(plan_word(session, word_of(session->arena, requirement, pin), &choices[i]));
+    }
+    *ret_len = len;
+    return NULL;
+}
+
+/* The version of the project that a plan leaves in place. */
+static struct str version_after(const struct plan *plan, struct str name) {
+    for (int32_t i = 0; i < plan->changes_len; i++)
+        if (str_eq(plan->changes[i].name, name)) return plan->changes[i].to;
+    const struct dist *dist = environment_find(plan->env, name);
+    return dist ? dist->version.text : S("");
+}
+
+/* The front, newest first; the last plan, for what is newer than all of them, says why there is no more. */
+static struct err *find_front(struct session *session, struct requirement *requirement, struct choice *choices,
+                              int32_t *ret_len) {
+    struct arena *arena = session->arena;
+    TRY(find_request(session, requirement));
+    struct str given = specifier_set_format(arena, &requirement->specifiers), more = given;
+    int32_t n = 0;
+    while (n < OPTIONS_MAX) {
+        struct choice choice = {0};
+        TRY(plan_word(session, word_of(arena, requirement, more), &choice));
+        bool possible = choice.plan.status != PLAN_INFEASIBLE;
+        choice.version = possible ? version_after(&choice.plan, requirement->name) : S("none");
+        if (!possible && n > 0) break;
+        for (int32_t i = n++; i > 0; i--) choices[i] = choices[i - 1];
+        choices[0] = choice;
+        if (!possible || choice.version.len == 0) break;
+        more = str_format(arena, "%.*s%s>%.*s", FMT(given), given.len ? "," : "", FMT(choice.version));
+    }
+    *ret_len = n;
     return NULL;
 }
 
@@ -106,7 +166,6 @@ static void print_text(struct session *session, const struct requirement *requir
     for (int32_t i = 0; i < COLUMNS; i++) cells[i] = head[i];
     int32_t n = 1;
     for (int32_t i = 0; i < len; i++) {
-        if (choices[i].dominated && !session->options->all) continue;
         struct str *cell = &cells[n++ * COLUMNS];
         bool possible = choices[i].plan.status != PLAN_INFEASIBLE;
         cell[0] = choices[i].version;
@@ -156,15 +215,11 @@ struct err *cmd_options(struct session *session, int *ret_status) {
         return err_hint(session->arena, err_make(session->arena, ERR_USAGE, "options wants one requirement"),
                         "for example: unpin options transformers");
     struct requirement requirement;
-    struct str versions[OPTIONS_MAX];
+    struct choice *choices = arena_new(session->arena, struct choice, OPTIONS_MAX);
     int32_t len = 0, possible = 0;
-    TRY(find_versions(session, &requirement, versions, &len));
-    struct choice *choices = arena_new(session->arena, struct choice, len);
-    for (int32_t i = 0; i < len; i++) {
-        choices[i].version = versions[i];
-        TRY(plan_version(session, &requirement, &choices[i]));
-        possible += choices[i].plan.status != PLAN_INFEASIBLE;
-    }
+    if (session->options->all) TRY(find_all(session, &requirement, choices, &len));
+    else TRY(find_front(session, &requirement, choices, &len));
+    for (int32_t i = 0; i < len; i++) possible += choices[i].plan.status != PLAN_INFEASIBLE;
     find_dominated(choices, len);
     if (session->options->json) print_json(session, &requirement, choices, len);
     else print_text(session, &requirement, choices, len);

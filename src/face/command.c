@@ -19,8 +19,10 @@ static const struct command table[] = {
      "  unpin plan -r requirements.txt -o plan.json\n",
      REQUESTING | OPTION_OUTPUT, cmd_plan},
     {S_INIT("options"), "REQ [--all]", "which versions are possible, and what each costs",
-     "Plans the newest versions that REQ admits, one by one, and shows what each costs: locks lifted, distributions\n"
-     "changed and added. Versions that another one beats in every respect are left out (--all shows them).",
+     "Shows which versions of REQ are worth having: from the newest one at the fewest lifted locks up to the newest "
+     "one that is\n"
+     "possible at all, with what each costs. Versions between the rows cost no less than a newer one. --all plans the\n"
+     "newest versions one by one instead.",
      "  unpin options transformers\n"
      "  unpin options 'numpy>=2' --image ngc-pytorch:25.04\n",
      PLANNING | OPTION_OPTIONS, cmd_options},

@@ -58,7 +58,7 @@ static const struct option_row rows[] = {
     {"save-case", 0, TEXT, OPTION_OUTPUT, AT(save_case), "FILE", "write the problem as a regression test of unpin"},
     {"output", 'o', TEXT, OPTION_OUTPUT, AT(output), "FILE", "write the document there as well"},
     {"files", 0, FLAG, OPTION_CHECK, AT(check_files), NULL, "verify the hashes of all installed files (RECORD)"},
-    {"all", 0, FLAG, OPTION_OPTIONS, AT(all), NULL, "show versions too that another one beats in every respect"},
+    {"all", 0, FLAG, OPTION_OPTIONS, AT(all), NULL, "the newest versions one by one, the impossible included"},
     {"dockerfile", 0, FLAG, OPTION_EXPORT, AT(dockerfile), NULL, "as lines for a Dockerfile"},
     {"constraints", 0, FLAG, OPTION_EXPORT, AT(constraints), NULL, "as a pip constraint file"},
     {"script", 0, FLAG, OPTION_EXPORT, AT(script), NULL, "as a shell script"},
