@@ -592,6 +592,28 @@ static int64_t soft_count(const struct brute *brute, int32_t p) {
     return n;
 }
 
+/* What is in the result for a reason: it stays as installed, was asked for, or comes in because such a one requires it.
+ */
+static uint32_t supported(const struct brute *brute) {
+    uint32_t found = 0;
+    for (int32_t p = 0; p < brute->len; p++)
+        if (brute->chosen[p] >= 0 && (brute->subjects[p].requested || brute->chosen[p] == brute->subjects[p].installed))
+            found |= 1u << p;
+    for (uint32_t before = 0; before != found;) {
+        before = found;
+        for (int32_t p = 0; p < brute->len; p++) {
+            const struct option *option = found & 1u << p ? option_of(brute, p) : NULL;
+            for (int32_t i = 0; option && i < option->edges_len; i++) {
+                int32_t target = option->edges[i].target;
+                if (brute->chosen[target] >= 0 && brute->subjects[target].installed < 0 &&
+                    !option->edges[i].broken_before)
+                    found |= 1u << target;
+            }
+        }
+    }
+    return found;
+}
+
 /* Below its floor, and no current distribution of the result states a bound that keeps it there. */
 static bool below_floor(const struct brute *brute, int32_t p) {
     const struct subject *subject = &brute->subjects[p];
@@ -599,8 +621,9 @@ static bool below_floor(const struct brute *brute, int32_t p) {
     if (brute->chosen[p] >= subject->floor || brute->world->want.stale) return false;
     for (int32_t o = subject->floor; o < subject->len; o++)
         if (subject->options[o].ranked && !subject->options[o].needs_pin) current |= 1u << o;
+    uint32_t reasons = supported(brute);
     for (int32_t d = 0; d < brute->len; d++) {
-        const struct option *option = option_of(brute, d);
+        const struct option *option = reasons & 1u << d ? option_of(brute, d) : NULL;
         if (!option || !option->known || brute->chosen[d] < brute->subjects[d].floor) continue;
         for (int32_t i = 0; i < option->edges_len; i++) {
             const struct edge *edge = &option->edges[i];

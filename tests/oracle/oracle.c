@@ -29,22 +29,29 @@ static void print_costs(const char *what, const int64_t *costs) {
     (void)printf("\n");
 }
 
-/* What is wrong with the costs that the plan tells, NULL: nothing. */
-static const char *compare_told(const struct plan *plan, const int64_t *best) {
+/* What is wrong with the costs that the plan tells of itself, NULL: nothing. */
+static const char *compare_told(const struct plan *plan, const int64_t *judged) {
     if (plan->status == PLAN_SATISFIED) return NULL; /* nothing to do: nothing was counted */
     /* The distance of a request that stays is told only where its page was needed: a lower bound. */
     for (int i = 0; i < BRUTE_LEVELS; i++) {
         int64_t told = i < plan->proof.levels_len ? plan->proof.level_costs[i] : -1;
-        if (told != best[i] && (i != LEVEL_NEWEST || told > best[i]))
-            return "the plan is the best, the costs it tells are wrong";
+        if (told != judged[i] && (i != LEVEL_NEWEST || told > judged[i]))
+            return "the plan tells costs that are not its own";
     }
     return NULL;
 }
 
+/* Levels that are proven. Those from the newest on are told of releases that were looked at; others between two that
+ * are the same are taken to be the same (with --upgrade the newest comes earlier and is proven). */
+static bool same_proven(const struct world *world, const int64_t *a, const int64_t *b) {
+    int proven = LEVEL_NEWEST + world->want.upgrade;
+    return memcmp(a, b, (size_t)proven * sizeof *a) == 0;
+}
+
 /* What is wrong with the plan, NULL: nothing. `plain` is the oracle of the world with builds only where the design
  * admits them at once, `builds` with all of them: what is asked where the first finds nothing. */
-static const char *compare(struct brute *plain, struct brute *builds, const struct plan *plan, int64_t *best,
-                           int64_t *judged) {
+static const char *compare(const struct world *world, struct brute *plain, struct brute *builds,
+                           const struct plan *plan, int64_t *best, int64_t *judged) {
     bool found = brute_best(plain, best);
     struct brute *brute = plain;
     if (!found && builds) {
@@ -54,8 +61,8 @@ static const char *compare(struct brute *plain, struct brute *builds, const stru
     if (plan->status == PLAN_INFEASIBLE) return found ? "there is a plan, and the solver says there is none" : NULL;
     if (!brute_judge(brute, plan, judged)) return "the solver's plan breaks a rule";
     if (!found) return "trying everything finds no plan";
-    if (memcmp(best, judged, BRUTE_LEVELS * sizeof *best) != 0) return "the solver's plan is not the best";
-    return compare_told(plan, best);
+    if (!same_proven(world, best, judged)) return "the solver's plan is not the best";
+    return compare_told(plan, judged);
 }
 
 static void complain(struct arena *arena, const char *what, uint64_t seed, struct str text) {
@@ -63,7 +70,8 @@ static void complain(struct arena *arena, const char *what, uint64_t seed, struc
     (void)arena;
 }
 
-static bool run_world(uint64_t seed, const struct options *options) {
+/* `*guessed` counts plans that are not the best in a level that is not proven. */
+static bool run_world(uint64_t seed, const struct options *options, int64_t *guessed) {
     struct arena *arena = arena_open();
     struct gen gen = {.state = seed, .projects_max = options->projects, .versions_max = options->versions};
     struct str text = gen_case(arena, &gen);
@@ -90,7 +98,7 @@ static bool run_world(uint64_t seed, const struct options *options) {
     }
     if (err) what = "err";
     else if (world.misuses.len) what = str_copy_z(arena, world.misuses.data[0]);
-    else if (brute) what = compare(brute, builds, &plan, best, judged);
+    else if (brute) what = compare(&world, brute, builds, &plan, best, judged);
     if (what) {
         complain(arena, what, seed, text);
         if (err) (void)printf("  %.*s\n", FMT(err_format(arena, err)));
@@ -104,6 +112,7 @@ static bool run_world(uint64_t seed, const struct options *options) {
         for (int32_t i = 0; !err && i < plan.reason_len; i++)
             (void)printf("because: %.*s\n", FMT(plan.reason[i].sentence));
     }
+    if (!what && plan.status == PLAN_FEASIBLE && memcmp(best, judged, sizeof best) != 0) ++*guessed;
     arena_close(arena);
     return !what;
 }
@@ -129,12 +138,13 @@ static bool read_options(int argc, char **argv, struct options *ret) {
 
 int main(int argc, char **argv) {
     struct options options = {.seed = 1, .count = 2000, .failures = 3, .projects = 6, .versions = 4};
-    int64_t passed = 0, failed = 0;
+    int64_t passed = 0, failed = 0, guessed = 0;
     if (!read_options(argc, argv, &options)) return 2;
     for (int64_t i = 0; i < options.count && failed < options.failures; i++) {
-        if (run_world(options.seed + (uint64_t)i, &options)) passed++;
+        if (run_world(options.seed + (uint64_t)i, &options, &guessed)) passed++;
         else failed++;
     }
+    if (guessed) (void)printf("%" PRId64 " of them not the best in a level that is not proven\n", guessed);
     (void)printf("%" PRId64 " passed, %" PRId64 " failed\n", passed, failed);
     return failed > 0;
 }
