@@ -177,12 +177,21 @@ static uint32_t vendor_of(const struct json *array) {
     return bits;
 }
 
-/* The metadata as the core metadata they came from, so that one parser reads them: a newline would be a new field. */
+static bool has_line_end(struct str text) {
+    return str_find_char(text, '\n') >= 0 || str_find_char(text, '\r') >= 0;
+}
+
+/* The metadata as the core metadata they came from, so that one parser reads them. A line end in a value would begin a
+ * field of its own, so it is refused. */
 ERR_MUST_CHECK static struct err *metadata_of(struct arena *arena, const struct json *json, struct dist *ret) {
     int32_t requires_len, extras_len;
     const struct str *requires = texts_of(arena, json_find_array(json, S("requires_dist")), &requires_len);
     const struct str *extras = texts_of(arena, json_find_array(json, S("extras")), &extras_len);
     struct str python = json_find_text(json, S("requires_python"));
+    bool broken = has_line_end(python);
+    for (int32_t i = 0; i < requires_len; i++) broken |= has_line_end(requires[i]);
+    for (int32_t i = 0; i < extras_len; i++) broken |= has_line_end(extras[i]);
+    if (broken) return err_make(arena, ERR_SNAPSHOT, "a requirement with a line end");
     struct buf text = {.arena = arena};
     buf_addf(&text, "Metadata-Version: 2.1\nName: %.*s\nVersion: %.*s\n", FMT(ret->raw_name), FMT(ret->version.text));
     if (python.len) buf_addf(&text, "Requires-Python: %.*s\n", FMT(python));
@@ -190,10 +199,6 @@ ERR_MUST_CHECK static struct err *metadata_of(struct arena *arena, const struct 
     for (int32_t i = 0; i < extras_len; i++) buf_addf(&text, "Provides-Extra: %.*s\n", FMT(extras[i]));
     ret->metadata_known = true;
     return metadata_parse(arena, buf_str(&text), &ret->metadata);
-}
-
-static bool has_line_end(struct str text) {
-    return str_find_char(text, '\n') >= 0 || str_find_char(text, '\r') >= 0;
 }
 
 struct err *snapshot_dist_parse(struct arena *arena, const struct json *json, struct dist *ret) {
