@@ -42,7 +42,8 @@ ptrdiff_t specifier_scan(struct arena *arena, struct str text, struct specifier 
 /* True if every specifier holds for `version`, pre-releases taken as candidates like any other (what `packaging` calls
  * prereleases=True). */
 bool specifier_set_match(const struct specifier_set *set, const struct version *version);
-/* The same for a version that may not be PEP 440: only `===` can hold for one that does not parse. */
+/* The same for a version that may not be PEP 440: only `===` can hold for one that does not parse. `===`
+ * compares with `version->text`, letters of either case alike. */
 bool specifier_match(const struct specifier *specifier, const struct version *version);
 
 /* True if a specifier names a pre-release itself (PEP 440: then pre-releases are candidates without being asked for);
