@@ -5,7 +5,7 @@ from generate import broken, near, specifier, specifiers, version
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 VERSIONS = """
-2.8 2.8.0 2.8a1 2.8rc1 2.8.dev1 2.8.dev0 2.8.post1 2.8.post1.dev2 2.8+nv 2.8a0+nv 2.8.post1+nv 2.7 2.7.9 2.9 2.8.1 2.8.1a1 2 2.0 3
+2.8 2.8.0 2.8a1 2.8rc1 2.8.dev1 2.8.dev0 2.8.post1 2.8.post1.dev2 2.8.post2 2.8+nv 2.8a0+nv 2.8.post1+nv 2.7 2.7.9 2.9 2.8.1 2.8.1a1 2 2.0 3
 3.0a1 1!2.8 0!2.8 2.8a1.post1 2.8a1.dev1 2.8rc1.post0.dev1 2.8.0.0 2.7.0a0+79aa17489c.nv25.4 2.7.0 0 0.dev0 2.8+1 2.8+01 2.8+NV
 bogus 2013b
 """.split()
