@@ -281,13 +281,24 @@ static bool is_upper(const struct specifier_set *set) {
     return false;
 }
 
+/* True if the version is above one of the upper bounds, not below a lower one. */
+static bool exceeds(const struct specifier_set *set, const struct version *version) {
+    for (int32_t i = 0; i < set->len; i++) {
+        struct specifier_set one = {&set->items[i], 1};
+        if (is_upper(&one) && !specifier_set_match(&one, version) && version_cmp(version, &set->items[i].version) >= 0)
+            return true;
+    }
+    return false;
+}
+
 static void set_masks(const struct brute *brute, struct edge *edge) {
     const struct subject *target = &brute->subjects[edge->target];
     const struct specifier_set *set = &edge->requirement->specifiers;
     edge->upper = is_upper(set);
     for (int32_t o = 0; o < target->len; o++)
         if (specifier_set_match(set, &target->options[o].version)) edge->met |= 1u << o;
-    for (int32_t o = target->len - 1; o >= 0 && !(edge->met & 1u << o); o--) edge->above |= 1u << o;
+    for (int32_t o = target->len - 1; o >= 0 && !(edge->met & 1u << o); o--)
+        if (exceeds(set, &target->options[o].version)) edge->above |= 1u << o;
     if (!target->held || brute->world->want.no_allowances) return;
     if (specifier_set_allowance(set, &target->options[target->installed].version))
         edge->allowed = 1u << target->installed;
