@@ -229,6 +229,7 @@ static struct err *read_record(struct arena *arena, struct wheel *wheel) {
 
 static struct err *verify(struct arena *arena, struct draft *draft, struct str filename, struct str sha256) {
     struct wheel *wheel = draft->wheel;
+    if (zip_path_problem(filename)) return refuse(arena, filename, "is no file name of a wheel");
     TRY(wheel_name_parse(arena, filename, &wheel->filename));
     if (sha256.len && !str_eq_nocase(digest_hex(arena, digest_make(arena, wheel->bytes, 32)), sha256))
         return err_make(arena, ERR_HASH, "its SHA-256 is not %.*s", FMT(sha256));
