@@ -1,0 +1,90 @@
+#include "stage/build.h"
+
+#include "base/arena.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+/* A pip that keeps what it was called with, and ends as it is told. */
+struct fake {
+    struct proc_result result;
+    struct proc_call call;
+};
+
+static struct err *fake_run(void *self, struct arena *arena, const struct proc_call *call, struct proc_result *ret) {
+    (void)arena;
+    struct fake *fake = self;
+    fake->call = *call;
+    *ret = fake->result;
+    return NULL;
+}
+
+static bool has(const struct str *texts, int32_t len, struct str text) {
+    for (int32_t i = 0; i < len; i++)
+        if (str_eq(texts[i], text)) return true;
+    return false;
+}
+
+static void test_environment(void **state) {
+    (void)state;
+    static const struct str ours[] = {S_INIT("PIP_CONSTRAINT=/etc/pip/constraint.txt"),
+                                      S_INIT("PIP_INDEX_URL=https://a/simple"),
+                                      S_INIT("PATH=/bin"),
+                                      S_INIT("PYTHONPATH=/evil"),
+                                      S_INIT("CC=gcc"),
+                                      S_INIT("PIP_TARGET=/x")};
+    struct arena *arena = arena_open();
+    const struct str *got = NULL;
+    int32_t len = 0;
+    build_environment(arena, ours, 6, &got, &len);
+    assert_int_equal(len, 4);
+    assert_true(has(got, len, S("PIP_INDEX_URL=https://a/simple")));
+    assert_true(has(got, len, S("PATH=/bin")));
+    assert_true(has(got, len, S("CC=gcc")));
+    arena_close(arena);
+}
+
+static void test_failures(void **state) {
+    (void)state;
+    static const struct {
+        struct proc_result result;
+        const char *text;
+    } cases[] = {
+        {{.status = 1, .error = S_INIT("error: no\033[31m compiler\n")}, "ended with an error"},
+        {{.timed_out = true, .status = 137}, "too long"},
+        {{.too_much = true, .status = 137}, "too much"},
+        {{.status = 0}, "no wheel"},
+    };
+    struct arena *arena = arena_open();
+    char dir[] = "/tmp/unpin-build-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    (void)setenv("PIP_CONSTRAINT", "/lock", 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fake fake = {.result = cases[i].result};
+        const struct proc proc = {&fake, fake_run};
+        struct build_options options = {.python = S("/env/bin/python"), .sdist = S("/s/a-1.tar.gz"), .name = S("a")};
+        options.out = str_of(dir);
+        assert_null(version_parse(arena, S("1"), &options.version));
+        struct build_result result;
+        struct err *err = build_wheel(arena, fs_real(), &proc, &options, &result);
+        assert_non_null(err);
+        assert_int_equal(err->kind, ERR_BUILD);
+        assert_true(str_find(err->what, str_of(cases[i].text)) >= 0);
+        assert_true(str_find_char(err->hint, '\033') < 0);
+        assert_true(has(fake.call.argv, fake.call.argv_len, S("--no-deps")));
+        assert_false(has(fake.call.env, fake.call.env_len, S("PIP_CONSTRAINT=/lock")));
+    }
+    (void)unsetenv("PIP_CONSTRAINT");
+    arena_close(arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
