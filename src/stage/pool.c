@@ -15,6 +15,35 @@ struct project *pool_find(const struct pool *pool, struct str name) {
     return at < 0 ? NULL : &pool->projects.data[at];
 }
 
+static bool names_prerelease(const struct requirement *requirement) {
+    for (int32_t i = 0; i < requirement->specifiers.len; i++) {
+        const struct specifier *specifier = &requirement->specifiers.items[i];
+        bool exact = specifier->op == SPECIFIER_EQ && !specifier->wildcard;
+        if (exact && version_is_prerelease(&specifier->version)) return true;
+    }
+    return false;
+}
+
+const struct active *pool_active(struct pool *pool, struct release *release, const struct marker_env *markers) {
+    if (release->active) return release->active;
+    const struct metadata *metadata = release->metadata;
+    struct active *active = arena_new(pool->arena, struct active, 1);
+    int32_t *base = arena_new(pool->arena, int32_t, metadata->requires_len);
+    int32_t *extra = arena_new(pool->arena, int32_t, metadata->requires_len);
+    for (int32_t i = 0; i < metadata->requires_len; i++) {
+        const struct requirement *requirement = &metadata->requires_dist[i];
+        bool is_base = marker_eval(pool->arena, requirement->marker, markers, (struct str){0});
+        bool is_extra = !is_base && marker_has_extra(requirement->marker);
+        if (is_base) base[active->base_len++] = i;
+        if (is_extra) extra[active->extra_len++] = i;
+        if ((is_base || is_extra) && names_prerelease(requirement)) active->names_prerelease = true;
+    }
+    active->base = base;
+    active->extra = extra;
+    release->active = active;
+    return active;
+}
+
 int32_t project_find(const struct project *project, const struct version *version) {
     int32_t low = 0, high = project->releases_len;
     while (low < high) {

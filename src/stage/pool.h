@@ -47,6 +47,16 @@ struct artifact {
     struct str metadata_sha256; /* hex, may be empty */
 };
 
+/* Which requirements of a release matter in this environment, so that markers are evaluated once: positions in
+ * metadata.requires_dist. Made by pool_active. */
+struct active {
+    const int32_t *base; /* active without extras */
+    int32_t base_len;
+    const int32_t *extra; /* with a marker that mentions `extra`, and not active without */
+    int32_t extra_len;
+    bool names_prerelease; /* one of them names a pre-release exactly */
+};
+
 /* A version of a project. */
 struct release {
     struct version version;
@@ -60,6 +70,7 @@ struct release {
     int64_t uploaded; /* seconds since 1970; INT64_MIN: the index gives no date */
     enum meta_state meta_state;
     const struct metadata *metadata; /* where KNOWN */
+    const struct active *active;     /* NULL until pool_active made it */
 };
 
 struct project {
@@ -84,6 +95,8 @@ struct pool pool_make(struct arena *arena, const struct environment *env);
 struct project_id pool_project(struct pool *pool, struct str name);
 /* The project of a normalized name, NULL if it is not in the pool. */
 struct project *pool_find(const struct pool *pool, struct str name);
+/* The active requirements of a release whose metadata are known; kept in the pool. */
+const struct active *pool_active(struct pool *pool, struct release *release, const struct marker_env *markers);
 /* The release equal to `version` (local versions compared), -1: none. */
 int32_t project_find(const struct project *project, const struct version *version);
 /* Puts the releases of a page in: `releases` ascending, distinct; the installed one is merged in (it keeps its installed

@@ -17,24 +17,29 @@ int model_cost(struct model *model, enum level level) {
     return literal;
 }
 
-bool model_lock_holds(const struct model *model, const struct node *node, const struct version *version) {
+/* The lines of the locks join the nodes that they are about. */
+static void add_lock_lines(struct model *model) {
     const struct lock_set *locks = model->input->locks;
-    struct str name = model->pool->projects.data[node->project].name;
-    for (int32_t i = 0; i < locks->lines_len; i++) {
-        const struct lock_line *line = &locks->lines[i];
-        if (!line->active || !str_eq(line->requirement.name, name)) continue;
-        if (line->requirement.url.len) return false;
-        if (!specifier_set_match(&line->requirement.specifiers, version)) return false;
+    for (int32_t i = 0; locks && i < locks->lines_len; i++) {
+        int32_t at = map_find(&model->pool->by_name, locks->lines[i].requirement.name);
+        if (!locks->lines[i].active || at < 0 || at >= model->nodes_len || !model->nodes[at].in_scope) continue;
+        *vec_push(model->arena, &model->nodes[at].locks) = i;
+    }
+}
+
+/* True if the lines of the lock on `node` hold for another version than the installed one; a line with a URL never does. */
+static bool lock_holds(const struct model *model, const struct node *node, const struct version *version) {
+    for (ptrdiff_t i = 0; i < node->locks.len; i++) {
+        const struct requirement *requirement = &model->input->locks->lines[node->locks.data[i]].requirement;
+        if (requirement->url.len || !specifier_set_match(&requirement->specifiers, version)) return false;
     }
     return true;
 }
 
 /* True if the lock leaves an installed node no other release than the one it has. */
-static bool lock_is_pin(const struct model *model, struct str name) {
-    const struct lock_set *locks = model->input->locks;
-    for (int32_t i = 0; i < locks->lines_len; i++) {
-        const struct requirement *requirement = &locks->lines[i].requirement;
-        if (!locks->lines[i].active || !str_eq(requirement->name, name)) continue;
+static bool lock_is_pin(const struct model *model, const struct node *node) {
+    for (ptrdiff_t i = 0; i < node->locks.len; i++) {
+        const struct requirement *requirement = &model->input->locks->lines[node->locks.data[i]].requirement;
         if (requirement->url.len) return true;
         for (int32_t j = 0; j < requirement->specifiers.len; j++) {
             const struct specifier *specifier = &requirement->specifiers.items[j];
@@ -55,7 +60,7 @@ static bool names_include(const struct str *names, int32_t len, struct str name)
 static void add_lift(struct model *model, struct node *node) {
     const struct lock_set *locks = model->input->locks;
     const struct project *project = &model->pool->projects.data[node->project];
-    bool named = locks && map_find(&locks->by_name, project->name) >= 0;
+    bool named = node->locks.len > 0;
     bool implied = locks && locks->implied && node->installed >= 0;
     if (!named && !implied) return;
     if (node->removed) return;
@@ -64,10 +69,10 @@ static void add_lift(struct model *model, struct node *node) {
     } else {
         node->lifted = sat_variable(model->sat);
         for (int32_t k = 0; k < node->slots_len; k++) {
-            if (k == node->installed || model_lock_holds(model, node, &project->releases[node->slots[k]].version)) continue;
+            if (k == node->installed || lock_holds(model, node, &project->releases[node->slots[k]].version)) continue;
             model_clause(model, -1, (int[]){-node->ge[k], node->ge[k + 1], node->lifted}, 3);
         }
-        if (node->installed >= 0 && lock_is_pin(model, project->name))
+        if (node->installed >= 0 && lock_is_pin(model, node))
             model_clause(model, -1, (int[]){-node->escape, node->lifted}, 2);
     }
     const struct want *want = model->input->want;
@@ -350,8 +355,6 @@ static bool is_development_extra(struct str extra) {
 /* Active under one of the distribution's own extras, but not without: only somebody who asked for it is bound. */
 static bool is_extra_bound(struct model *model, const struct metadata *metadata, const struct requirement *requirement) {
     const struct marker_env *markers = &model->input->env->markers;
-    if (!requirement->specifiers.len || !marker_has_extra(requirement->marker)) return false;
-    if (marker_eval(model->arena, requirement->marker, markers, (struct str){0})) return false;
     for (int32_t e = 0; e < metadata->extras_len; e++)
         if (!is_development_extra(metadata->extras[e]) &&
             marker_eval(model->arena, requirement->marker, markers, metadata->extras[e]))
@@ -372,9 +375,9 @@ static void add_soft_bounds(struct model *model, int32_t at) {
     for (int32_t k = 0; k < node->slots_len; k++) {
         const struct release *release = &model->pool->projects.data[at].releases[node->slots[k]];
         if (release->meta_state != META_KNOWN) continue;
-        for (int32_t i = 0; i < release->metadata->requires_len; i++) {
-            const struct requirement *requirement = &release->metadata->requires_dist[i];
-            if (!can_move(model, requirement->name)) continue;
+        for (int32_t i = 0; i < release->active->extra_len; i++) {
+            const struct requirement *requirement = &release->metadata->requires_dist[release->active->extra[i]];
+            if (!requirement->specifiers.len || !can_move(model, requirement->name)) continue;
             if (is_extra_bound(model, release->metadata, requirement)) add_soft_bound(model, at, k, requirement);
         }
     }
@@ -487,6 +490,7 @@ static void add_advisory(struct model *model, int32_t number) {
 }
 
 void model_add_levels(struct model *model) {
+    add_lock_lines(model);
     for (ptrdiff_t i = 0; i < model->scope.len; i++) find_floor(model, &model->nodes[model->scope.data[i]]);
     for (ptrdiff_t i = 0; i < model->scope.len; i++) {
         add_node_levels(model, model->scope.data[i]);

@@ -40,7 +40,6 @@ struct node_extra {
 struct node {
     int32_t project; /* position in the pool; the same as the node's own position */
     bool in_scope;
-    bool encoded; /* its requirements were added */
     const struct dist *dist; /* installed one; NULL: none */
     int32_t slots_len;
     int32_t *slots;    /* release of each slot */
@@ -59,7 +58,7 @@ struct node {
     int support;       /* literal: there is a reason for it in the result; 0: not made yet */
     int32_t floor;     /* slot of its floor, -1: none known */
     VEC(struct node_extra) extras;
-    VEC(int32_t) rules; /* positions in model.rules stated by this node */
+    VEC(int32_t) locks; /* lines of the locks about it, positions in lock_set.lines */
 };
 
 /* A requirement on a node: which of its slots do not meet it. */
@@ -151,8 +150,6 @@ int model_cost(struct model *model, enum level level);
 int32_t model_node(struct model *model, struct str name);
 /* Slots of `node` outside `specifiers`, absence not among them. */
 struct runs model_bad(struct model *model, int32_t node, const struct specifier_set *specifiers);
-/* True if the lines of the lock on `node` hold for another version than the installed one; a line with a URL never does. */
-bool model_lock_holds(const struct model *model, const struct node *node, const struct version *version);
 
 /* solve_scope.c: nodes and slots. */
 ERR_MUST_CHECK struct err *model_add_nodes(struct model *model);

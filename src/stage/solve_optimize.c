@@ -10,7 +10,7 @@
 enum { TRIM_ROUNDS = 3, MINIMIZE_MAX = 12, MINIMIZE_CONFLICTS = 200 };
 
 /* A cost that is assumed to be false, and where its successors are. */
-struct active {
+struct assumed {
     int literal;
     const struct chain *chain;
     int32_t at; /* position in the chain */
@@ -18,12 +18,12 @@ struct active {
 
 struct search {
     struct model *model;
-    VEC(struct active) active;
+    VEC(struct assumed) active;
 };
 
 static void activate(struct search *search, const struct chain *chain, int32_t at) {
     if (at >= chain->costs.len) return;
-    *vec_push(search->model->arena, &search->active) = (struct active){chain->costs.data[at], chain, at};
+    *vec_push(search->model->arena, &search->active) = (struct assumed){chain->costs.data[at], chain, at};
 }
 
 /* Outputs of a counter over the costs of `a` and `b`: the j-th (from 0) is true where more than j inputs are. */
@@ -95,7 +95,7 @@ static void relax_core(struct search *search, const int32_t *core, int32_t len) 
     for (int32_t i = 0; i < len; i++) literals[i] = search->active.data[core[i]].literal;
     sat_clause(model->sat, literals, len);
     for (int32_t i = 0; i < len; i++) {
-        struct active active = search->active.data[core[i]];
+        struct assumed active = search->active.data[core[i]];
         activate(search, active.chain, active.at + 1);
         search->active.data[core[i]].literal = 0;
     }

@@ -13,12 +13,8 @@ struct gather {
 
 enum { INACTIVE = 0x7fffffff };
 
-static bool rule_is_active(struct model *model, const struct requirement *requirement, struct str extra) {
-    if (!requirement->marker) return extra.len == 0;
-    const struct marker_env *markers = &model->input->env->markers;
-    bool base = marker_eval(model->arena, requirement->marker, markers, (struct str){0});
-    if (extra.len == 0 || base) return base && extra.len == 0;
-    return marker_has_extra(requirement->marker) && marker_eval(model->arena, requirement->marker, markers, extra);
+static bool is_active(struct model *model, const struct requirement *requirement, struct str extra) {
+    return marker_eval(model->arena, requirement->marker, &model->input->env->markers, extra);
 }
 
 /* True if the requirement is not met by what is installed, allowances included. */
@@ -94,18 +90,25 @@ static bool extra_was_asked(const struct gather *gather, const struct node *node
     return map_find(&gather->before, key) >= 0;
 }
 
+/* The rule of a requirement of the node at hand, made if it is new; INACTIVE where its marker does not hold under `extra`,
+ * -1 where there is no room. A node with one known slot has nothing to compare with. */
+static int32_t gather_rule(struct gather *gather, int32_t at, const struct requirement *requirement, struct str extra,
+                           bool alone) {
+    struct model *model = gather->model;
+    int32_t found = alone ? -1 : map_find(&gather->seen, requirement->text);
+    if (found >= 0) return found;
+    bool active = extra.len == 0 || is_active(model, requirement, extra);
+    found = active ? rule_add(model, at, requirement, extra) : INACTIVE;
+    if (found >= 0 && !alone) map_add(model->arena, &gather->seen, requirement->text, found);
+    return found;
+}
+
 /* One requirement of one slot joins its rule. */
 static void gather_requirement(struct gather *gather, int32_t at, int32_t slot, const struct requirement *requirement,
-                               struct str extra) {
+                               struct str extra, bool alone) {
     struct model *model = gather->model;
-    int32_t found = map_find(&gather->seen, requirement->text);
-    if (found < 0) {
-        found = rule_is_active(model, requirement, extra) ? rule_add(model, at, requirement, extra) : INACTIVE;
-        if (found < 0) return;
-        map_add(model->arena, &gather->seen, requirement->text, found);
-        if (found != INACTIVE) *vec_push(model->arena, &model->nodes[at].rules) = found;
-    }
-    if (found == INACTIVE) return;
+    int32_t found = gather_rule(gather, at, requirement, extra, alone);
+    if (found < 0 || found == INACTIVE) return;
     const struct node *node = &model->nodes[at];
     if (slot == node->installed && extra_was_asked(gather, node, extra) && broken_before(model, requirement)) {
         model->rules.data[found].exempt = true;
@@ -131,16 +134,33 @@ static void gather_gap(struct gather *gather, int32_t at, struct run gap) {
     }
 }
 
+static struct release *release_at(const struct model *model, int32_t at, int32_t slot) {
+    return &model->pool->projects.data[at].releases[model->nodes[at].slots[slot]];
+}
+
+static int32_t known_slots(const struct model *model, int32_t at) {
+    int32_t known = 0;
+    for (int32_t k = 0; k < model->nodes[at].slots_len; k++)
+        if (release_at(model, at, k)->meta_state == META_KNOWN) known++;
+    return known;
+}
+
 /* The requirements of all known slots of a node under `extra`. */
 static void gather_node(struct gather *gather, int32_t at, struct str extra) {
     struct model *model = gather->model;
     gather->seen = (struct map){0};
+    bool alone = known_slots(model, at) == 1;
     for (int32_t k = 0; k < model->nodes[at].slots_len; k++) {
-        const struct release *release = &model->pool->projects.data[at].releases[model->nodes[at].slots[k]];
-        const struct metadata *metadata = release->meta_state == META_KNOWN ? release->metadata : NULL;
-        for (int32_t i = 0; metadata && i < metadata->requires_len; i++)
-            gather_requirement(gather, at, k, &metadata->requires_dist[i], extra);
+        struct release *release = release_at(model, at, k);
+        if (release->meta_state != META_KNOWN || !release->metadata) continue;
+        const struct active *active = pool_active(model->pool, release, &model->input->env->markers);
+        const struct metadata *metadata = release->metadata;
+        int32_t len = extra.len ? active->extra_len : active->base_len;
+        const int32_t *which = extra.len ? active->extra : active->base;
+        for (int32_t i = 0; i < len; i++)
+            gather_requirement(gather, at, k, &metadata->requires_dist[which[i]], extra, alone);
     }
+    if (alone) return;
     struct runs gaps = model_gaps(model, &model->nodes[at]);
     for (ptrdiff_t i = 0; i < gaps.list.len; i++) gather_gap(gather, at, gaps.list.data[i]);
 }
@@ -162,7 +182,8 @@ static void before_walk(struct gather *gather, const struct dist *dist, struct s
     struct model *model = gather->model;
     for (int32_t i = 0; i < dist->metadata.requires_len; i++) {
         const struct requirement *requirement = &dist->metadata.requires_dist[i];
-        if (!requirement->extras_len || !rule_is_active(model, requirement, extra)) continue;
+        if (!requirement->extras_len || !is_active(model, requirement, extra)) continue;
+        if (extra.len && is_active(model, requirement, (struct str){0})) continue;
         for (int32_t e = 0; e < requirement->extras_len; e++) {
             struct str key =
                 str_format(model->arena, "%.*s[%.*s]", FMT(requirement->name), FMT(requirement->extras[e]));

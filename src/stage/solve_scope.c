@@ -99,8 +99,11 @@ static void mention_all(struct model *model) {
     for (ptrdiff_t p = 0; p < model->pool->projects.len; p++) {
         const struct project *project = &model->pool->projects.data[p];
         for (int32_t r = 0; r < project->releases_len; r++) {
-            const struct metadata *metadata = project->releases[r].metadata;
-            for (int32_t i = 0; metadata && i < metadata->requires_len; i++) mention(model, &metadata->requires_dist[i], 1);
+            struct release *release = &project->releases[r];
+            if (!release->metadata || release->meta_state != META_KNOWN) continue;
+            if (!pool_active(model->pool, release, &model->input->env->markers)->names_prerelease) continue;
+            for (int32_t i = 0; i < release->metadata->requires_len; i++)
+                mention(model, &release->metadata->requires_dist[i], 1);
         }
     }
     const struct lock_set *locks = model->input->locks;
