@@ -388,10 +388,13 @@ static void add_option(struct arena *arena, struct plan_argv *argv, const char *
 struct plan_argv plan_argv_of(struct arena *arena, const struct want *want) {
     struct plan_argv argv = {0};
     *vec_push(arena, &argv) = S("unpin");
-    *vec_push(arena, &argv) = S("plan");
+    /* Only to remove has a command of its own. */
+    bool only_removes = want->requests_len == 0 && want->remove_len > 0;
+    *vec_push(arena, &argv) = only_removes ? S("remove") : S("plan");
+    for (int32_t i = 0; only_removes && i < want->remove_len; i++) *vec_push(arena, &argv) = want->remove[i];
     for (int32_t i = 0; i < want->requests_len; i++)
         if (!want->requests[i].constraint) *vec_push(arena, &argv) = want->requests[i].requirement.text;
-    add_option(arena, &argv, "--remove", want->remove, want->remove_len);
+    if (!only_removes) add_option(arena, &argv, "--remove", want->remove, want->remove_len);
     add_option(arena, &argv, "--keep", want->keep, want->keep_len);
     add_option(arena, &argv, "--no-lift", want->no_lift, want->no_lift_len);
     add_option(arena, &argv, "--replace", want->replace, want->replace_len);

@@ -245,7 +245,9 @@ static int32_t above_bound(const struct model *model, int32_t target, const stru
     struct run last = bad->list.data[bad->list.len - 1];
     if (last.to != node->slots_len) return -1;
     if (last.from > 0) return last.from;
-    return is_above(set, &model->pool->projects.data[target].releases[node->slots[0]].version) ? 0 : -1;
+    for (int32_t k = 0; k < node->slots_len; k++)
+        if (is_above(set, &model->pool->projects.data[target].releases[node->slots[k]].version)) return k;
+    return -1;
 }
 
 /* True if the release states an upper bound on the project, markers considered. */
