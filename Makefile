@@ -1,5 +1,5 @@
 # The door: every task by one name. The build itself is meson's (meson.build).
-.PHONY: all deps build demo check lint bench install clean
+.PHONY: all deps build demo check torture lint bench install clean
 all: build/unpin
 
 # Debian and Ubuntu packages that the build and the tests need; does nothing where all are there.
@@ -17,6 +17,10 @@ FORCE:
 
 check: deps
 	@tools/check
+
+# Transactions killed and starved at every call, on every kind of file system that can be mounted here. Takes long.
+torture: build/unpin
+	@tools/torture
 
 # Times and results next to uv and pip on 296 distributions (tests/bench/bench.py says what it makes, and where).
 bench: build/unpin
