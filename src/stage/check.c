@@ -177,6 +177,21 @@ void check_breaks(struct arena *arena, const struct marker_env *markers, const s
     *ret_allowances_len = (int32_t)used.len;
 }
 
+bool check_names(struct arena *arena, const struct marker_env *markers, const struct check_dist *dists, int32_t len,
+                 struct str name, const struct version *version) {
+    struct walk walk = walk_make(arena, markers, dists, len);
+    for (int32_t i = 0; i < len; i++) {
+        const struct metadata *metadata = dists[i].metadata;
+        for (int32_t r = 0; metadata && r < metadata->requires_len; r++) {
+            const struct requirement *requirement = &metadata->requires_dist[r];
+            if (str_eq(requirement->name, name) && specifier_set_pins(&requirement->specifiers, version) &&
+                requirement_active(&walk, i, requirement))
+                return true;
+        }
+    }
+    return false;
+}
+
 void check_dists_of(struct arena *arena, const struct environment *env, const struct check_dist **ret,
                     int32_t *ret_len) {
     struct check_dist *dists = arena_new(arena, struct check_dist, env->dists_len);

@@ -91,22 +91,13 @@ static struct err *check_stays(const struct trial *trial) {
     return NULL;
 }
 
-/* True if an `==` or `===` of a request (or, with `of_dists`, of a distribution in the result) names exactly `version`.
- */
-static bool version_is_pinned(const struct trial *trial, struct str name, const struct version *version,
-                              bool of_dists) {
+/* True if an `==` or `===` of a request names exactly `version`. */
+static bool pinned_by_user(const struct trial *trial, struct str name, const struct version *version) {
     const struct want *want = trial->input->want;
     for (int32_t i = 0; i < want->requests_len; i++)
         if (str_eq(want->requests[i].requirement.name, name) &&
             specifier_set_pins(&want->requests[i].requirement.specifiers, version))
             return true;
-    for (int32_t i = 0; of_dists && i < trial->after_len; i++) {
-        const struct metadata *metadata = trial->after[i].metadata;
-        for (int32_t r = 0; metadata && r < metadata->requires_len; r++)
-            if (str_eq(metadata->requires_dist[r].name, name) &&
-                specifier_set_pins(&metadata->requires_dist[r].specifiers, version))
-                return true;
-    }
     return false;
 }
 
@@ -122,7 +113,10 @@ static bool pinned_by_lock(const struct trial *trial, struct str name, const str
 static bool prerelease_admissible(const struct trial *trial, const struct project *project,
                                   const struct release *release) {
     const struct want *want = trial->input->want;
-    if (want->pre || version_is_pinned(trial, project->name, &release->version, true)) return true;
+    if (want->pre || pinned_by_user(trial, project->name, &release->version)) return true;
+    if (check_names(trial->arena, &trial->input->env->markers, trial->after, trial->after_len, project->name,
+                    &release->version))
+        return true;
     if (pinned_by_lock(trial, project->name, &release->version)) return true;
     for (int32_t i = 0; i < want->requests_len; i++)
         if (str_eq(want->requests[i].requirement.name, project->name) &&
@@ -153,7 +147,7 @@ static struct err *check_candidates(const struct trial *trial) {
         if (request_by_url(trial, project->name)) continue; /* what the user points at is taken as it is */
         if (!release->on_index) return violation(trial, project->name, "is on no index");
         if (release->bars) return violation(trial, project->name, "does not fit this interpreter or the options");
-        if (release->yanked && !version_is_pinned(trial, project->name, &release->version, false))
+        if (release->yanked && !pinned_by_user(trial, project->name, &release->version))
             return violation(trial, project->name, "is yanked");
         if (release->prerelease && !prerelease_admissible(trial, project, release))
             return violation(trial, project->name, "is a pre-release nobody asked for");
@@ -161,7 +155,14 @@ static struct err *check_candidates(const struct trial *trial) {
     return NULL;
 }
 
-/* Rule 1. A constraint binds what the plan brings in; what was there before is the lock's concern. */
+static bool is_requested(const struct trial *trial, struct str name) {
+    const struct want *want = trial->input->want;
+    for (int32_t i = 0; i < want->requests_len; i++)
+        if (!want->requests[i].constraint && str_eq(want->requests[i].requirement.name, name)) return true;
+    return false;
+}
+
+/* Rule 1. A constraint binds what was asked for and what the plan brings in; what was there is the lock's concern. */
 static struct err *check_requests(const struct trial *trial) {
     const struct want *want = trial->input->want;
     for (int32_t i = 0; i < want->requests_len; i++) {
@@ -170,7 +171,8 @@ static struct err *check_requests(const struct trial *trial) {
         const struct project *project = at < 0 ? NULL : &trial->pool->projects.data[at];
         const struct release *release = at < 0 ? NULL : chosen_release(trial, at);
         bool unchanged = project && trial->chosen[at] == project->installed;
-        if (want->requests[i].constraint && (!release || unchanged)) continue;
+        bool there = unchanged && !is_requested(trial, asked->name);
+        if (want->requests[i].constraint && (!release || there)) continue;
         if (!release) return violation(trial, asked->name, "was asked for and is not there");
         if (asked->url.len > 0 || specifier_set_match(&asked->specifiers, &release->version)) continue;
         bool allowance = unchanged && project->held && !want->no_allowances &&

@@ -142,8 +142,11 @@ static enum meta_state known_state(const struct brute *brute, struct str name, c
 }
 
 static bool only_prereleases(struct brute *brute, const struct world_page *page) {
+    const struct dist *dist = environment_find(&brute->world->env, page->name);
     for (ptrdiff_t i = 0; i < page->releases.len; i++) {
         const struct world_release *item = &page->releases.data[i];
+        bool installed = dist && version_cmp(&item->release.version, &dist->version) == 0;
+        if (installed && !item->release.prerelease && !item->release.yanked) return false;
         if (!item->release.prerelease && !item->release.yanked && !barred(brute, item)) return false;
     }
     return true;
@@ -747,15 +750,60 @@ bool brute_judge(struct brute *brute, const struct plan *plan, int64_t *ret) {
     return evaluate(brute, ret);
 }
 
-struct str brute_format(struct arena *arena, const struct brute *brute) {
-    struct buf buf = {.arena = arena};
-    if (!brute->found) return S("  no plan\n");
+int64_t brute_tries(const struct brute *brute) {
+    int64_t tries = 1;
+    for (int32_t p = 0; p < brute->len && tries < INT32_MAX; p++) {
+        int64_t choices = 0;
+        for (int32_t o = ABSENT; o < brute->subjects[p].len; o++) choices += choice_possible(brute, p, o);
+        tries *= choices > 0 ? choices : 1;
+    }
+    return tries;
+}
+
+static uint32_t next_number(uint64_t *state, uint32_t below) {
+    *state += 0x9e3779b97f4a7c15u; /* splitmix64 */
+    uint64_t z = *state;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return (uint32_t)((z ^ (z >> 31)) >> 33) % below;
+}
+
+bool brute_draw(struct brute *brute, uint64_t *state) {
+    bool near_best = brute->found && next_number(state, 3) > 0;
+    bool possible = true;
+    int64_t costs[BRUTE_LEVELS];
     for (int32_t p = 0; p < brute->len; p++) {
         const struct subject *subject = &brute->subjects[p];
-        if (brute->best[p] == subject->installed) continue;
+        brute->chosen[p] = near_best ? brute->best[p] : subject->installed;
+        if (next_number(state, 4) == 0) brute->chosen[p] = (int32_t)next_number(state, (uint32_t)subject->len + 1) - 1;
+        possible = possible && choice_possible(brute, p, brute->chosen[p]);
+    }
+    return possible && evaluate(brute, costs);
+}
+
+const struct version *brute_drawn(const struct brute *brute, struct str name) {
+    int32_t p = map_find(&brute->by_name, name);
+    const struct option *option = p < 0 ? NULL : option_of(brute, p);
+    return option ? &option->version : NULL;
+}
+
+/* The changes that a choice is. */
+static struct str choice_format(struct arena *arena, const struct brute *brute, const int32_t *choice) {
+    struct buf buf = {.arena = arena};
+    for (int32_t p = 0; p < brute->len; p++) {
+        const struct subject *subject = &brute->subjects[p];
+        if (choice[p] == subject->installed) continue;
         struct str from = subject->installed < 0 ? S("-") : subject->options[subject->installed].version.text;
-        struct str to = brute->best[p] < 0 ? S("-") : subject->options[brute->best[p]].version.text;
+        struct str to = choice[p] < 0 ? S("-") : subject->options[choice[p]].version.text;
         buf_addf(&buf, "  %.*s %.*s -> %.*s\n", FMT(subject->name), FMT(from), FMT(to));
     }
     return buf_str(&buf);
+}
+
+struct str brute_drawn_format(struct arena *arena, const struct brute *brute) {
+    return choice_format(arena, brute, brute->chosen);
+}
+
+struct str brute_format(struct arena *arena, const struct brute *brute) {
+    return brute->found ? choice_format(arena, brute, brute->best) : S("  no plan\n");
 }

@@ -27,6 +27,17 @@ bool brute_best(struct brute *brute, int64_t *ret);
  */
 bool brute_judge(struct brute *brute, const struct plan *plan, int64_t *ret);
 
+/* How many results there are to try, at most. */
+int64_t brute_tries(const struct brute *brute);
+
+/* Draws a result near the best plan (after brute_best) or near what is installed; true if it is a plan. `*state`
+ * decides and moves on. */
+bool brute_draw(struct brute *brute, uint64_t *state);
+
+/* The version that the last draw gives a project; NULL: not in the result. */
+const struct version *brute_drawn(const struct brute *brute, struct str name);
+struct str brute_drawn_format(struct arena *arena, const struct brute *brute);
+
 /* Lines that tell the last best plan, for people. */
 struct str brute_format(struct arena *arena, const struct brute *brute);
 
