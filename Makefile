@@ -28,7 +28,7 @@ bench: build/unpin
 
 # A plan for a vendor image, from the catalog and recorded answers of the index: works without network.
 demo: deps build/unpin
-	build/unpin plan nvidia-modelopt==0.27.0 --image ngc-pytorch:25.04 --offline
+	build/unpin plan nvidia-modelopt==0.27.0 --image ngc-pytorch:25.04 --offline --cache-dir build/demo-cache
 
 # The order of the modules and the format are rules; cppcheck only advises.
 lint: build/build.ninja

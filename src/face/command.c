@@ -10,6 +10,15 @@ enum {
 };
 
 static const struct command table[] = {
+    {S_INIT("install"), "REQ… [-r FILE] [-U] [-y]", "plan, show, ask, apply, verify",
+     "Installs what is asked for: lifts as few locks as possible, breaks nothing that is installed, touches no vendor\n"
+     "build. Shows the plan and asks first (unless -y). It is one transaction: all of it or nothing; `unpin undo` "
+     "goes\n"
+     "back. REQ is a requirement (name, name==1.0, 'name>=2,<3', name[extra]), a wheel or a URL.",
+     "  unpin install nvidia-modelopt==0.27.0\n"
+     "  unpin install -r requirements.txt -y\n"
+     "  unpin install 'transformers>=4.51' --keep numpy\n",
+     REQUESTING | OPTION_CONSENT | OPTION_APPLY, cmd_install},
     {S_INIT("plan"), "REQ… [-r FILE] [-U] [-o plan.json]", "the same without changing anything",
      "Prints the plan that `install` would carry out, with its reasons, the lock's difference and the proof that no "
      "plan\n"
@@ -18,6 +27,9 @@ static const struct command table[] = {
      "  unpin plan nvidia-modelopt==0.27.0 --image ngc-pytorch:25.04\n"
      "  unpin plan -r requirements.txt -o plan.json\n",
      REQUESTING | OPTION_OUTPUT, cmd_plan},
+    {S_INIT("apply"), "plan.json [-y]", "apply a saved plan",
+     "Carries out a plan that `unpin plan -o` saved. Refused if the environment is no longer the one it was made for.",
+     "  unpin apply plan.json\n", WHERE | OPTION_INDEX | OPTION_CONSENT | OPTION_APPLY, cmd_apply},
     {S_INIT("options"), "REQ [--all]", "which versions are possible, and what each costs",
      "Shows which versions of REQ are worth having: from the newest one at the fewest lifted locks up to the newest "
      "one that is\n"
@@ -30,6 +42,9 @@ static const struct command table[] = {
      "Shows who requires NAME and in which versions, which lock names it and where, whether it is a vendor build, and\n"
      "which transaction brought it.",
      "  unpin why numpy\n", WHERE, cmd_why},
+    {S_INIT("remove"), "NAME… [-y]", "a plan without NAME",
+     "Removes distributions, if nothing that stays needs them; refused with the reasons otherwise.",
+     "  unpin remove tensorboard\n", PLANNING | OPTION_CONSENT | OPTION_APPLY, cmd_remove},
     {S_INIT("locks"), "[diff]", "the locks: kept, lifted, drifted, stale",
      "Lists the locks. kept: installed as locked. drifted: installed at another version than the lock says. lifted: by "
      "a\n"
@@ -46,6 +61,20 @@ static const struct command table[] = {
      "  unpin check\n"
      "  unpin check --files --json\n",
      WHERE | OPTION_CHECK, cmd_check},
+    {S_INIT("history"), "", "the transactions, newest first",
+     "Lists the transactions that unpin carried out in this environment, with what each changed.", "  unpin history\n",
+     WHERE, cmd_history},
+    {S_INIT("undo"), "[N] [-y]", "take the last transaction back, or the last N",
+     "Gives back the files, the lock and everything else as they were, byte for byte. It is a transaction itself. "
+     "Refused\n"
+     "where files were changed since (unless --force).",
+     "  unpin undo\n"
+     "  unpin undo 2 -y\n",
+     WHERE | OPTION_CONSENT | OPTION_UNDO, cmd_undo},
+    {S_INIT("recover"), "[--forward | --back]", "finish or take back an interrupted transaction",
+     "After a crash or a power cut: brings the environment to the state before or after the interrupted transaction.\n"
+     "Every command that changes something does this first by itself.",
+     "  unpin recover\n", WHERE | OPTION_RECOVER, cmd_recover},
     {S_INIT("snapshot"), "[-o FILE]", "the environment as a file",
      "Writes what is installed, its requirements, the locks and the interpreter's properties as JSON, so that plans "
      "can be\n"

@@ -85,10 +85,11 @@ int main(int argc, char **argv) {
     struct arena *arena = arena_open();
     struct options options = {0};
     catch_signals();
+    const struct str *words = words_of(arena, argc, argv); /* getopt sorts argv */
     struct err *err = options_parse(arena, argc, argv, &options);
     if (err) options.json = wants_json(argc, argv);
     struct session session = session_make(arena, &options);
-    session.argv = words_of(arena, argc, argv);
+    session.argv = words;
     session.argv_len = argc;
     int status = 0;
     if (!err) err = run(&session, &status);

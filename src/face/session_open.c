@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "stage/catalog.h"
+#include "stage/history.h"
 #include "stage/scan.h"
 #include "stage/snapshot.h"
 
@@ -90,8 +91,26 @@ static struct err *open_snapshot(struct session *session) {
     return replace_lock(session);
 }
 
+/* Ends what a crash left before anything is read. Who may not write gets a note instead. */
+static struct err *recover(struct session *session) {
+    if (session->no_recovery || !history_pending(session->arena, &session->env)) return NULL;
+    enum transaction_recovery outcome = TRANSACTION_CLEAN;
+    struct err *err = history_recover(session->arena, &session->env, TRANSACTION_AUTO, &outcome);
+    if (err && err->kind != ERR_PERMISSION && err->kind != ERR_BUSY) return err;
+    if (err) {
+        session_note(session,
+                     str_format(session->arena, "note: an interrupted transaction waits for unpin recover: %.*s",
+                                FMT(err->what)));
+        return NULL;
+    }
+    session_note(session, outcome == TRANSACTION_FORWARDED ? S("note: an interrupted transaction was finished")
+                                                           : S("note: an interrupted transaction was taken back"));
+    return scan(session);
+}
+
 static struct err *open_live(struct session *session) {
     TRY(scan(session));
+    TRY(recover(session));
     bool known = false;
     if (session->catalog.len)
         TRY(catalog_recognize(session->arena, session->fs, session->catalog, &session->env, &known));

@@ -398,7 +398,7 @@ static struct err *go_forward(struct transaction_store *store, const struct jour
                               str_vec *warnings) {
     TRY(prepare_revalidate(store, journal));
     TRY(interrupted(store));
-    TRY(store_write(store, "journal", journal_format(store->arena, journal), ret_committed));
+    TRY(transaction_store_write(store, "journal", journal_format(store->arena, journal), ret_committed));
     TRY(apply_steps(store, journal));
     return apply_finish(store, journal, warnings);
 }

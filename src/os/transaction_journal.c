@@ -190,7 +190,8 @@ bool journal_parse(struct arena *arena, struct str bytes, struct journal *ret) {
     return true;
 }
 
-struct err *store_write(struct transaction_store *store, const char *name, struct str bytes, bool *ret_named) {
+struct err *transaction_store_write(struct transaction_store *store, const char *name, struct str bytes,
+                                    bool *ret_named) {
     const char *path = store_path(store, name);
     const char *temporary = str_format(store->arena, "%s.tmp", path).data;
     struct sys_stat st;

@@ -142,8 +142,8 @@ struct str journal_format(struct arena *arena, const struct journal *journal);
 bool journal_parse(struct arena *arena, struct str bytes, struct journal *ret);
 /* Writes `bytes` to store/name by way of name.tmp and makes the name durable. `ret_named` is set once the rename
  * happened. */
-ERR_MUST_CHECK struct err *store_write(struct transaction_store *store, const char *name, struct str bytes,
-                                       bool *ret_named);
+ERR_MUST_CHECK struct err *transaction_store_write(struct transaction_store *store, const char *name, struct str bytes,
+                                                   bool *ret_named);
 
 /* transaction_steps.c: operations become steps in order, with their states before; directories touched. */
 ERR_MUST_CHECK struct err *steps_make(struct transaction *transaction, const struct transaction_op *ops, int32_t len,

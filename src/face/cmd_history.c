@@ -1,0 +1,210 @@
+/* unpin history, undo, recover - the transactions and the way back. */
+#include "face/command.h"
+
+#include "base/arena.h"
+#include "stage/history.h"
+
+#include <time.h>
+
+enum { TIME_MAX = 32, COLUMNS = 5 };
+
+/* "2026-11-21 12:30:05Z". */
+static struct str time_text(struct arena *arena, int64_t seconds) {
+    time_t when = (time_t)seconds;
+    struct tm parts;
+    char text[TIME_MAX];
+    if (!gmtime_r(&when, &parts) || strftime(text, sizeof text, "%Y-%m-%d %H:%M:%SZ", &parts) == 0) return S("");
+    return str_copy(arena, str_of(text));
+}
+
+static struct str changes_text(struct arena *arena, const struct history_change *changes, int32_t len) {
+    struct buf buf = {.arena = arena};
+    for (int32_t i = 0; i < len; i++) {
+        buf_addf(&buf, "%s%.*s ", i ? ", " : "", FMT(changes[i].name));
+        if (changes[i].to.len == 0) buf_addf(&buf, "%.*s removed", FMT(changes[i].from));
+        else if (changes[i].from.len == 0) buf_addf(&buf, "%.*s added", FMT(changes[i].to));
+        else buf_addf(&buf, "%.*s → %.*s", FMT(changes[i].from), FMT(changes[i].to));
+    }
+    return buf_str(&buf);
+}
+
+static struct str state_text(struct arena *arena, const struct history_entry *entry) {
+    const struct transaction_entry *transaction = &entry->transaction;
+    if (transaction->undoes.len) return str_format(arena, "undo of %.*s", FMT(transaction->undoes));
+    if (transaction->undone_by.len) return str_format(arena, "undone by %.*s", FMT(transaction->undone_by));
+    return transaction->undoable ? S("") : S("cannot be undone");
+}
+
+static void print_list(struct session *session, const struct history_entry *entries, int32_t len) {
+    struct arena *arena = session->arena;
+    struct buf buf = {.arena = arena};
+    if (len == 0) buf_add(&buf, S("No transaction of unpin in this environment.\n"));
+    struct str *cells = arena_new(arena, struct str, len * COLUMNS);
+    for (int32_t i = 0; i < len; i++) {
+        const struct history_entry *entry = &entries[len - 1 - i];
+        struct str *cell = &cells[i * COLUMNS];
+        cell[0] = entry->transaction.id;
+        cell[1] = time_text(arena, entry->transaction.time);
+        cell[2] = report_mask(arena, report_shell(arena, entry->argv, entry->argv_len));
+        cell[3] = changes_text(arena, entry->changes, entry->changes_len);
+        cell[4] = state_text(arena, entry);
+    }
+    report_table(&buf, &session->look, cells, len, COLUMNS, (const char *const[]){"1", "2", "", "", "33"});
+    session_print(session, buf_str(&buf));
+}
+
+static void write_changes(struct json_writer *w, struct str key, const struct history_change *changes, int32_t len) {
+    json_key(w, key);
+    json_begin_array(w);
+    for (int32_t i = 0; i < len; i++) {
+        json_begin_object(w);
+        json_key_string(w, S("name"), changes[i].name);
+        json_key_string(w, S("from"), changes[i].from);
+        json_key_string(w, S("to"), changes[i].to);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+static void write_entry(struct json_writer *w, const struct history_entry *entry) {
+    struct arena *arena = w->buf->arena;
+    json_begin_object(w);
+    json_key_string(w, S("id"), entry->transaction.id);
+    json_key_string(w, S("time"), time_text(arena, entry->transaction.time));
+    json_key(w, S("argv"));
+    json_begin_array(w);
+    for (int32_t i = 0; i < entry->argv_len; i++) json_string(w, report_mask(arena, entry->argv[i]));
+    json_end_array(w);
+    json_key_string(w, S("user"), entry->user);
+    write_changes(w, S("lifts"), entry->lifts, entry->lifts_len);
+    write_changes(w, S("changes"), entry->changes, entry->changes_len);
+    json_key_string(w, S("undoes"), entry->transaction.undoes);
+    json_key_string(w, S("undone_by"), entry->transaction.undone_by);
+    json_key_bool(w, S("undoable"), entry->transaction.undoable);
+    json_key_int(w, S("bytes"), entry->transaction.bytes);
+    json_end_object(w);
+}
+
+static struct err *entries_of(struct session *session, const struct history_entry **ret, int32_t *ret_len) {
+    const struct str *problems;
+    int32_t problems_len = 0;
+    TRY(session_open_environment(session));
+    TRY(session_need_live(session));
+    TRY(history_list(session->arena, &session->env, ret, ret_len, &problems, &problems_len));
+    for (int32_t i = 0; i < problems_len; i++) session_note(session, problems[i]);
+    return NULL;
+}
+
+struct err *cmd_history(struct session *session, int *ret_status) {
+    (void)ret_status;
+    const struct history_entry *entries;
+    int32_t len = 0;
+    TRY(entries_of(session, &entries, &len));
+    if (!session->options->json) {
+        print_list(session, entries, len);
+        return NULL;
+    }
+    struct buf buf = {.arena = session->arena};
+    struct json_writer w = {.buf = &buf, .indent = REPORT_INDENT};
+    report_begin_json(&w, session->command, S("ok"));
+    json_key(&w, S("transactions")); /* newest first */
+    json_begin_array(&w);
+    for (int32_t i = len - 1; i >= 0; i--) write_entry(&w, &entries[i]);
+    json_end_array(&w);
+    session_print(session, report_end_json(&w));
+    return NULL;
+}
+
+/* The number behind `undo`: 1 without one. */
+static struct err *count_of(struct session *session, int64_t *ret) {
+    struct option_list words = session_words(session);
+    *ret = 1;
+    if (words.len == 0) return NULL;
+    if (words.len == 1 && str_to_int(words.items[0], ret) && *ret > 0) return NULL;
+    return err_hint(session->arena, err_make(session->arena, ERR_USAGE, "undo wants a number of transactions"),
+                    "unpin undo takes the last one back, unpin undo 2 the last two");
+}
+
+static struct str what_is_undone(struct arena *arena, const struct history_entry *entry) {
+    return str_format(arena, "transaction %.*s (%.*s): %.*s", FMT(entry->transaction.id),
+                      FMT(time_text(arena, entry->transaction.time)),
+                      FMT(changes_text(arena, entry->changes, entry->changes_len)));
+}
+
+/* Takes the last transaction back; `asked`: consent was given before. */
+static struct err *undo_last(struct session *session, bool asked, struct str *ret_id) {
+    const struct history_entry *entries;
+    int32_t len = 0;
+    TRY(entries_of(session, &entries, &len));
+    const struct history_entry *last = history_last(entries, len);
+    if (!last) return err_make(session->arena, ERR_REQUEST, "there is no transaction to undo");
+    struct str what = what_is_undone(session->arena, last);
+    if (!session->options->json) {
+        struct buf buf = {.arena = session->arena};
+        buf_add(&buf, S("Takes back "));
+        term_escape(&buf, what);
+        buf_add_char(&buf, '\n');
+        session_print(session, buf_str(&buf));
+    }
+    if (!asked) TRY(session_ask(session, S("Undo it? [y/N] ")));
+    struct transaction_result result;
+    TRY(history_undo(session->arena, &session->env, last->transaction.id, session->options->force, session->argv,
+                     session->argv_len, &result));
+    for (int32_t i = 0; i < result.warnings_len; i++) session_note(session, result.warnings[i]);
+    *ret_id = last->transaction.id;
+    return NULL;
+}
+
+struct err *cmd_undo(struct session *session, int *ret_status) {
+    (void)ret_status;
+    int64_t count;
+    TRY(count_of(session, &count));
+    VEC(struct str) undone = {0};
+    for (int64_t i = 0; i < count; i++) TRY(undo_last(session, i > 0, vec_push(session->arena, &undone)));
+    if (!session->options->json) {
+        session_print(session, S("Done: everything is as it was before.\n"));
+        return NULL;
+    }
+    struct buf buf = {.arena = session->arena};
+    struct json_writer w = {.buf = &buf, .indent = REPORT_INDENT};
+    report_begin_json(&w, session->command, S("ok"));
+    json_key_strings(&w, S("undone"), undone.data, (int32_t)undone.len);
+    session_print(session, report_end_json(&w));
+    return NULL;
+}
+
+struct err *cmd_recover(struct session *session, int *ret_status) {
+    (void)ret_status;
+    static const struct {
+        struct str name, sentence;
+    } outcomes[] = {
+        [TRANSACTION_CLEAN] = {S_INIT("clean"), S_INIT("Nothing was interrupted.")},
+        [TRANSACTION_DISCARDED] = {S_INIT("discarded"),
+                                   S_INIT("A transaction had not begun to change anything: what it left is "
+                                          "gone, the old state is in place.")},
+        [TRANSACTION_FORWARDED] = {S_INIT("forwarded"),
+                                   S_INIT("The interrupted transaction was finished: the new state is in "
+                                          "place.")},
+        [TRANSACTION_ROLLED_BACK] = {S_INIT("rolled-back"),
+                                     S_INIT("The interrupted transaction was taken back: the old state is "
+                                            "in place.")},
+    };
+    const struct options *o = session->options;
+    if (o->forward && o->back) return err_make(session->arena, ERR_USAGE, "--forward and --back exclude each other");
+    enum transaction_way way = o->forward ? TRANSACTION_FORWARD : o->back ? TRANSACTION_BACK : TRANSACTION_AUTO;
+    enum transaction_recovery outcome = TRANSACTION_CLEAN;
+    session->no_recovery = true; /* it is done here, in the way that was asked for */
+    TRY(session_open_environment(session));
+    TRY(session_need_live(session));
+    TRY(history_recover(session->arena, &session->env, way, &outcome));
+    if (!o->json) {
+        session_print(session, str_format(session->arena, "%.*s\n", FMT(outcomes[outcome].sentence)));
+        return NULL;
+    }
+    struct buf buf = {.arena = session->arena};
+    struct json_writer w = {.buf = &buf, .indent = REPORT_INDENT};
+    report_begin_json(&w, session->command, S("ok"));
+    json_key_string(&w, S("outcome"), outcomes[outcome].name);
+    session_print(session, report_end_json(&w));
+    return NULL;
+}

@@ -1,0 +1,84 @@
+/* From a plan to its being carried out: shown, consented to, applied, told. */
+#include "face/session.h"
+
+#include "base/arena.h"
+#include "stage/apply.h"
+
+enum { STATUS_SIGNAL = 128 };
+
+static void show_step(void *self, struct str what) {
+    session_progress(self, what);
+}
+
+static struct err *policy_of(struct session *session, enum wheel_policy *ret) {
+    struct str word = session->options->modified;
+    *ret = str_eq(word, S("keep")) ? WHEEL_KEEP : str_eq(word, S("replace")) ? WHEEL_REPLACE : WHEEL_REFUSE;
+    if (word.len == 0 || *ret != WHEEL_REFUSE) return NULL;
+    return err_make(session->arena, ERR_USAGE, "--modified takes keep or replace, not %.*s", FMT(word));
+}
+
+static struct err *carry_out(struct session *session, const struct plan *plan, struct str question,
+                             struct apply_result *ret) {
+    const struct options *o = session->options;
+    struct apply_options options = {
+        .allow_startup = o->allow_pth,
+        .break_system_packages = o->break_system_packages,
+        .no_imports = o->no_imports,
+        .no_undo = o->no_undo,
+        .argv = session->argv,
+        .argv_len = session->argv_len,
+        .progress = show_step,
+        .progress_self = session,
+    };
+    const struct apply_input input = {session->fs, proc_real(), session->index, plan, &options};
+    TRY(policy_of(session, &options.modified));
+    TRY(apply_allowed(session->arena, &input));
+    TRY(session_ask(session, question));
+    TRY(apply_plan(session->arena, &input, ret));
+    session_progress(session, S(""));
+    return NULL;
+}
+
+static void print_json(struct session *session, const struct plan *plan, const struct apply_result *result,
+                       const struct err *err) {
+    struct report_extra extra = session_extra(session, plan);
+    struct buf buf = {.arena = session->arena};
+    struct json_writer w = {.buf = &buf, .indent = REPORT_INDENT};
+    extra.err = err;
+    report_plan_write(&w, plan, &extra);
+    json_key_string(&w, S("transaction"), result->id);
+    session_print(session, report_end_json(&w));
+    session->printed = true;
+}
+
+static void print_done(struct session *session, const struct apply_result *result) {
+    struct arena *arena = session->arena;
+    for (int32_t i = 0; i < result->notes_len; i++)
+        session_note(session, str_format(arena, "note: %.*s", FMT(result->notes[i])));
+    double seconds = (double)(session_clock_us() - session->started_us) / 1e6;
+    struct buf buf = {.arena = arena};
+    report_paint(&buf, &session->look, "1;32", S("Done"));
+    buf_addf(&buf, " in %.1f s: transaction %.*s", seconds, FMT(result->id));
+    if (result->imported > 0)
+        buf_addf(&buf, ", verified with %.*s", FMT(report_count(arena, result->imported, "import", "imports")));
+    buf_add(&buf, session->options->no_undo ? S(".\n") : S(". `unpin undo` takes it back.\n"));
+    session_print(session, buf_str(&buf));
+}
+
+struct err *session_offer(struct session *session, const struct plan *plan, int *ret_status) {
+    bool json = session->options->json;
+    struct apply_result result = {0};
+    struct err *err = NULL;
+    if (!json) {
+        const struct report_extra extra = session_extra(session, plan);
+        session_print(session, report_plan_format(session->arena, plan, &session->look, &extra));
+    }
+    if (plan->status == PLAN_FEASIBLE) err = carry_out(session, plan, S("Apply this plan? [y/N] "), &result);
+    if (json) print_json(session, plan, &result, err);
+    if (err) return err;
+    if (plan->status == PLAN_INFEASIBLE) *ret_status = err_exit_status(ERR_INFEASIBLE);
+    if (plan->status != PLAN_FEASIBLE) return NULL;
+    if (!json) print_done(session, &result);
+    if (result.signal) *ret_status = STATUS_SIGNAL + result.signal;
+    return NULL;
+}
