@@ -97,6 +97,45 @@ static void print_text(struct session *session, const struct lock_row *rows, con
         if (session->options->verbose) session_note(session, session->locks.problems[i]);
 }
 
+/* What transactions changed in the lock, one line per lift; the lines are found by name in the lock as it is. */
+static void print_diff(struct session *session, const struct session_lift *lifts, int32_t len) {
+    enum { COLUMNS = 4 };
+    struct arena *arena = session->arena;
+    struct buf buf = {.arena = arena};
+    struct str *cells = arena_new(arena, struct str, len * COLUMNS);
+    for (int32_t i = 0; i < len; i++) {
+        const struct history_change *lift = lifts[i].lift;
+        int32_t at = map_find(&session->locks.by_name, lift->name);
+        const struct lock_line *line = at >= 0 ? &session->locks.lines[at] : NULL;
+        struct str *cell = &cells[i * COLUMNS];
+        cell[0] = lift->name;
+        cell[1] = str_format(arena, "%.*s → %.*s", FMT(lift->from), FMT(lift->to));
+        cell[2] = str_format(arena, "transaction %.*s", FMT(lifts[i].entry->transaction.id));
+        if (line) cell[3] = str_format(arena, "%.*s:%d", FMT(report_mask(arena, file_of(session, line))), line->line);
+    }
+    report_table(&buf, &session->look, cells, len, COLUMNS, (const char *const[]){"33", "", "", "2"});
+    if (len == 0) buf_add(&buf, S("No transaction of unpin lifted a lock here.\n"));
+    session_print(session, buf_str(&buf));
+}
+
+static void print_diff_json(struct session *session, const struct session_lift *lifts, int32_t len) {
+    struct buf buf = {.arena = session->arena};
+    struct json_writer w = {.buf = &buf, .indent = REPORT_INDENT};
+    report_begin_json(&w, session->command, S("ok"));
+    json_key(&w, S("lifted"));
+    json_begin_array(&w);
+    for (int32_t i = 0; i < len; i++) {
+        json_begin_object(&w);
+        json_key_string(&w, S("name"), lifts[i].lift->name);
+        json_key_string(&w, S("from"), lifts[i].lift->from);
+        json_key_string(&w, S("to"), lifts[i].lift->to);
+        json_key_string(&w, S("transaction"), lifts[i].entry->transaction.id);
+        json_end_object(&w);
+    }
+    json_end_array(&w);
+    session_print(session, report_end_json(&w));
+}
+
 struct err *cmd_locks(struct session *session, int *ret_status) {
     (void)ret_status;
     struct option_list words = session_words(session);
@@ -106,6 +145,15 @@ struct err *cmd_locks(struct session *session, int *ret_status) {
                         "unpin locks, or unpin locks diff");
     TRY(session_open_environment(session));
     struct map lifted = {0};
+    struct session_lift *lifts;
+    int32_t lifts_len = 0;
+    TRY(session_lifts(session, &lifts, &lifts_len));
+    for (int32_t i = 0; i < lifts_len; i++) map_add(session->arena, &lifted, lifts[i].lift->name, i);
+    if (words.len > 0) {
+        if (session->options->json) print_diff_json(session, lifts, lifts_len);
+        else print_diff(session, lifts, lifts_len);
+        return NULL;
+    }
     if (session->locks.files_len == 0 && !session->options->json) {
         session_print(session, S("There is no lock: nothing names a constraint file.\n"));
         return NULL;

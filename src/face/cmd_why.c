@@ -19,7 +19,9 @@ struct findings {
     VEC(struct dependent) dependents;
     const struct lock_line **locks;
     int32_t locks_len;
-    VEC(struct str) vendor; /* sentences */
+    VEC(struct str) vendor;         /* sentences */
+    const struct str *transactions; /* sentences, newest first */
+    int32_t transactions_len;
 };
 
 static void find_dependents(struct session *session, struct findings *found) {
@@ -115,6 +117,7 @@ static void print_text(struct session *session, const struct findings *found) {
     if (found->locks_len == 0 && session->locks.files_len > 0)
         buf_add(&buf, session->locks.implied ? S("  counts as locked: the lock is empty, it came with the image\n")
                                              : S("  no lock names it\n"));
+    for (int32_t i = 0; i < found->transactions_len; i++) buf_addf(&buf, "  %.*s\n", FMT(found->transactions[i]));
     add_dependents(&buf, session, found, true);
     if (session->options->verbose) add_dependents(&buf, session, found, false);
     session_print(session, buf_str(&buf));
@@ -154,6 +157,7 @@ static void print_json(struct session *session, const struct findings *found) {
         json_end_object(&w);
     }
     json_end_array(&w);
+    json_key_strings(&w, S("transactions"), found->transactions, found->transactions_len);
     session_print(session, report_end_json(&w));
 }
 
@@ -178,6 +182,7 @@ struct err *cmd_why(struct session *session, int *ret_status) {
     find_dependents(session, &found);
     find_locks(session, &found);
     find_vendor(session, &found);
+    TRY(session_transactions_of(session, found.name, &found.transactions, &found.transactions_len));
     if (session->options->json) print_json(session, &found);
     else print_text(session, &found);
     return NULL;

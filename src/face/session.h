@@ -12,6 +12,7 @@
 #include "os/proc.h"
 #include "os/term.h"
 #include "stage/config.h"
+#include "stage/history.h"
 #include "stage/index.h"
 #include "stage/propose.h"
 #include "stage/report.h"
@@ -81,6 +82,16 @@ ERR_MUST_CHECK struct err *session_propose(struct session *session, const struct
 /* Shows the plan, asks, carries it out and tells the outcome. Sets the exit status where it is neither 0 nor an err's.
  */
 ERR_MUST_CHECK struct err *session_offer(struct session *session, const struct plan *plan, int *ret_status);
+/* A lock that a transaction lifted. */
+struct session_lift {
+    const struct history_entry *entry;
+    const struct history_change *lift;
+};
+/* The lifts of transactions that are not undone, oldest first; none for an image or a snapshot. */
+ERR_MUST_CHECK struct err *session_lifts(struct session *session, struct session_lift **ret, int32_t *ret_len);
+/* A sentence on every transaction that changed the project, newest first. */
+ERR_MUST_CHECK struct err *session_transactions_of(struct session *session, struct str name, const struct str **ret,
+                                                   int32_t *ret_len);
 /* Another session with the options of this one, for an image of the catalog: what `images` plans for. */
 struct session session_for_image(const struct session *session, struct str image);
 /* How the plan came about, as the report wants it: notes, times, the command that carries it out. */
