@@ -1,11 +1,12 @@
 /*
  * probe - what unpin makes of one wheel: verifies it, stages it in an environment, and with --commit installs it.
  *
- *     probe [--commit] [--allow-pth] [--modified=keep|replace] [--requested] PYTHON FILE.whl
+ *     probe [--commit | --check] [--allow-pth] [--modified=keep|replace] [--requested] PYTHON FILE.whl
  *     probe [--commit] --remove NAME PYTHON
  *
- * Prints one line of JSON: the result "accepted" or "refused", the kind and text of the refusal, warnings and notes,
- * the numbers of operations, the time of its steps and the largest memory used. Exit status 0 for both results.
+ * --check stages nothing. Prints one line of JSON: the result "accepted" or "refused", the kind and text of the
+ * refusal, warnings and notes, the numbers of operations, the time of its steps and the largest memory used. Exit
+ * status 0 for both results.
  */
 #include "base/arena.h"
 #include "base/buf.h"
@@ -22,7 +23,7 @@
 struct probe {
     struct arena *arena;
     struct str python, wheel, remove;
-    bool commit, requested;
+    bool commit, check, requested;
     struct wheel_change_options options;
     struct wheel opened;
     struct wheel_operations operations;
@@ -39,6 +40,7 @@ static bool parse(struct probe *probe, int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         struct str word = str_of(argv[i]);
         if (str_eq(word, S("--commit"))) probe->commit = true;
+        else if (str_eq(word, S("--check"))) probe->check = true;
         else if (str_eq(word, S("--requested"))) probe->requested = true;
         else if (str_eq(word, S("--allow-pth"))) probe->options.allow_startup = true;
         else if (str_eq(word, S("--modified=keep"))) probe->options.modified = WHEEL_KEEP;
@@ -52,6 +54,7 @@ static bool parse(struct probe *probe, int argc, char **argv) {
 }
 
 static struct err *change(struct probe *probe, const struct scheme *scheme, const struct wheel_change *item) {
+    if (probe->check) return wheel_change_make(probe->arena, &probe->options, item, 1, NULL, &probe->operations);
     struct transaction_options options = {.site = item->layout ? item->layout->site : scheme->purelib};
     wheel_change_roots(probe->arena, scheme, &options.roots, &options.roots_len);
     struct transaction_store *store = NULL;
