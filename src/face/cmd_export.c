@@ -51,8 +51,9 @@ static int32_t installs(const struct saved *plan) {
 }
 
 static void add_head(struct buf *buf, const struct saved *plan) {
-    buf_addf(buf, "# unpin " UNPIN_VERSION ": lifts %d locks, changes %d distributions", plan->lifts_len,
-             plan->changes_len);
+    buf_addf(buf, "# unpin " UNPIN_VERSION ": lifts %.*s, changes %.*s",
+             FMT(report_count(buf->arena, plan->lifts_len, "lock", "locks")),
+             FMT(report_count(buf->arena, plan->changes_len, "distribution", "distributions")));
     if (plan->image.len) {
         buf_add(buf, S(", for "));
         term_escape(buf, plan->image);

@@ -16,14 +16,66 @@ struct err *cmd_install(struct session *session, int *ret_status) {
     return session_offer(session, &plan, ret_status);
 }
 
+/* Who removes wants less, not other versions: all that stays is kept as it is, so what needs a removed distribution is
+ * the reason why there is no plan. */
+static struct err *keep_others(struct session *session, const struct session_request *request) {
+    struct map removed = {0};
+    for (int32_t i = 0; i < request->remove.len; i++) {
+        struct str name;
+        TRY(want_parse_name(session->arena, request->remove.items[i], &name));
+        map_add(session->arena, &removed, name, i);
+    }
+    struct options *options = arena_new(session->arena, struct options, 1);
+    *options = *session->options;
+    options->keep = (struct option_list){arena_new(session->arena, struct str, session->env.by_name.len), 0};
+    for (int32_t i = 0; i < session->env.by_name.len; i++)
+        if (map_find(&removed, session->env.by_name.keys[i]) < 0)
+            options->keep.items[options->keep.len++] = session->env.by_name.keys[i];
+    session->options = options;
+    return NULL;
+}
+
+/* Tells the plan in the words of a removal: that the others stay is no wish of the user, and no option to repeat. */
+static void tell_kept(struct session *session, const struct options *given, struct plan *plan) {
+    struct plan_fact *facts = arena_new(session->arena, struct plan_fact, plan->reason_len);
+    for (int32_t i = 0; i < plan->reason_len; i++) {
+        facts[i] = plan->reason[i];
+        if (facts[i].kind == FACT_KEEP)
+            facts[i].sentence = str_format(session->arena, "%.*s %.*s stays: it is not to be removed",
+                                           FMT(facts[i].name), FMT(facts[i].version));
+    }
+    plan->reason = facts;
+    struct plan_suggestion *suggestions = arena_new(session->arena, struct plan_suggestion, plan->suggestions_len);
+    for (int32_t i = 0; i < plan->suggestions_len; i++) {
+        const struct plan_suggestion *old = &plan->suggestions[i];
+        struct str *argv = arena_new(session->arena, struct str, old->argv_len);
+        int32_t len = 0;
+        for (int32_t k = 0; k < old->argv_len; k++) {
+            bool kept = str_eq(old->argv[k], S("--keep")) && k + 1 < old->argv_len;
+            bool own = false;
+            for (int32_t j = 0; kept && j < given->keep.len; j++)
+                own = own || str_eq(given->keep.items[j], old->argv[k + 1]);
+            if (kept && !own) k++;
+            else argv[len++] = old->argv[k];
+        }
+        suggestions[i] = *old;
+        suggestions[i].argv = argv;
+        suggestions[i].argv_len = len;
+    }
+    plan->suggestions = suggestions;
+}
+
 struct err *cmd_remove(struct session *session, int *ret_status) {
     const struct session_request request = {.remove = session_words(session)};
     if (request.remove.len == 0)
         return err_hint(session->arena, err_make(session->arena, ERR_USAGE, "nothing to remove"),
                         "for example: unpin remove tensorboard");
     struct plan plan;
+    const struct options *given = session->options;
     TRY(session_open_environment(session));
     TRY(session_need_live(session));
+    TRY(keep_others(session, &request));
     TRY(session_propose(session, &request, &plan));
+    tell_kept(session, given, &plan);
     return session_offer(session, &plan, ret_status);
 }
