@@ -11,6 +11,7 @@ enum { COPY_MAX = 256 << 20 /* bytes of a wheel that is copied to or from the ca
 struct job {
     const struct artifact *artifact;
     struct str path;
+    bool made; /* the file is ours and complete: it goes where another one fails */
 };
 
 static struct err *hash_err(struct arena *arena, const struct artifact *artifact, struct str sha256) {
@@ -30,7 +31,7 @@ static bool from_cache(struct index *index, const struct artifact *artifact, str
     return false;
 }
 
-static struct err *settle(struct index *index, const struct job *job, const struct http_response *response) {
+static struct err *settle(struct index *index, struct job *job, const struct http_response *response) {
     const struct artifact *artifact = job->artifact;
     struct err *err = NULL;
     if (response->err || response->status != 200) return index_answer_err(index, response, artifact->url);
@@ -43,6 +44,7 @@ static struct err *settle(struct index *index, const struct job *job, const stru
         store_remove(index->arena, job->path);
         return err;
     }
+    job->made = true;
     if (index->cache.len && artifact->sha256.len && !index->cache_broken)
         (void)store_link(index->arena, job->path, index_cache_path(index, index->arena, "wheels", artifact->sha256),
                          COPY_MAX);
@@ -52,7 +54,8 @@ static struct err *settle(struct index *index, const struct job *job, const stru
 static struct err *start(struct index *index, struct job *job, int32_t *open) {
     const struct artifact *artifact = job->artifact;
     struct str local;
-    if (from_cache(index, artifact, job->path)) return NULL;
+    job->made = from_cache(index, artifact, job->path);
+    if (job->made) return NULL;
     bool is_local = index_local_path(index->arena, artifact->url, &local);
     if (index->options.offline && !is_local)
         return err_hint(index->arena,
@@ -75,12 +78,12 @@ struct err *index_download_all(struct index *index, const struct artifact *const
     int32_t open = 0;
     for (int32_t i = 0; i < len; i++) total += artifacts[i]->size > 0 ? artifacts[i]->size : 0;
     for (int32_t i = 0; i < len && !err; i++) {
-        jobs[i] = (struct job){artifacts[i], paths[i]};
+        jobs[i] = (struct job){artifacts[i], paths[i], false};
         err = start(index, &jobs[i], &open);
     }
     struct http_response response;
     while (!err && open > 0 && http_next(index->http, &response)) {
-        const struct job *job = response.user;
+        struct job *job = response.user;
         open--;
         err = settle(index, job, &response);
         done += response.size;
@@ -88,7 +91,8 @@ struct err *index_download_all(struct index *index, const struct artifact *const
     }
     if (!err) return NULL;
     index_http_drop(index);
-    for (int32_t i = 0; i < len; i++) store_remove(index->arena, paths[i]);
+    for (int32_t i = 0; i < len; i++)
+        if (jobs[i].made) store_remove(index->arena, paths[i]);
     return err;
 }
 

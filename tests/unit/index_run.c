@@ -228,7 +228,8 @@ int main(int argc, char **argv) {
     write_rest(&run, err, us);
     json_end_object(&run.out);
     (void)fwrite(buf.data, 1, (size_t)buf.len, stdout);
+    int status = err ? err_exit_status(err->kind) : 0;
     index_close(run.index);
     arena_close(arena);
-    return err ? err_exit_status(err->kind) : 0;
+    return status;
 }
