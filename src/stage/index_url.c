@@ -69,7 +69,10 @@ struct err *index_supply_url(struct index *index, struct pool *pool, struct str 
     if (name.len && !str_eq(name, found)) return refuse(index->arena, url, "it is a file of another project");
     release.prerelease = version_is_prerelease(&release.version);
     struct project_id id = pool_project(pool, found);
+    bool held = pool->projects.data[id.n].held;
     pool_add_page(pool, id, &release, 1);
+    /* The page is this one file: it says nothing of what the indexes have. */
+    pool->projects.data[id.n].held = held;
     int32_t at = project_find(&pool->projects.data[id.n], &release.version);
     if (at < 0) return refuse(index->arena, url, "its version cannot be compared");
     struct need need = {id, at};

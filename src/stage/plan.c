@@ -430,6 +430,18 @@ void plan_tell_floor(struct arena *arena, const struct pool *pool, struct plan *
                                             FMT(buf_str(&who))));
 }
 
+void plan_tell_stale(struct arena *arena, struct str name, const struct plan *other, struct plan *plan) {
+    struct buf why = {.arena = arena};
+    for (int32_t i = 0; i < other->reason_len; i++) {
+        if (other->reason[i].kind == FACT_REQUEST) continue;
+        buf_addf(&why, "%s%.*s", why.len ? "; " : "", FMT(other->reason[i].sentence));
+    }
+    add_warning(arena, plan, str_format(arena, "no current release of %.*s fits: %.*s", FMT(name), FMT(buf_str(&why))));
+    if (plan->suggestions_len) return;
+    plan->suggestions = other->suggestions;
+    plan->suggestions_len = other->suggestions_len;
+}
+
 void plan_tell_freshness(struct arena *arena, const struct solve_input *input, const struct pool *pool,
                          const struct solution *stale, struct plan *plan) {
     struct plan other;

@@ -132,6 +132,56 @@ static struct err *tell_freshness(struct arena *arena, const struct solve_input 
     return err;
 }
 
+/* The newest final release on or before the image's date, NULL: not known. */
+static const struct release *floor_of(const struct project *project, int64_t date) {
+    if (!project->has_dates || date == INT64_MIN) return NULL;
+    for (int32_t r = project->releases_len - 1; r >= 0; r--) {
+        const struct release *release = &project->releases[r];
+        if (!release->bars && !release->prerelease && !release->yanked && release->uploaded <= date) return release;
+    }
+    return NULL;
+}
+
+/* Why what was asked for is an old release, and what would give a current one: the request is tried once more with the
+ * floor as its lower bound. */
+static struct err *tell_stale_request(struct arena *arena, const struct solve_input *given, struct pool *pool,
+                                      const struct source *source, int32_t project, struct plan *plan) {
+    struct want want = *given->want;
+    struct solve_input input = *given;
+    struct request *requests = copied(arena, want.requests, want.requests_len, sizeof *requests);
+    const struct project *about = &pool->projects.data[project];
+    const struct release *floor = floor_of(about, given->env->image_date);
+    bool asked = false;
+    for (int32_t i = 0; floor && i < want.requests_len; i++) {
+        struct requirement *requirement = &requests[i].requirement;
+        if (requests[i].constraint || requirement->specifiers.len || !str_eq(requirement->name, about->name)) continue;
+        struct str bound = str_format(arena, ">=%.*s", FMT(floor->version.text));
+        TRY(specifier_set_parse(arena, bound, &requirement->specifiers));
+        requirement->text = requirement_format(arena, requirement);
+        asked = true;
+    }
+    if (!asked) return NULL;
+    want.requests = requests;
+    input.want = &want;
+    struct solution solution;
+    int64_t index_us = 0, solve_us = 0;
+    int32_t rounds = 0;
+    TRY(propose_search(arena, &input, pool, source, &solution, &index_us, &solve_us, &rounds));
+    if (solution.status != SOLVE_INFEASIBLE) return NULL;
+    struct plan other = {.reason = solution.reason, .reason_len = solution.reason_len};
+    TRY(propose_ways_out(arena, &input, pool, source, false, &other));
+    plan_tell_stale(arena, about->name, &other, plan);
+    return NULL;
+}
+
+static struct err *tell_stale_requests(struct arena *arena, const struct solve_input *input, struct pool *pool,
+                                       const struct source *source, const struct solution *solution,
+                                       struct plan *plan) {
+    for (int32_t i = 0; i < solution->below.len; i++)
+        TRY(tell_stale_request(arena, input, pool, source, solution->below.items[i].project, plan));
+    return NULL;
+}
+
 struct err *propose_plan(struct arena *arena, const struct solve_input *given, struct pool *pool,
                          const struct source *source, struct plan *ret) {
     struct environment *env = arena_new(arena, struct environment, 1);
@@ -169,11 +219,12 @@ struct err *propose_plan(struct arena *arena, const struct solve_input *given, s
         TRY(check_solution(arena, &input, pool, &solution));
         plan_make(arena, &input, pool, &solution, &plan);
         TRY(tell_freshness(arena, &input, pool, &plan));
+        TRY(tell_stale_requests(arena, &input, pool, source, &solution, &plan));
     } else {
         plan = (struct plan){.status = PLAN_INFEASIBLE, .env = env, .locks = input.locks, .want = want};
         plan.reason = solution.reason;
         plan.reason_len = solution.reason_len;
-        TRY(propose_ways_out(arena, &input, pool, source, &plan));
+        TRY(propose_ways_out(arena, &input, pool, source, true, &plan));
     }
     plan.proof.rounds = rounds;
     plan.index_us = index_us;

@@ -31,6 +31,9 @@ void plan_explain_changes(struct arena *arena, const struct solve_input *input, 
 /* Adds to `plan` what `stale`, a solution with fewer lifts, would do, and the command for it. */
 void plan_tell_freshness(struct arena *arena, const struct solve_input *input, const struct pool *pool,
                          const struct solution *stale, struct plan *plan);
+/* Says why `name`, which was asked for, is not a current release: the reason of `other`, the same request with a lower
+ * bound; its ways out become suggestions of `plan`. */
+void plan_tell_stale(struct arena *arena, struct str name, const struct plan *other, struct plan *plan);
 /* Says that releases older than the image were left out, where that may be why locks are lifted. */
 void plan_tell_floor(struct arena *arena, const struct pool *pool, struct plan *plan);
 /* The command "unpin plan …" that asks for `want`, but for the environment. */
@@ -45,8 +48,9 @@ ERR_MUST_CHECK struct err *propose_search(struct arena *arena, const struct solv
                                           const struct source *source, struct solution *ret, int64_t *index_us,
                                           int64_t *solve_us, int32_t *rounds);
 
-/* Relaxations that make an impossible request possible, each planned to be sure, the cheapest first. */
+/* Relaxations that make an impossible request possible, each planned to be sure, the cheapest first; other versions of
+ * what was asked for only with `versions`. */
 ERR_MUST_CHECK struct err *propose_ways_out(struct arena *arena, const struct solve_input *input, struct pool *pool,
-                                            const struct source *source, struct plan *plan);
+                                            const struct source *source, bool versions, struct plan *plan);
 
 #endif

@@ -40,6 +40,7 @@ struct outs {
     const struct solve_input *input;
     struct pool *pool;
     const struct source *source;
+    bool versions; /* other versions of what was asked for are ways out */
     VEC(struct trial) trials;
     VEC(struct way) ways;
 };
@@ -87,7 +88,7 @@ static void add_request(struct outs *outs, const struct plan_fact *fact) {
     const struct want *want = outs->input->want;
     int32_t request = request_find(want, fact->name);
     if (request < 0) return;
-    if (want->requests[request].requirement.specifiers.len)
+    if (outs->versions && want->requests[request].requirement.specifiers.len)
         trial_add(outs, (struct trial){RELAX_VERSION, fact->name, request, S(""),
                                        str_format(arena, "take another version of %.*s", FMT(fact->name))});
     if (want->requests_len > 1)
@@ -281,8 +282,8 @@ static bool same_command(const struct plan_suggestion *a, const struct plan_sugg
 }
 
 struct err *propose_ways_out(struct arena *arena, const struct solve_input *input, struct pool *pool,
-                             const struct source *source, struct plan *plan) {
-    struct outs outs = {.arena = arena, .input = input, .pool = pool, .source = source};
+                             const struct source *source, bool versions, struct plan *plan) {
+    struct outs outs = {.arena = arena, .input = input, .pool = pool, .source = source, .versions = versions};
     for (int32_t i = 0; i < plan->reason_len; i++) add_fact(&outs, &plan->reason[i]);
     TRY(try_all(&outs));
     if (outs.ways.len) qsort(outs.ways.data, (size_t)outs.ways.len, sizeof *outs.ways.data, way_order);

@@ -66,6 +66,13 @@ static const struct {
     {"ADV-062", "", false, "datasets=1.1.1 pyarrow=21.0.0", "datasets=2.0.0 pyarrow=21.0.0"},
     {"ADV-064", "", false, "torch=2.5.1", "torch=2.6.0"},
     {"ADV-065", "", false, "transformers=5.2.0 kernels=0.12.0", "transformers=5.3.0 kernels=0.12.0"},
+    {"ADV-080", "", false, "opencv=4.10.0 opencv-python=4.11.0.86", "opencv=4.10.0"},
+    {"ADV-081", "", false, "opencv=4.10.0 opencv-python-headless=4.11.0.86", "opencv=4.10.0"},
+    {"ADV-082", "", false, "opencv=4.10.0 opencv-contrib-python=4.11.0.86", "opencv=4.10.0"},
+    {"ADV-083", "", false, "opencv=4.10.0 opencv-contrib-python-headless=4.11.0.86", "opencv=4.10.0"},
+    {"ADV-084", "", false, "pytorch-triton=3.2.0 triton=3.2.0", "pytorch-triton=3.2.0"},
+    {"ADV-085", "", false, "cupy-cuda12x=13.3.0 cupy-cuda13x=13.6.0", "cupy-cuda12x=13.3.0"},
+    {"ADV-086", "", false, "cudf=25.2.0 cudf-cu12=25.2.0", "cudf=25.2.0"},
 };
 
 enum { CASES = sizeof cases / sizeof *cases, DISTS_MAX = 8 };
