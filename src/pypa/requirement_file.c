@@ -53,8 +53,8 @@ static void joined_add(struct arena *arena, struct joined *joined, char c, ptrdi
     *vec_push(arena, &joined->source) = (struct requirement_span){from, to};
 }
 
-/* Length of the line boundary at `at`, 0 if there is none: those of Python's str.splitlines, which pip uses. */
-static ptrdiff_t boundary_len(struct str text, ptrdiff_t at) {
+/* Those of Python's str.splitlines, which pip uses. */
+ptrdiff_t requirement_file_boundary(struct str text, ptrdiff_t at) {
     unsigned char c = (unsigned char)text.data[at];
     if (c == '\r') return at + 1 < text.len && text.data[at + 1] == '\n' ? 2 : 1;
     if (c == '\n' || c == '\v' || c == '\f' || (c >= 0x1c && c <= 0x1e)) return 1;
@@ -212,7 +212,7 @@ struct err *requirement_file_parse(struct arena *arena, struct str text, struct 
     while (at < text.len || first) {
         bool last = at >= text.len; /* only an open continuation is left */
         ptrdiff_t end = at, gap = 0;
-        while (end < text.len && (gap = boundary_len(text, end)) == 0) end++;
+        while (end < text.len && (gap = requirement_file_boundary(text, end)) == 0) end++;
         struct str line = str_slice(text, at, end);
         bool comment = is_comment(line), continued = !last && !comment && str_ends(line, S("\\"));
         if (!last) number++;

@@ -57,6 +57,9 @@ ERR_MUST_CHECK struct err *requirement_file_parse(struct arena *arena, struct st
 bool requirement_line_span(const struct requirement_line *line, ptrdiff_t from, ptrdiff_t to,
                            struct requirement_span *ret);
 
+/* Length of the line boundary at `at` (`\n`, `\r\n`, and the others that pip knows), 0 if there is none. */
+ptrdiff_t requirement_file_boundary(struct str text, ptrdiff_t at);
+
 /* The value of the line's first option of that (long) name, {NULL, 0} for none. */
 struct str requirement_line_option(const struct requirement_line *line, struct str name);
 

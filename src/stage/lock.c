@@ -31,23 +31,18 @@ static void problem_add(struct reader *reader, struct str path, int32_t line, st
         str_format(reader->arena, "%.*s:%d: %.*s", FMT(path), line, FMT(what));
 }
 
-/* Where in `text` the specifiers or `@ url` of a requirement are; an empty range where it has none. */
-static void specifier_place(struct str text, ptrdiff_t *from, ptrdiff_t *to) {
+/* Where in `text` the specifiers or `@ url` of a requirement are; an empty range where it has none. The url of a parsed
+ * requirement is a view into the text. */
+static void specifier_place(struct str text, struct str url, ptrdiff_t *from, ptrdiff_t *to) {
     ptrdiff_t i = 0;
     while (i < text.len && (char_is_alnum(text.data[i]) || str_find_char(S("._-"), text.data[i]) >= 0)) i++;
     while (i < text.len && char_is_space(text.data[i])) i++;
-    if (i < text.len && text.data[i] == '[')
-        while (i < text.len && text.data[i++] != ']') {
-        }
+    if (i < text.len && text.data[i] == '[') i += str_find_char(str_from(text, i), ']') + 1;
     while (i < text.len && (char_is_space(text.data[i]) || text.data[i] == '(')) i++;
-    ptrdiff_t end = text.len, semicolon = str_find_char(str_from(text, i), ';');
-    if (semicolon >= 0) end = i + semicolon;
-    /* In a URL only a `;` behind a blank begins the marker. */
-    if (i < text.len && text.data[i] == '@') {
-        ptrdiff_t marker = str_find(str_from(text, i), S(" ;"));
-        end = marker >= 0 ? i + marker : text.len;
-    }
+    ptrdiff_t semicolon = str_find_char(str_from(text, i), ';');
+    ptrdiff_t end = semicolon >= 0 ? i + semicolon : text.len;
     while (end > i && (char_is_space(text.data[end - 1]) || text.data[end - 1] == ')')) end--;
+    if (url.len) end = url.data - text.data + url.len;
     *from = i;
     *to = end;
 }
@@ -71,7 +66,7 @@ static void line_place(const struct requirement_line *source, struct lock_line *
     (void)requirement_line_span(source, base, base + text.len, &line->whole);
     if (requirement_line_option(source, S("--hash")).len)
         (void)requirement_line_span(source, source->options_from, source->text.len, &line->hashes);
-    specifier_place(text, &from, &to);
+    specifier_place(text, line->requirement.url, &from, &to);
     if (from >= to || !requirement_line_span(source, base + from, base + to, &line->specifier)) return;
     ptrdiff_t skip = pin_operator_len(&line->requirement, str_slice(text, from, to));
     struct requirement_span version;

@@ -17,8 +17,25 @@ struct patches {
     VEC(struct patch) items;
 };
 
-static void patch_add(struct patches *patches, ptrdiff_t from, ptrdiff_t to, struct str text) {
-    *vec_push(patches->arena, &patches->items) = (struct patch){from, to, text};
+/* The continuations (backslashes at a line's end) among the bytes that go: without them the rest of the lines would be
+ * lines of their own. */
+static struct str continuations(struct arena *arena, struct str bytes) {
+    struct buf kept = {.arena = arena};
+    for (ptrdiff_t i = 0; i < bytes.len; i++) {
+        ptrdiff_t gap = requirement_file_boundary(bytes, i);
+        if (gap == 0) continue;
+        buf_add_char(&kept, '\\');
+        buf_add(&kept, str_slice(bytes, i, i + gap));
+        i += gap - 1;
+    }
+    return buf_str(&kept);
+}
+
+static void patch_add(struct patches *patches, const struct lock_file *file, ptrdiff_t from, ptrdiff_t to,
+                      struct str text) {
+    struct str kept = continuations(patches->arena, str_slice(file->text, from, to));
+    struct str whole = kept.len ? str_format(patches->arena, "%.*s%.*s", FMT(text), FMT(kept)) : text;
+    *vec_push(patches->arena, &patches->items) = (struct patch){from, to, whole};
 }
 
 static const struct lock_edit *edit_find(const struct lock_edit *edits, int32_t len, struct str name) {
@@ -41,11 +58,11 @@ static void line_patch(struct patches *patches, const struct lock_file *file, co
     bool pin = line->version_from >= 0;
     if (pin && str_eq(str_slice(file->text, line->version_from, line->version_to), edit->to)) return;
     if (!pin && admits(arena, line, edit->to)) return;
-    if (pin) patch_add(patches, line->version_from, line->version_to, edit->to);
+    if (pin) patch_add(patches, file, line->version_from, line->version_to, edit->to);
     else if (line->specifier.from >= 0)
-        patch_add(patches, line->specifier.from, line->specifier.to, str_format(arena, "==%.*s", FMT(edit->to)));
+        patch_add(patches, file, line->specifier.from, line->specifier.to, str_format(arena, "==%.*s", FMT(edit->to)));
     else if (line->whole.from >= 0)
-        patch_add(patches, line->whole.from, line->whole.to,
+        patch_add(patches, file, line->whole.from, line->whole.to,
                   str_format(arena, "%.*s==%.*s", FMT(line->requirement.raw_name), FMT(edit->to)));
     else return; /* a variable's value lies across the whole line: nothing in this file can be changed for it */
     if (line->hashes.from < 0) return;
@@ -54,7 +71,7 @@ static void line_patch(struct patches *patches, const struct lock_file *file, co
     /* Without a hash to write, a continuation that leads to it goes too: a backslash may not be the end of the lock. */
     while (hash.len == 0 && from > 0 && (char_is_space(file->text.data[from - 1]) || file->text.data[from - 1] == '\\'))
         from--;
-    patch_add(patches, from, line->hashes.to, hash);
+    *vec_push(arena, &patches->items) = (struct patch){from, line->hashes.to, hash};
 }
 
 static int patch_order(const void *a, const void *b) {
