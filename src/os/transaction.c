@@ -82,7 +82,7 @@ static struct err *lock_take(struct transaction_store *store, const char *path, 
 
 static struct err *locks_take(struct transaction_store *store, const struct transaction_options *options) {
     store->lock_fds = arena_new(store->arena, int, options->locks_len + 1);
-    TRY(lock_take(store, store_path(store, "lock"), true));
+    TRY(lock_take(store, transaction_path(store, "lock"), true));
     for (int32_t i = 0; i < options->locks_len; i++) {
         struct str path;
         TRY(resolve(store->arena, options->locks[i], &path));
@@ -118,7 +118,7 @@ static int discard_line(struct transaction_store *store, struct str id, struct s
 }
 
 static int discard_own(struct transaction_store *store, struct str id) {
-    const char *dir = store_path(store, str_copy_z(store->arena, id));
+    const char *dir = transaction_path(store, str_copy_z(store->arena, id));
     struct sys_stat st;
     int status = sys_stat(store->sys, str_format(store->arena, "%s/done", dir).data, &st);
     if (status || st.type == SYS_NONE) return status ? status : tree_remove(store, dir);
@@ -128,15 +128,15 @@ static int discard_own(struct transaction_store *store, struct str id) {
     return status;
 }
 
-struct err *discard(struct transaction_store *store, bool *ret_found) {
-    const char *path = store_path(store, "intent");
+struct err *transaction_discard(struct transaction_store *store, bool *ret_found) {
+    const char *path = transaction_path(store, "intent");
     struct sys_stat st;
     struct str rest;
     int status = sys_stat(store->sys, path, &st);
     *ret_found = false;
     if (status) return err_errno(store->arena, status, "cannot look at '%s'", path);
     if (st.type == SYS_NONE) return NULL;
-    TRY(file_read(store, path, INTENT_MAX, &rest));
+    TRY(tree_file_read(store, path, INTENT_MAX, &rest));
     struct str id = str_cut(&rest, '\0');
     if (!is_number(id)) return err_make(store->arena, ERR_RECOVER, "'%s' is damaged", path);
     while (status == 0 && rest.len) status = discard_line(store, id, str_cut(&rest, '\0'));
@@ -163,8 +163,8 @@ static struct err *need_decision(struct transaction_store *store, const str_vec 
 
 static struct err *journal_load(struct transaction_store *store, const char *name, struct journal *ret) {
     struct str bytes;
-    const char *path = store_path(store, name);
-    TRY(file_read(store, path, JOURNAL_MAX, &bytes));
+    const char *path = transaction_path(store, name);
+    TRY(tree_file_read(store, path, JOURNAL_MAX, &bytes));
     if (journal_parse(store->arena, bytes, ret)) return NULL;
     struct err *err = err_make(store->arena, ERR_RECOVER, "the journal '%s' is damaged", path);
     return err_hint(store->arena, err, "the old files are kept beside it in '%s'; nothing was touched", store->dir);
@@ -172,7 +172,7 @@ static struct err *journal_load(struct transaction_store *store, const char *nam
 
 /* From a journal that is committed (or just finished) to the old state. */
 static struct err *go_back(struct transaction_store *store, const struct journal *journal) {
-    const char *from = store_path(store, "journal"), *to = store_path(store, "abort");
+    const char *from = transaction_path(store, "journal"), *to = transaction_path(store, "abort");
     struct sys_stat st = {0};
     int status = sys_stat(store->sys, from, &st);
     if (status == 0 && st.type == SYS_NONE) from = str_format(store->arena, "%s/done", journal->sides[0].dir).data;
@@ -183,7 +183,7 @@ static struct err *go_back(struct transaction_store *store, const struct journal
     }
     if (status == 0) status = sys_fsync_path(store->sys, store->dir);
     if (status) return err_errno(store->arena, status, "cannot begin to roll back");
-    return rollback(store, journal);
+    return transaction_rollback(store, journal);
 }
 
 static struct err *recover_journal(struct transaction_store *store, const char *name, enum transaction_way way,
@@ -192,16 +192,16 @@ static struct err *recover_journal(struct transaction_store *store, const char *
     str_vec strangers = {0}, warnings = {0};
     bool back = strcmp(name, "abort") == 0;
     TRY(journal_load(store, name, &journal));
-    if (way == TRANSACTION_AUTO) TRY(apply_strangers(store, &journal, &strangers));
+    if (way == TRANSACTION_AUTO) TRY(transaction_strangers(store, &journal, &strangers));
     if (strangers.len) return need_decision(store, &strangers);
     if (back) {
         *ret = TRANSACTION_ROLLED_BACK;
-        return rollback(store, &journal);
+        return transaction_rollback(store, &journal);
     }
     struct err *err = NULL;
     if (way != TRANSACTION_BACK) {
-        err = apply_steps(store, &journal);
-        if (!err) err = apply_finish(store, &journal, &warnings);
+        err = transaction_apply(store, &journal);
+        if (!err) err = transaction_finish(store, &journal, &warnings);
         *ret = TRANSACTION_FORWARDED;
         if (!err) return NULL;
     }
@@ -216,7 +216,7 @@ static struct err *recover(struct transaction_store *store, enum transaction_way
     bool found;
     for (int i = 0; i < 2; i++) {
         struct sys_stat st;
-        const char *path = store_path(store, names[i]);
+        const char *path = transaction_path(store, names[i]);
         int status = sys_stat(store->sys, path, &st);
         if (status) return err_errno(store->arena, status, "cannot look at '%s'", path);
         if (st.type == SYS_NONE) continue;
@@ -225,7 +225,7 @@ static struct err *recover(struct transaction_store *store, enum transaction_way
         struct err *outer = err_make(store->arena, ERR_RECOVER, "an interrupted transaction could not be ended");
         return err_because(outer, err);
     }
-    TRY(discard(store, &found));
+    TRY(transaction_discard(store, &found));
     if (found) *ret = TRANSACTION_DISCARDED;
     return NULL;
 }
@@ -310,7 +310,7 @@ static int signals_release(struct transaction *transaction) {
     return signal;
 }
 
-struct err *interrupted(struct transaction_store *store) {
+struct err *transaction_interrupted(struct transaction_store *store) {
     sigset_t set;
     if (sigpending(&set) < 0) return NULL;
     for (size_t i = 0; i < sizeof held_signals / sizeof *held_signals; i++)
@@ -338,7 +338,7 @@ static struct err *begin(struct transaction *transaction) {
     struct transaction_store *store = transaction->store;
     static const char *const parts[] = {"", "/new", "/scratch"};
     TRY(id_next(store, &transaction->id));
-    transaction->dir = store_path(store, transaction->id.data);
+    transaction->dir = transaction_path(store, transaction->id.data);
     TRY(intent_write(store, transaction->id, NULL));
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         const char *path = str_format(store->arena, "%s%s", transaction->dir, parts[i]).data;
@@ -365,7 +365,7 @@ struct err *transaction_begin(struct transaction_store *store, struct transactio
  * targets. */
 static struct err *give_up(struct transaction *transaction, struct err *err) {
     bool found;
-    struct err *litter = discard(transaction->store, &found);
+    struct err *litter = transaction_discard(transaction->store, &found);
     (void)signals_release(transaction);
     /* What cannot be removed from the store now goes at the next opening. */
     return litter && litter->kind == ERR_RECOVER ? err_because(litter, err) : err;
@@ -387,7 +387,7 @@ struct str transaction_next(struct transaction *transaction) {
 struct err *transaction_stage(struct transaction *transaction, struct str bytes, uint32_t mode,
                               struct transaction_op *op) {
     struct str path = transaction_next(transaction);
-    TRY(file_write(transaction->store, path.data, bytes, mode & 0777, false));
+    TRY(tree_file_write(transaction->store, path.data, bytes, mode & 0777, false));
     op->source = path;
     op->mode = mode;
     return NULL;
@@ -397,21 +397,28 @@ struct err *transaction_stage(struct transaction *transaction, struct str bytes,
 static struct err *go_forward(struct transaction_store *store, const struct journal *journal, bool *ret_committed,
                               str_vec *warnings) {
     TRY(prepare_revalidate(store, journal));
+<<<<<<< HEAD
     TRY(interrupted(store));
     TRY(transaction_store_write(store, "journal", journal_format(store->arena, journal), ret_committed));
     TRY(apply_steps(store, journal));
     return apply_finish(store, journal, warnings);
+=======
+    TRY(transaction_interrupted(store));
+    TRY(journal_write(store, "journal", journal_format(store->arena, journal), ret_committed));
+    TRY(transaction_apply(store, journal));
+    return transaction_finish(store, journal, warnings);
+>>>>>>> 6888f45 (stage: test apply and undo on a real environment)
 }
 
-struct err *commit(struct transaction *transaction, const struct transaction_op *ops, int32_t len,
-                   struct journal *journal, struct transaction_result *ret) {
+struct err *transaction_carry_out(struct transaction *transaction, const struct transaction_op *ops, int32_t len,
+                                  struct journal *journal, struct transaction_result *ret) {
     struct transaction_store *store = transaction->store;
     str_vec warnings = {0};
     bool committed = false;
     journal->id = transaction->id;
     journal->time = (int64_t)time(NULL);
     journal->no_undo = store->no_undo;
-    struct err *err = prepare(transaction, ops, len, journal, &warnings);
+    struct err *err = transaction_prepare(transaction, ops, len, journal, &warnings);
     if (!err) err = go_forward(store, journal, &committed, &warnings);
     if (err && !committed) return give_up(transaction, err);
     struct err *failed = err ? go_back(store, journal) : NULL;
@@ -429,5 +436,5 @@ struct err *commit(struct transaction *transaction, const struct transaction_op 
 struct err *transaction_commit(struct transaction *transaction, const struct transaction_op *ops, int32_t len,
                                struct str description, struct transaction_result *ret) {
     struct journal journal = {.description = description};
-    return commit(transaction, ops, len, &journal, ret);
+    return transaction_carry_out(transaction, ops, len, &journal, ret);
 }

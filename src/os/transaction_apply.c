@@ -104,7 +104,7 @@ static int with_ballast(struct transaction_store *store, const struct journal *j
     return act(store, journal, step);
 }
 
-struct err *apply_steps(struct transaction_store *store, const struct journal *journal) {
+struct err *transaction_apply(struct transaction_store *store, const struct journal *journal) {
     bool spent = false, unmarked = false;
     for (int32_t i = 0; i < journal->steps_len; i++) {
         const struct step *step = &journal->steps[i];
@@ -148,7 +148,7 @@ static bool content_eq(const struct state *a, const struct state *b) {
 static struct err *torn(struct transaction_store *store, const struct step *step, bool *ret) {
     struct str now;
     bool ok = true;
-    TRY(file_read(store, step->path, TRANSACTION_EDIT_MAX, &now));
+    TRY(tree_file_read(store, step->path, TRANSACTION_EDIT_MAX, &now));
     for (ptrdiff_t i = 0; i < now.len && ok; i++)
         ok = now.data[i] == 0 || (i < step->old_bytes.len && now.data[i] == step->old_bytes.data[i]) ||
              (i < step->new_bytes.len && now.data[i] == step->new_bytes.data[i]);
@@ -173,7 +173,7 @@ static struct err *expected(struct transaction_store *store, const struct step *
     return NULL;
 }
 
-struct err *apply_strangers(struct transaction_store *store, const struct journal *journal, str_vec *ret) {
+struct err *transaction_strangers(struct transaction_store *store, const struct journal *journal, str_vec *ret) {
     for (int32_t i = 0; i < journal->steps_len; i++) {
         const struct step *step = &journal->steps[i];
         bool ok;
@@ -224,15 +224,15 @@ static void clean(struct transaction_store *store, const struct journal *journal
         if (tree_remove(store, str_format(store->arena, "%s/%s", own, parts[i]).data)) return;
     if (journal->no_undo && tree_remove(store, str_format(store->arena, "%s/old", own).data)) return;
     if (journal->sides_len > 1) times_set(store, journal);
-    (void)sys_unlink(store->sys, store_path(store, "intent"));
+    (void)sys_unlink(store->sys, transaction_path(store, "intent"));
 }
 
-struct err *apply_finish(struct transaction_store *store, const struct journal *journal, str_vec *warnings) {
+struct err *transaction_finish(struct transaction_store *store, const struct journal *journal, str_vec *warnings) {
     const char *done = str_format(store->arena, "%s/done", journal->sides[0].dir).data;
     times_set(store, journal);
     TRY(sides_sync(store, journal));
     TRY(finish_check(store, journal, warnings));
-    int status = sys_rename(store->sys, store_path(store, "journal"), done);
+    int status = sys_rename(store->sys, transaction_path(store, "journal"), done);
     if (status) return err_errno(store->arena, status, "cannot finish the journal");
     status = sys_fsync_path(store->sys, store->dir);
     if (status == 0) status = sys_fsync_path(store->sys, journal->sides[0].dir);

@@ -12,7 +12,7 @@ const char *path_parent(struct arena *arena, const char *path) {
     return str_copy_z(arena, (struct str){path, slash - path});
 }
 
-const char *store_path(const struct transaction_store *store, const char *name) {
+const char *transaction_path(const struct transaction_store *store, const char *name) {
     return str_format(store->arena, "%s/%s", store->dir, name).data;
 }
 
@@ -153,7 +153,7 @@ struct err *file_clone(struct transaction_store *store, const char *from, const 
     return err_errno(store->arena, status, "cannot link '%s' to '%s'", from, to);
 }
 
-struct err *file_read(struct transaction_store *store, const char *path, int64_t limit, struct str *ret) {
+struct err *tree_file_read(struct transaction_store *store, const char *path, int64_t limit, struct str *ret) {
     int fd;
     struct sys_stat st;
     int status = sys_stat(store->sys, path, &st);
@@ -177,7 +177,8 @@ struct err *file_read(struct transaction_store *store, const char *path, int64_t
     return NULL;
 }
 
-struct err *file_write(struct transaction_store *store, const char *path, struct str bytes, uint32_t mode, bool sync) {
+struct err *tree_file_write(struct transaction_store *store, const char *path, struct str bytes, uint32_t mode,
+                            bool sync) {
     int fd;
     int status = sys_create(store->sys, path, mode, &fd);
     if (status == 0) {

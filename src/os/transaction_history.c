@@ -20,7 +20,7 @@ static struct err *done_read(struct transaction_store *store, struct str id, str
     if (status) return err_errno(store->arena, status, "cannot look at '%s'", path);
     if (!plain || st.type == SYS_NONE)
         return err_make(store->arena, ERR_REQUEST, "there is no transaction '%.*s'", FMT(id));
-    TRY(file_read(store, path, JOURNAL_MAX, &bytes));
+    TRY(tree_file_read(store, path, JOURNAL_MAX, &bytes));
     if (journal_parse(store->arena, bytes, ret) && str_eq(ret->id, id)) return NULL;
     return err_make(store->arena, ERR_MALFORMED, "'%s' is damaged", path);
 }
@@ -249,7 +249,7 @@ static void undo_times(const struct undoing *undoing, struct journal *journal) {
 
 static struct err *undo_ops(struct undoing *undoing, const struct transaction_op *extra, int32_t extra_len) {
     for (int32_t i = 0; i < undoing->done->steps_len; i++) {
-        TRY(interrupted(undoing->store));
+        TRY(transaction_interrupted(undoing->store));
         TRY(undo_step(undoing, &undoing->done->steps[i]));
     }
     if (undoing->conflicts.len && !undoing->force) return conflicts_err(undoing);
@@ -289,7 +289,7 @@ struct err *transaction_undo(struct transaction_store *store, struct str id, boo
     undoing.transaction->exact = undoing.exact.data;
     undoing.transaction->undoing = &undoing;
     struct journal journal = {.description = description, .undoes = id};
-    err = commit(undoing.transaction, undoing.ops.data, (int32_t)undoing.ops.len, &journal, ret);
+    err = transaction_carry_out(undoing.transaction, undoing.ops.data, (int32_t)undoing.ops.len, &journal, ret);
     if (err) return err;
     /* What it had kept is in place again; the entry stays in the list. */
     (void)tree_remove(store, str_format(store->arena, "%s/%.*s/old", store->dir, FMT(id)).data);

@@ -190,15 +190,20 @@ bool journal_parse(struct arena *arena, struct str bytes, struct journal *ret) {
     return true;
 }
 
+<<<<<<< HEAD
 struct err *transaction_store_write(struct transaction_store *store, const char *name, struct str bytes,
                                     bool *ret_named) {
     const char *path = store_path(store, name);
+=======
+struct err *journal_write(struct transaction_store *store, const char *name, struct str bytes, bool *ret_named) {
+    const char *path = transaction_path(store, name);
+>>>>>>> 6888f45 (stage: test apply and undo on a real environment)
     const char *temporary = str_format(store->arena, "%s.tmp", path).data;
     struct sys_stat st;
     int status = sys_stat(store->sys, temporary, &st);
     if (status == 0 && st.type != SYS_NONE) status = sys_unlink(store->sys, temporary);
     if (status) return err_errno(store->arena, status, "cannot write '%s'", temporary);
-    TRY(file_write(store, temporary, bytes, 0600, true));
+    TRY(tree_file_write(store, temporary, bytes, 0600, true));
     status = sys_rename(store->sys, temporary, path);
     if (status) return err_errno(store->arena, status, "cannot rename '%s' to '%s'", temporary, path);
     *ret_named = true;

@@ -113,7 +113,7 @@ struct transaction {
 typedef VEC(struct str) str_vec;
 
 /* A path in the store, in a transaction's directory, NUL-terminated. */
-const char *store_path(const struct transaction_store *store, const char *name);
+const char *transaction_path(const struct transaction_store *store, const char *name);
 const char *side_path(struct arena *arena, const struct side *side, const char *folder, int32_t number);
 
 /* transaction_file.c */
@@ -124,10 +124,11 @@ ERR_MUST_CHECK struct err *file_state(struct transaction_store *store, const cha
 ERR_MUST_CHECK struct err *file_copy(struct transaction_store *store, const char *from, const char *to);
 /* `to` as another name of `from`, or a copy where that cannot be. */
 ERR_MUST_CHECK struct err *file_clone(struct transaction_store *store, const char *from, const char *to, bool overlay);
-ERR_MUST_CHECK struct err *file_read(struct transaction_store *store, const char *path, int64_t limit, struct str *ret);
+ERR_MUST_CHECK struct err *tree_file_read(struct transaction_store *store, const char *path, int64_t limit,
+                                          struct str *ret);
 /* Writes a new file; `sync` makes its bytes durable. */
-ERR_MUST_CHECK struct err *file_write(struct transaction_store *store, const char *path, struct str bytes,
-                                      uint32_t mode, bool sync);
+ERR_MUST_CHECK struct err *tree_file_write(struct transaction_store *store, const char *path, struct str bytes,
+                                           uint32_t mode, bool sync);
 /* Writes `bytes` over a file in place and syncs it. */
 ERR_MUST_CHECK struct err *file_overwrite(struct transaction_store *store, const char *path, struct str bytes);
 /* Removes a tree of our own (staging, backup); errors leave the rest. Returns 0 or the first errno value. */
@@ -142,8 +143,13 @@ struct str journal_format(struct arena *arena, const struct journal *journal);
 bool journal_parse(struct arena *arena, struct str bytes, struct journal *ret);
 /* Writes `bytes` to store/name by way of name.tmp and makes the name durable. `ret_named` is set once the rename
  * happened. */
+<<<<<<< HEAD
 ERR_MUST_CHECK struct err *transaction_store_write(struct transaction_store *store, const char *name, struct str bytes,
                                                    bool *ret_named);
+=======
+ERR_MUST_CHECK struct err *journal_write(struct transaction_store *store, const char *name, struct str bytes,
+                                         bool *ret_named);
+>>>>>>> 6888f45 (stage: test apply and undo on a real environment)
 
 /* transaction_steps.c: operations become steps in order, with their states before; directories touched. */
 ERR_MUST_CHECK struct err *steps_make(struct transaction *transaction, const struct transaction_op *ops, int32_t len,
@@ -153,36 +159,36 @@ ERR_MUST_CHECK struct err *steps_make(struct transaction *transaction, const str
 void undo_journal(const struct undoing *undoing, struct journal *journal);
 
 /* transaction_prepare.c: everything before the commit. Fills the journal. */
-ERR_MUST_CHECK struct err *prepare(struct transaction *transaction, const struct transaction_op *ops, int32_t len,
-                                   struct journal *journal, str_vec *warnings);
+ERR_MUST_CHECK struct err *transaction_prepare(struct transaction *transaction, const struct transaction_op *ops,
+                                               int32_t len, struct journal *journal, str_vec *warnings);
 /* The preconditions once more. */
 ERR_MUST_CHECK struct err *prepare_revalidate(struct transaction_store *store, const struct journal *journal);
 /* `intent`: what discard has to remove. */
 ERR_MUST_CHECK struct err *intent_write(struct transaction_store *store, struct str id, const struct journal *journal);
 
 /* transaction_apply.c */
-ERR_MUST_CHECK struct err *apply_steps(struct transaction_store *store, const struct journal *journal);
+ERR_MUST_CHECK struct err *transaction_apply(struct transaction_store *store, const struct journal *journal);
 /* Makes a directory, or finds it, and gives it the attributes of `state`: 0 or an errno value. */
 int dir_make(struct transaction_store *store, const char *path, const struct state *state);
 /* Sync, check, journal → done. After NULL the transaction is finished and durable. */
-ERR_MUST_CHECK struct err *apply_finish(struct transaction_store *store, const struct journal *journal,
-                                        str_vec *warnings);
+ERR_MUST_CHECK struct err *transaction_finish(struct transaction_store *store, const struct journal *journal,
+                                              str_vec *warnings);
 /* Paths that are neither as before nor as after. */
-ERR_MUST_CHECK struct err *apply_strangers(struct transaction_store *store, const struct journal *journal,
-                                           str_vec *ret);
+ERR_MUST_CHECK struct err *transaction_strangers(struct transaction_store *store, const struct journal *journal,
+                                                 str_vec *ret);
 /* Syncs every mount of the journal. */
 ERR_MUST_CHECK struct err *sides_sync(struct transaction_store *store, const struct journal *journal);
 
 /* transaction_rollback.c: from `abort` (named already) to the old state, everything discarded. */
-ERR_MUST_CHECK struct err *rollback(struct transaction_store *store, const struct journal *journal);
+ERR_MUST_CHECK struct err *transaction_rollback(struct transaction_store *store, const struct journal *journal);
 
 /* transaction.c: removes what the intent names, and the intent. */
-ERR_MUST_CHECK struct err *discard(struct transaction_store *store, bool *ret_found);
+ERR_MUST_CHECK struct err *transaction_discard(struct transaction_store *store, bool *ret_found);
 /* ERR_INTERRUPTED if one of the blocked signals waits. */
-ERR_MUST_CHECK struct err *interrupted(struct transaction_store *store);
+ERR_MUST_CHECK struct err *transaction_interrupted(struct transaction_store *store);
 void ballast_remove(struct transaction_store *store, const struct journal *journal);
 /* As transaction_commit; `undoes` and the directory times of an undo are in `journal`. */
-ERR_MUST_CHECK struct err *commit(struct transaction *transaction, const struct transaction_op *ops, int32_t len,
-                                  struct journal *journal, struct transaction_result *ret);
+ERR_MUST_CHECK struct err *transaction_carry_out(struct transaction *transaction, const struct transaction_op *ops,
+                                                 int32_t len, struct journal *journal, struct transaction_result *ret);
 
 #endif

@@ -78,7 +78,7 @@ static struct err *sides_choose(struct mounts *mounts) {
         if (step->edit && step->before.mount == mount) {
             step->kind = TRANSACTION_PUT;
         } else if (step->edit) {
-            TRY(file_read(store, step->path, TRANSACTION_EDIT_MAX, &step->old_bytes));
+            TRY(tree_file_read(store, step->path, TRANSACTION_EDIT_MAX, &step->old_bytes));
         } else if (step->before.type != SYS_NONE && step->before.mount != mount) {
             return err_make(store->arena, ERR_CONFLICT, "'%s' is a mount point", step->path);
         }
@@ -102,7 +102,11 @@ struct err *intent_write(struct transaction_store *store, struct str id, const s
         buf_addf(&buf, "probe %lld %s", (long long)journal->touched[i].before, journal->touched[i].path);
         buf_add_char(&buf, '\0');
     }
+<<<<<<< HEAD
     return transaction_store_write(store, "intent", buf_str(&buf), &named);
+=======
+    return journal_write(store, "intent", buf_str(&buf), &named);
+>>>>>>> 6888f45 (stage: test apply and undo on a real environment)
 }
 
 static struct err *make_dir(struct transaction_store *store, const char *path) {
@@ -194,7 +198,7 @@ static struct err *new_file(struct transaction *transaction, const struct transa
     const char *staged = side_path(store->arena, &journal->sides[0], "new", step->number);
     const char *final = side_path(store->arena, side, "new", step->number);
     if (step->edit) {
-        TRY(file_write(store, staged, step->new_bytes, 0600, false));
+        TRY(tree_file_write(store, staged, step->new_bytes, 0600, false));
         TRY(adopt(store, step, staged, 0, warnings));
     } else if (!(step->flags & TRANSACTION_EXACT)) {
         TRY(adopt(store, step, staged, op->mode, warnings));
@@ -232,7 +236,7 @@ static struct err *new_step(struct transaction *transaction, const struct transa
     if (step->kind == TRANSACTION_EDIT) {
         /* A copy beside the journal: its hash, and a witness for whoever looks after a crash. */
         const char *copy = side_path(store->arena, &journal->sides[0], "new", step->number);
-        TRY(file_write(store, copy, step->new_bytes, 0600, false));
+        TRY(tree_file_write(store, copy, step->new_bytes, 0600, false));
         step->after = step->before;
         step->after.size = step->new_bytes.len;
         TRY(file_hash(store, copy, step->after.hash));
@@ -250,7 +254,7 @@ static struct err *backup(struct transaction_store *store, struct journal *journ
         const struct step *step = &journal->steps[i];
         const struct side *side = &journal->sides[step->side];
         if (!backed_up(step)) continue;
-        TRY(interrupted(store));
+        TRY(transaction_interrupted(store));
         const char *old = side_path(store->arena, side, "old", step->number);
         TRY(file_clone(store, step->path, old, side->overlay));
         /* What another mount keeps goes with its side directory in the end; undo needs it in the store. */
@@ -366,14 +370,14 @@ static struct err *new_steps(struct transaction *transaction, const struct trans
             by_number[number] = &ops[i];
     }
     for (int32_t i = 0; i < journal->steps_len; i++) {
-        TRY(interrupted(store));
+        TRY(transaction_interrupted(store));
         TRY(new_step(transaction, by_number[journal->steps[i].number], journal, &journal->steps[i], warnings));
     }
     return NULL;
 }
 
-struct err *prepare(struct transaction *transaction, const struct transaction_op *ops, int32_t len,
-                    struct journal *journal, str_vec *warnings) {
+struct err *transaction_prepare(struct transaction *transaction, const struct transaction_op *ops, int32_t len,
+                                struct journal *journal, str_vec *warnings) {
     struct transaction_store *store = transaction->store;
     struct mounts mounts = {.transaction = transaction, .journal = journal};
     TRY(steps_make(transaction, ops, len, journal, warnings));

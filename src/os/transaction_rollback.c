@@ -120,7 +120,7 @@ static void times_back(struct transaction_store *store, const struct journal *jo
             (void)sys_utime(store->sys, journal->touched[i].path, journal->touched[i].before);
 }
 
-struct err *rollback(struct transaction_store *store, const struct journal *journal) {
+struct err *transaction_rollback(struct transaction_store *store, const struct journal *journal) {
     bool spent = false, found;
     int status = reverse(store, journal, &spent);
     if (status == 0) times_back(store, journal);
@@ -129,12 +129,12 @@ struct err *rollback(struct transaction_store *store, const struct journal *jour
         for (int32_t i = 1; i < journal->sides_len && status == 0; i++)
             status = tree_remove(store, journal->sides[i].dir);
         if (journal->sides_len > 1) times_back(store, journal);
-        if (status == 0) status = sys_unlink(store->sys, store_path(store, "abort"));
+        if (status == 0) status = sys_unlink(store->sys, transaction_path(store, "abort"));
         if (status == 0) status = sys_fsync_path(store->sys, store->dir);
         if (status) err = err_errno(store->arena, status, "cannot end the roll-back");
     }
     if (err) return err;
-    struct err *litter = discard(store, &found);
+    struct err *litter = transaction_discard(store, &found);
     (void)litter; /* the old state is there; litter in the store goes at the next opening */
     return NULL;
 }

@@ -220,7 +220,7 @@ static struct err *target_look(struct maker *maker, struct target *target) {
         if (target->rmdir < 0) return err_make(maker->arena, ERR_CONFLICT, "'%s' is a directory", target->path);
         target->turns_file = maker->turning = true;
     }
-    return interrupted(maker->store);
+    return transaction_interrupted(maker->store);
 }
 
 static int step_order(const void *a, const void *b) {
