@@ -1,6 +1,7 @@
 #include "stage/apply_parts.h"
 
 #include "base/map.h"
+#include "stage/build.h"
 #include "stage/check.h"
 #include "stage/history.h"
 #include "stage/scan.h"
@@ -40,30 +41,59 @@ static bool installs(const struct plan_change *change) {
     return change->action != PLAN_REMOVE;
 }
 
-/* Downloads what the plan installs into the staging area, all at once. */
-static struct err *download(struct run *run, struct str **ret_paths) {
+/* A file that was downloaded or built. */
+struct fetched {
+    struct str path, filename, sha256;
+};
+
+static struct err *make_dir(struct run *run, struct str path) {
+    int status = sys_mkdir(sys_real(), str_copy_z(run->arena, path), 0700);
+    return status ? err_errno(run->arena, status, "cannot make '%.*s'", FMT(path)) : NULL;
+}
+
+/* Downloads what the plan installs into the staging area, all at once. Each file has a directory of its own, for pip
+ * wants an sdist to have its name. */
+static struct err *download(struct run *run, struct fetched *ret) {
     const struct plan *plan = run->plan;
     const struct artifact **artifacts = arena_new(run->arena, const struct artifact *, plan->changes_len);
     struct str *paths = arena_new(run->arena, struct str, plan->changes_len);
     int32_t len = 0;
     for (int32_t i = 0; i < plan->changes_len; i++) {
         const struct plan_change *change = &plan->changes[i];
+        struct str filename = change->artifact.filename;
         if (!installs(change)) continue;
-        if (change->artifact.sdist) {
-            struct err *err =
-                err_make(run->arena, ERR_BUILD, "%.*s %.*s has to be built from source, which is not done here",
-                         FMT(change->raw_name), FMT(change->to));
-            return err_hint(run->arena, err, "build its wheel (`pip wheel --no-deps`) and name the file instead");
-        }
+        if (filename.len == 0 || filename.data[0] == '.' || str_find_char(filename, '/') >= 0)
+            return err_make(run->arena, ERR_INDEX, "'%.*s' is no file name of a release", FMT(filename));
+        struct str dir = str_format(run->arena, "%.*s/%d", FMT(transaction_scratch(run->transaction)), i);
+        TRY(make_dir(run, dir));
+        ret[i] = (struct fetched){path_join(run->arena, dir, filename), filename, change->artifact.sha256};
         artifacts[len] = &change->artifact;
-        paths[len] = str_format(run->arena, "%.*s/%d", FMT(transaction_scratch(run->transaction)), i);
-        len++;
+        paths[len++] = ret[i].path;
     }
-    *ret_paths = paths;
     if (len == 0) return NULL;
     if (!run->input->index) return err_make(run->arena, ERR_INTERNAL, "there is no index to download from");
-    tell(run, str_format(run->arena, "downloading %d files", len));
+    tell(run, str_format(run->arena, "downloading %d file%s", len, len == 1 ? "" : "s"));
     return index_download_all(run->input->index, artifacts, paths, len);
+}
+
+/* Wheels from the source distributions among them. */
+static struct err *build(struct run *run, struct fetched *fetched) {
+    for (int32_t i = 0; i < run->plan->changes_len; i++) {
+        const struct plan_change *change = &run->plan->changes[i];
+        if (!installs(change) || !change->artifact.sdist) continue;
+        struct build_result result;
+        struct build_options options = {
+            .python = run->plan->env->python, .sdist = fetched[i].path, .name = change->name};
+        options.out = str_format(run->arena, "%.*s/%d.built", FMT(transaction_scratch(run->transaction)), i);
+        TRY(make_dir(run, options.out));
+        if (!version_try_parse(run->arena, change->to, &options.version))
+            return err_make(run->arena, ERR_BUILD, "'%.*s' is no version to build", FMT(change->to));
+        tell(run, str_format(run->arena, "building %.*s", FMT(change->artifact.filename)));
+        TRY(build_wheel(run->arena, run->input->fs, run->input->proc, &options, &result));
+        fetched[i] = (struct fetched){.path = result.wheel, .filename = result.filename};
+        for (int32_t j = 0; j < result.surprises_len; j++) *vec_push(run->arena, &run->notes) = result.surprises[j];
+    }
+    return NULL;
 }
 
 static struct err *of_change(struct run *run, const struct plan_change *change, struct err *err) {
@@ -75,7 +105,7 @@ static struct err *of_change(struct run *run, const struct plan_change *change, 
 }
 
 /* Opens and verifies every wheel before anything of them is unpacked. */
-static struct err *wheels_open(struct run *run, const struct str *paths) {
+static struct err *wheels_open(struct run *run, const struct fetched *fetched) {
     const struct plan *plan = run->plan;
     run->wheels = arena_new(run->arena, struct wheel, plan->changes_len);
     run->layouts = arena_new(run->arena, struct wheel_layout, plan->changes_len);
@@ -86,8 +116,7 @@ static struct err *wheels_open(struct run *run, const struct str *paths) {
         *out = (struct wheel_change){.name = change->name};
         if (!installs(change)) continue;
         struct wheel *wheel = &run->wheels[run->wheels_len];
-        struct err *err =
-            wheel_open(run->arena, paths[run->wheels_len], change->artifact.filename, change->artifact.sha256, wheel);
+        struct err *err = wheel_open(run->arena, fetched[i].path, fetched[i].filename, fetched[i].sha256, wheel);
         if (err) return of_change(run, change, err);
         struct wheel_layout *layout = &run->layouts[run->wheels_len++];
         struct wheel_options options = {.requested = change->requested};
@@ -201,9 +230,10 @@ static struct str describe(struct run *run) {
 }
 
 static struct err *stage(struct run *run) {
-    struct str *paths = NULL;
-    TRY(download(run, &paths));
-    TRY(wheels_open(run, paths));
+    struct fetched *fetched = arena_new(run->arena, struct fetched, run->plan->changes_len);
+    TRY(download(run, fetched));
+    TRY(build(run, fetched));
+    TRY(wheels_open(run, fetched));
     TRY(fingerprint_check(run));
     TRY(imports_before(run));
     TRY(files_stage(run));
