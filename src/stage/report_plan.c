@@ -248,14 +248,24 @@ static void add_notes(struct page *page) {
     }
 }
 
-/* What is proven holds among the plans that the levels above allow: those with current releases. */
+/* What is proven holds among the plans that the levels above allow: those with the fewest old or lax releases. */
+static struct str proven_among(const struct plan *plan) {
+    bool old = false;
+    for (int32_t i = 0; i < plan->changes_len; i++) old = old || plan->changes[i].below_floor || plan->changes[i].lax;
+    if (old) return S("with as few old or lax releases");
+    return plan->want->upgrade ? S("with the newest versions asked for") : S("with current releases");
+}
+
 static void add_proof(struct page *page) {
     const struct plan *plan = page->plan;
-    const char *among = plan->want->upgrade ? "with the newest versions asked for" : "with current releases";
+    struct str among = proven_among(plan);
     if (!plan->proof.optimal) buf_add(&page->buf, S("Not proven to be the least change.\n"));
     else if (plan->lifts_len == 0) buf_add(&page->buf, S("Proven: no lock has to be lifted.\n"));
-    else if (plan->lifts_len == 1) buf_addf(&page->buf, "Proven: no plan %s gets by without lifting a lock.\n", among);
-    else buf_addf(&page->buf, "Proven: no plan %s lifts fewer than %d locks.\n", among, plan->proof.lower_bound_lifts);
+    else if (plan->lifts_len == 1)
+        buf_addf(&page->buf, "Proven: no plan %.*s gets by without lifting a lock.\n", FMT(among));
+    else
+        buf_addf(&page->buf, "Proven: no plan %.*s lifts fewer than %d locks.\n", FMT(among),
+                 plan->proof.lower_bound_lifts);
 }
 
 static void add_details(struct page *page) {
