@@ -48,11 +48,11 @@ enum err_kind {
 
 struct err {
     enum err_kind kind;
-    struct str what;  /* one sentence without a full stop: what failed, on which thing */
-    struct str hint;  /* what to do next; may be empty */
-    struct str file;  /* where, if in a file; may be empty */
-    int32_t line;     /* from 1; 0: none */
-    int32_t column;   /* from 1, in bytes; 0: none */
+    struct str what;   /* one sentence without a full stop: what failed, on which thing */
+    struct str hint;   /* what to do next; may be empty */
+    struct str file;   /* where, if in a file; may be empty */
+    int32_t line;      /* from 1; 0: none */
+    int32_t column;    /* from 1, in bytes; 0: none */
     struct err *cause; /* what led to it; may be NULL */
 };
 

@@ -18,10 +18,10 @@ int32_t map_find(const struct map *map, struct str key) {
 
 static void map_grow(struct arena *arena, struct map *map) {
     int32_t cap = map->cap ? map->cap * 2 : 16;
-    map->keys = arena_grow(arena, map->keys, map->len * (ptrdiff_t)sizeof *map->keys,
-                           cap * (ptrdiff_t)sizeof *map->keys);
-    map->values = arena_grow(arena, map->values, map->len * (ptrdiff_t)sizeof *map->values,
-                             cap * (ptrdiff_t)sizeof *map->values);
+    map->keys =
+        arena_grow(arena, map->keys, map->len * (ptrdiff_t)sizeof *map->keys, cap * (ptrdiff_t)sizeof *map->keys);
+    map->values =
+        arena_grow(arena, map->values, map->len * (ptrdiff_t)sizeof *map->values, cap * (ptrdiff_t)sizeof *map->values);
     map->slots = arena_new(arena, int32_t, cap * 2);
     map->slot_count = cap * 2;
     map->cap = cap;

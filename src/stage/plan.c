@@ -49,7 +49,9 @@ static void make_changes(struct arena *arena, const struct solve_input *input, c
         struct plan_change *change = vec_push(arena, &changes);
         *change = (struct plan_change){
             .name = project->name,
-            .raw_name = dist ? dist->raw_name : release->metadata ? release->metadata->name : project->name,
+            .raw_name = dist                ? dist->raw_name
+                        : release->metadata ? release->metadata->name
+                                            : project->name,
             .action = action_of(project, solution->chosen[p]),
             .from = dist ? dist->version.text : (struct str){0},
             .to = release ? release->version.text : (struct str){0},
@@ -67,8 +69,7 @@ static void make_changes(struct arena *arena, const struct solve_input *input, c
 }
 
 static struct str lock_from(struct arena *arena, const struct lock_set *locks, const struct lock_line *line) {
-    if (line->version_from >= 0)
-        return str_slice(locks->files[line->file].text, line->version_from, line->version_to);
+    if (line->version_from >= 0) return str_slice(locks->files[line->file].text, line->version_from, line->version_to);
     return specifier_set_format(arena, &line->requirement.specifiers);
 }
 
@@ -84,8 +85,9 @@ static void make_lifts(struct arena *arena, const struct solve_input *input, con
         for (int32_t l = 0; l < locks->lines_len; l++) {
             const struct lock_line *line = &locks->lines[l];
             if (!line->active || line->shadowed || !str_eq(line->requirement.name, project->name)) continue;
-            *vec_push(arena, &lifts) = (struct plan_lift){project->name, lock_from(arena, locks, line), to,
-                                                          locks->files[line->file].path, line->file, line->line};
+            *vec_push(arena, &lifts) = (struct plan_lift){
+                project->name, lock_from(arena, locks, line), to, locks->files[line->file].path, line->file,
+                line->line};
             named = true;
             break;
         }
@@ -126,7 +128,8 @@ static void make_allowances(struct arena *arena, const struct pool *pool, const 
 
 /* The distributions of the result, for the checker. */
 static const struct check_dist *result_dists(struct arena *arena, const struct pool *pool,
-                                             const struct solution *solution, const struct want *want, int32_t *ret_len) {
+                                             const struct solution *solution, const struct want *want,
+                                             int32_t *ret_len) {
     VEC(struct check_dist) dists = {0};
     for (int32_t p = 0; p < solution->chosen_len; p++) {
         const struct release *release = chosen_release(pool, solution, p);
@@ -229,7 +232,8 @@ static bool advisory_kept_older(struct arena *arena, const struct advisory *advi
             if (str_eq(after[i].name, change->name)) at = i;
         }
         for (int32_t r = 0; change->requested && project && at >= 0 && r < project->releases_len; r++) {
-            if (project->releases[r].bars || version_cmp(&project->releases[r].version, &after[at].version) <= 0) continue;
+            if (project->releases[r].bars || version_cmp(&project->releases[r].version, &after[at].version) <= 0)
+                continue;
             other[at].version = project->releases[r].version;
             if (advisory_holds(advisory, other, len)) return true;
         }
@@ -254,7 +258,8 @@ static void make_advisories(struct arena *arena, const struct solve_input *input
             if (solution->soft.items[s].advisory == i) warned = true;
         if (warned) effect = PLAN_ADVISORY_WARNED;
         else if (holds && ignored) effect = PLAN_ADVISORY_IGNORED;
-        else if (holds && !advisory->on_change_len && advisory_holds(advisory, before, before_len)) effect = PLAN_ADVISORY_PRESENT;
+        else if (holds && !advisory->on_change_len && advisory_holds(advisory, before, before_len))
+            effect = PLAN_ADVISORY_PRESENT;
         else if (!holds && !advisory->on_change_len && advisory->severity >= ADVISORY_WARN &&
                  (advisory_avoided(arena, advisory, plan, after, len) ||
                   advisory_kept_older(arena, advisory, pool, plan, after, len)))
@@ -276,9 +281,9 @@ static void warn_unknown(struct warnings *warnings, const struct environment *en
     for (int32_t i = 0; i < env->dists_len; i++)
         if (!env->dists[i].shadowed && !env->dists[i].metadata_known) unknown++;
     if (!unknown) return;
-    *vec_push(warnings->arena, &warnings->list) =
-        str_format(warnings->arena, "the requirements of %d vendor build%s are not known; what they need cannot be checked",
-                   unknown, unknown == 1 ? "" : "s");
+    *vec_push(warnings->arena, &warnings->list) = str_format(
+        warnings->arena, "the requirements of %d vendor build%s are not known; what they need cannot be checked",
+        unknown, unknown == 1 ? "" : "s");
 }
 
 static void warn_marks(struct warnings *warnings, const struct pool *pool, const struct solution *solution) {
@@ -289,24 +294,24 @@ static void warn_marks(struct warnings *warnings, const struct pool *pool, const
         const struct release *from = chosen_release(pool, solution, mark->project);
         const struct release *on = chosen_release(pool, solution, mark->target);
         if (!from || !on) continue;
-        *vec_push(arena, &warnings->list) =
-            str_format(arena, "%.*s %.*s states '%.*s' for an extra that nobody asked for; the plan has %.*s %.*s",
-                       FMT(pool->projects.data[mark->project].name), FMT(from->version.text),
-                       FMT(mark->requirement->text), FMT(pool->projects.data[mark->target].name), FMT(on->version.text));
+        *vec_push(arena, &warnings->list) = str_format(
+            arena, "%.*s %.*s states '%.*s' for an extra that nobody asked for; the plan has %.*s %.*s",
+            FMT(pool->projects.data[mark->project].name), FMT(from->version.text), FMT(mark->requirement->text),
+            FMT(pool->projects.data[mark->target].name), FMT(on->version.text));
     }
     for (int32_t i = 0; i < solution->lax.len; i++) {
         const struct solution_mark *mark = &solution->lax.items[i];
-        *vec_push(arena, &warnings->list) =
-            str_format(arena, "%.*s goes back to a release that merely states no bound on %.*s; it may not work with it",
-                       FMT(pool->projects.data[mark->project].name), FMT(pool->projects.data[mark->target].name));
+        *vec_push(arena, &warnings->list) = str_format(
+            arena, "%.*s goes back to a release that merely states no bound on %.*s; it may not work with it",
+            FMT(pool->projects.data[mark->project].name), FMT(pool->projects.data[mark->target].name));
     }
     for (int32_t i = 0; i < solution->below.len; i++) {
         int32_t p = solution->below.items[i].project;
         const struct release *release = chosen_release(pool, solution, p);
         if (!release) continue;
-        *vec_push(arena, &warnings->list) = str_format(
-            arena, "%.*s %.*s is older than what was current when the image was made; newer ones do not fit",
-            FMT(pool->projects.data[p].name), FMT(release->version.text));
+        *vec_push(arena, &warnings->list) =
+            str_format(arena, "%.*s %.*s is older than what was current when the image was made; newer ones do not fit",
+                       FMT(pool->projects.data[p].name), FMT(release->version.text));
     }
 }
 
@@ -350,7 +355,8 @@ static bool is_required(struct arena *arena, const struct marker_env *markers, c
 
 static bool pins_one_version(const struct requirement *requirement) {
     for (int32_t i = 0; i < requirement->specifiers.len; i++)
-        if (requirement->specifiers.items[i].op == SPECIFIER_EQ && !requirement->specifiers.items[i].wildcard) return true;
+        if (requirement->specifiers.items[i].op == SPECIFIER_EQ && !requirement->specifiers.items[i].wildcard)
+            return true;
     return false;
 }
 
@@ -369,9 +375,9 @@ static void warn_orphans(struct warnings *warnings, const struct solve_input *in
             map_add(arena, &told, requirement->name, 1);
             if (names_include(input->want->remove, input->want->remove_len, requirement->name)) continue;
             if (is_required(arena, &input->env->markers, after, len, requirement->name)) continue;
-            *vec_push(arena, &warnings->list) = str_format(
-                arena, "%.*s %.*s is no longer required by anything: 'unpin remove %.*s' removes it",
-                FMT(orphan->raw_name), FMT(orphan->version.text), FMT(orphan->name));
+            *vec_push(arena, &warnings->list) =
+                str_format(arena, "%.*s %.*s is no longer required by anything: 'unpin remove %.*s' removes it",
+                           FMT(orphan->raw_name), FMT(orphan->version.text), FMT(orphan->name));
         }
     }
 }
@@ -424,10 +430,11 @@ void plan_tell_floor(struct arena *arena, const struct pool *pool, struct plan *
             buf_addf(&who, "%s%.*s", who.len ? ", " : "", FMT(change->raw_name));
     }
     if (who.len)
-        add_warning(arena, plan, str_format(arena,
-                                            "releases older than the image were not considered for what is added (%.*s); "
-                                            "with --allow-stale they are, and may need fewer locks lifted",
-                                            FMT(buf_str(&who))));
+        add_warning(arena, plan,
+                    str_format(arena,
+                               "releases older than the image were not considered for what is added (%.*s); "
+                               "with --allow-stale they are, and may need fewer locks lifted",
+                               FMT(buf_str(&who))));
 }
 
 void plan_tell_stale(struct arena *arena, struct str name, const struct plan *other, struct plan *plan) {
@@ -452,16 +459,18 @@ void plan_tell_freshness(struct arena *arena, const struct solve_input *input, c
         const struct project *project = pool_find(pool, change->name);
         bool planned = false;
         for (int32_t j = 0; j < plan->changes_len; j++)
-            planned = planned || (str_eq(plan->changes[j].name, change->name) && str_eq(plan->changes[j].to, change->to));
+            planned =
+                planned || (str_eq(plan->changes[j].name, change->name) && str_eq(plan->changes[j].to, change->to));
         if (planned || !project || change->action == PLAN_UPGRADE) continue;
         buf_addf(&who, "%s%.*s %.*s", who.len ? ", " : "", FMT(change->raw_name), FMT(change->to));
     }
     if (!who.len) return;
     int32_t more = plan->lifts_len - other.lifts_len;
-    add_warning(arena, plan, str_format(arena,
-                                        "staying current costs %d more lock%s: with old releases (%.*s) %d would do, but "
-                                        "they are only old, not known to fit",
-                                        more, more == 1 ? "" : "s", FMT(buf_str(&who)), other.lifts_len));
+    add_warning(arena, plan,
+                str_format(arena,
+                           "staying current costs %d more lock%s: with old releases (%.*s) %d would do, but "
+                           "they are only old, not known to fit",
+                           more, more == 1 ? "" : "s", FMT(buf_str(&who)), other.lifts_len));
     struct want want = *plan->want;
     want.stale = true;
     struct plan_argv argv = plan_argv_of(arena, &want);

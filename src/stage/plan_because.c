@@ -10,8 +10,8 @@ struct because {
     const struct solution *solution;
     struct plan_change *changes;
     int32_t len;
-    int32_t *parent;        /* change that caused it, -1: a request, -2: not explained yet */
-    struct str *sentences;  /* why, one step */
+    int32_t *parent;       /* change that caused it, -1: a request, -2: not explained yet */
+    struct str *sentences; /* why, one step */
     int32_t *queue;
     int32_t queue_len;
 };
@@ -94,14 +94,14 @@ static bool explain_step(struct because *because, int32_t cause, int32_t effect)
     const struct requirement *requirement = pulls(because, cause, effect);
     struct str *sentence = &because->sentences[effect];
     if (requirement) {
-        *sentence = str_format(arena, "%.*s %.*s requires %.*s", FMT(from->raw_name), FMT(from->to),
-                               FMT(requirement->text));
+        *sentence =
+            str_format(arena, "%.*s %.*s requires %.*s", FMT(from->raw_name), FMT(from->to), FMT(requirement->text));
         return true;
     }
     requirement = pushes(because, cause, effect);
     if (requirement) {
-        *sentence = str_format(arena, "%.*s %.*s requires %.*s, and %.*s moves to %.*s", FMT(to->raw_name), FMT(to->from),
-                               FMT(requirement->text), FMT(from->raw_name), FMT(from->to));
+        *sentence = str_format(arena, "%.*s %.*s requires %.*s, and %.*s moves to %.*s", FMT(to->raw_name),
+                               FMT(to->from), FMT(requirement->text), FMT(from->raw_name), FMT(from->to));
         return true;
     }
     const struct advisory *advisory = warns(because, cause, effect);
@@ -125,7 +125,9 @@ static void explain_request(struct because *because, int32_t effect) {
             because->sentences[effect] =
                 str_format(because->arena, "you asked for %.*s (%.*s:%d)", FMT(request->requirement.text),
                            FMT(request->origin), request->line);
-        else because->sentences[effect] = str_format(because->arena, "you asked for %.*s", FMT(request->requirement.text));
+        else
+            because->sentences[effect] =
+                str_format(because->arena, "you asked for %.*s", FMT(request->requirement.text));
         return;
     }
 }

@@ -28,17 +28,17 @@ enum meta_state {
 
 /* Why a release that exists is no candidate (bits). */
 enum release_bar {
-    BAR_PYTHON = 1,   /* Requires-Python excludes this interpreter */
-    BAR_TAGS = 2,     /* wheels only for other platforms, and no sdist */
-    BAR_DATE = 4,     /* uploaded after --exclude-newer */
-    BAR_SDIST = 8,    /* only an sdist, and --only-binary */
+    BAR_PYTHON = 1,       /* Requires-Python excludes this interpreter */
+    BAR_TAGS = 2,         /* wheels only for other platforms, and no sdist */
+    BAR_DATE = 4,         /* uploaded after --exclude-newer */
+    BAR_SDIST = 8,        /* only an sdist, and --only-binary */
     BAR_QUARANTINED = 16, /* PEP 792 */
 };
 
 /* A file of the index. */
 struct artifact {
     struct str filename;
-    struct str url; /* without fragment */
+    struct str url;    /* without fragment */
     struct str sha256; /* hex, empty: the index gives none */
     int64_t size;      /* bytes, -1: not known */
     bool sdist;
@@ -99,8 +99,8 @@ struct project *pool_find(const struct pool *pool, struct str name);
 const struct active *pool_active(struct pool *pool, struct release *release, const struct marker_env *markers);
 /* The release equal to `version` (local versions compared), -1: none. */
 int32_t project_find(const struct project *project, const struct version *version);
-/* Puts the releases of a page in: `releases` ascending, distinct; the installed one is merged in (it keeps its installed
- * metadata), and what is installed but on no index becomes held. Sets PAGE_KNOWN. */
+/* Puts the releases of a page in: `releases` ascending, distinct; the installed one is merged in (it keeps its
+ * installed metadata), and what is installed but on no index becomes held. Sets PAGE_KNOWN. */
 void pool_add_page(struct pool *pool, struct project_id id, const struct release *releases, int32_t len);
 
 /* What the solver lacks. */

@@ -182,8 +182,30 @@ static struct err *tell_stale_requests(struct arena *arena, const struct solve_i
     return NULL;
 }
 
+/* A source that counts what it is asked for. */
+struct counter {
+    const struct source *inner;
+    int32_t documents;
+};
+
+static struct err *count_supply(void *self, struct pool *pool, const struct needs *needs) {
+    struct counter *counter = self;
+    counter->documents += needs->len;
+    return counter->inner->supply(counter->inner->self, pool, needs);
+}
+
+static struct err *count_supply_url(void *self, struct pool *pool, struct str url, struct str name,
+                                    struct project_id *ret, int32_t *ret_release) {
+    struct counter *counter = self;
+    counter->documents++;
+    return counter->inner->supply_url(counter->inner->self, pool, url, name, ret, ret_release);
+}
+
 struct err *propose_plan(struct arena *arena, const struct solve_input *given, struct pool *pool,
-                         const struct source *source, struct plan *ret) {
+                         const struct source *uncounted, struct plan *ret) {
+    struct counter counter = {.inner = uncounted};
+    const struct source *source =
+        &(struct source){&counter, count_supply, uncounted->supply_url ? count_supply_url : NULL};
     struct environment *env = arena_new(arena, struct environment, 1);
     struct want *want = arena_new(arena, struct want, 1);
     struct solve_input input = *given;
@@ -227,6 +249,7 @@ struct err *propose_plan(struct arena *arena, const struct solve_input *given, s
         TRY(propose_ways_out(arena, &input, pool, source, true, &plan));
     }
     plan.proof.rounds = rounds;
+    plan.proof.metadata_fetched = counter.documents;
     plan.index_us = index_us;
     plan.solve_us = solve_us;
     *ret = plan;

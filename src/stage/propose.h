@@ -1,8 +1,8 @@
 /*
  * propose - from a request to a plan: solve, fetch what it needs, solve again, verify, explain.
  *
- * The loop around `solve` and a source. The plan it returns has passed the checker (stage/check), which is independent of
- * the solver. An infeasible request is a plan too (PLAN_INFEASIBLE) with its reason and verified suggestions.
+ * The loop around `solve` and a source. The plan it returns has passed the checker (stage/check), which is independent
+ * of the solver. An infeasible request is a plan too (PLAN_INFEASIBLE) with its reason and verified suggestions.
  */
 #ifndef UNPIN_STAGE_PROPOSE_H
 #define UNPIN_STAGE_PROPOSE_H

@@ -1,6 +1,6 @@
 /*
- * What a request most likely touches, fetched in a few wide batches before the first solve: the newest release that each
- * requirement allows, then what that requires. Only a guess about documents; the solver decides by itself.
+ * What a request most likely touches, fetched in a few wide batches before the first solve: the newest release that
+ * each requirement allows, then what that requires. Only a guess about documents; the solver decides by itself.
  */
 #include "stage/propose_parts.h"
 
@@ -15,7 +15,7 @@ struct lead {
     const struct str *extras;
     int32_t extras_len;
     bool upgrade;
-    bool pinned;   /* only one release can be meant: what it moves will move */
+    bool pinned; /* only one release can be meant: what it moves will move */
     bool followed;
 };
 

@@ -1,5 +1,6 @@
 /*
- * sat - the SAT engine behind an IPASIR-shaped interface (Balyo et al., "SAT Race 2015"): add, assume, solve, value, failed.
+ * sat - the SAT engine behind an IPASIR-shaped interface (Balyo et al., "SAT Race 2015"): add, assume, solve, value,
+ * failed.
  *
  * Literals are non-zero ints, negative for negation, as in DIMACS. Deterministic: the same calls give the same answers.
  * Variables prefer false, so encodings choose polarities that make the installed state all false.

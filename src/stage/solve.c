@@ -89,10 +89,18 @@ static void read_marks(struct model *model, struct solution *ret) {
 
 static void read_proof(const struct model *model, const int64_t *costs, struct plan_proof *ret) {
     static const struct str names[LEVEL_COUNT] = {
-        S_INIT("below-floor-or-lax"), S_INIT("allowances"), S_INIT("lifts"),      S_INIT("changes"),
-        S_INIT("downgrades"),         S_INIT("soft"),       S_INIT("builds"),     S_INIT("guessed"),
+        S_INIT("below-floor-or-lax"),
+        S_INIT("allowances"),
+        S_INIT("lifts"),
+        S_INIT("changes"),
+        S_INIT("downgrades"),
+        S_INIT("soft"),
+        S_INIT("builds"),
+        S_INIT("guessed"),
         S_INIT("requested-age"),
-        S_INIT("collateral-distance"), S_INIT("added-age"), S_INIT("added"),
+        S_INIT("collateral-distance"),
+        S_INIT("added-age"),
+        S_INIT("added"),
     };
     _Static_assert((int)LEVEL_COUNT <= (int)PLAN_LEVELS, "every level is told");
     ret->levels_len = 0;

@@ -1,10 +1,11 @@
 /*
- * solve - which releases: the whole of design rules 1-5 as clauses, the objective levels one after the other, each proven.
+ * solve - which releases: the whole of design rules 1-5 as clauses, the objective levels one after the other, each
+ * proven.
  *
  * Pure: (environment, locks, want, advisories, pool) in, a solution out. It never fetches: where it lacks a page or
- * metadata it takes the unknown as free of requirements. The optimum of that relaxed problem is a lower bound; if it uses
- * something unknown the answer is SOLVE_NEEDS, and after these were supplied the caller asks again. An optimum that uses only
- * what is known is the proven optimum; SOLVE_INFEASIBLE is definitive at any time.
+ * metadata it takes the unknown as free of requirements. The optimum of that relaxed problem is a lower bound; if it
+ * uses something unknown the answer is SOLVE_NEEDS, and after these were supplied the caller asks again. An optimum
+ * that uses only what is known is the proven optimum; SOLVE_INFEASIBLE is definitive at any time.
  */
 #ifndef UNPIN_STAGE_SOLVE_H
 #define UNPIN_STAGE_SOLVE_H
@@ -18,7 +19,8 @@ struct solve_input {
     const struct want *want;
     const struct advisories *advisories;
     /* Releases between two whose requirements are the same are taken to have them too, from the level "newest" on: far
-     * fewer documents for the same answer unless a project took a requirement back and forth. The lower levels stay exact. */
+     * fewer documents for the same answer unless a project took a requirement back and forth. The lower levels stay
+     * exact. */
     bool guess;
     bool known_only; /* what is not known is no candidate: a plan among what was fetched, not the proven best */
 };
@@ -49,7 +51,7 @@ struct solution {
     struct solution_marks allowances; /* requirements that only an allowance meets */
     struct solution_marks soft;       /* bounds of extras left, warnings triggered */
     struct needs needs;               /* where NEEDS */
-    const struct plan_fact *reason; /* where INFEASIBLE: a minimal set */
+    const struct plan_fact *reason;   /* where INFEASIBLE: a minimal set */
     int32_t reason_len;
     struct plan_proof proof;
 };

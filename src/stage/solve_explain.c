@@ -72,7 +72,8 @@ static void tell_requirement(struct model *model, const struct fact *fact, struc
     ret->name = model->pool->projects.data[rule->node].name;
     ret->version = runs_text(model, node, &rule->runs);
     ret->text = rule->requirement->text;
-    ret->sentence = str_format(model->arena, "%.*s %.*s requires %.*s", FMT(ret->name), FMT(ret->version), FMT(ret->text));
+    ret->sentence =
+        str_format(model->arena, "%.*s %.*s requires %.*s", FMT(ret->name), FMT(ret->version), FMT(ret->text));
 }
 
 static void tell_node(struct model *model, const struct fact *fact, struct plan_fact *ret) {
@@ -151,7 +152,8 @@ static struct str nearest_text(struct model *model, const struct project *projec
         if (version_cmp(&release->version, version) < 0) below = release;
         else if (!above) above = release;
     }
-    struct str low = below ? below->version.text : (struct str){0}, high = above ? above->version.text : (struct str){0};
+    struct str low = below ? below->version.text : (struct str){0},
+               high = above ? above->version.text : (struct str){0};
     if (!below && !above) return S("none");
     if (!below || !above) return below ? low : high;
     return str_format(model->arena, "%.*s and %.*s", FMT(low), FMT(high));
@@ -182,19 +184,19 @@ static bool tell_missing(struct model *model, const struct rule *rule, struct pl
     for (int32_t r = project->releases_len - 1; r >= 0; r--) {
         const struct release *release = &project->releases[r];
         if (!specifier_set_match(set, &release->version)) continue;
-        struct str why = release->bars     ? bars_text(release->bars)
-                         : release->yanked ? S("it was yanked")
+        struct str why = release->bars         ? bars_text(release->bars)
+                         : release->yanked     ? S("it was yanked")
                          : release->prerelease ? S("it is a pre-release, and --pre is not set")
                                                : S("its metadata cannot be read");
         ret->version = release->version.text;
-        ret->sentence = str_format(model->arena, "%.*s %.*s exists, but %.*s", FMT(project->name), FMT(ret->version),
-                                   FMT(why));
+        ret->sentence =
+            str_format(model->arena, "%.*s %.*s exists, but %.*s", FMT(project->name), FMT(ret->version), FMT(why));
         return true;
     }
     ret->kind = FACT_ABSENT;
     struct str near = set->len ? nearest_text(model, project, &set->items[0].version) : S("none");
-    ret->sentence = str_format(model->arena, "no release of %.*s matches %.*s; the nearest are %.*s", FMT(project->name),
-                               FMT(specifier_set_format(model->arena, set)), FMT(near));
+    ret->sentence = str_format(model->arena, "no release of %.*s matches %.*s; the nearest are %.*s",
+                               FMT(project->name), FMT(specifier_set_format(model->arena, set)), FMT(near));
     ret->text = near;
     return true;
 }

@@ -27,7 +27,8 @@ static void add_lock_lines(struct model *model) {
     }
 }
 
-/* True if the lines of the lock on `node` hold for another version than the installed one; a line with a URL never does. */
+/* True if the lines of the lock on `node` hold for another version than the installed one; a line with a URL never
+ * does. */
 static bool lock_holds(const struct model *model, const struct node *node, const struct version *version) {
     for (ptrdiff_t i = 0; i < node->locks.len; i++) {
         const struct requirement *requirement = &model->input->locks->lines[node->locks.data[i]].requirement;
@@ -145,11 +146,12 @@ static int32_t floor_slot(const struct model *model, const struct node *node) {
 }
 
 static void find_floor(struct model *model, struct node *node) {
-    if (node->installed < 0 && !node->version_given && !node->removed && !model->input->want->stale) node->floor = floor_slot(model, node);
+    if (node->installed < 0 && !node->version_given && !node->removed && !model->input->want->stale)
+        node->floor = floor_slot(model, node);
 }
 
-/* A literal that is true only where the node is in the result for a reason: it stays as installed, was asked for, or a node
- * that came into scope before it (which keeps reasons from going in circles) has a reason and requires it. */
+/* A literal that is true only where the node is in the result for a reason: it stays as installed, was asked for, or a
+ * node that came into scope before it (which keeps reasons from going in circles) has a reason and requires it. */
 static int support_literal(struct model *model, int32_t at) {
     struct node *node = &model->nodes[at];
     if (node->support) return node->support;
@@ -177,7 +179,8 @@ static int support_literal(struct model *model, int32_t at) {
     return support;
 }
 
-/* A literal that may be true where the rule's distribution, not stale itself, wants its target below the floor; 0: never. */
+/* A literal that may be true where the rule's distribution, not stale itself, wants its target below the floor; 0:
+ * never. */
 static int cap_literal(struct model *model, const struct rule *rule, struct run run) {
     const struct node *node = &model->nodes[rule->node];
     int cap = sat_variable(model->sat);
@@ -213,8 +216,7 @@ static void add_floor(struct model *model, struct node *node) {
 
 /* True if the specifiers bound from above, whatever releases there are. */
 static bool bounds_above(const struct specifier_set *set) {
-    for (int32_t i = 0; i < set->len; i++)
-        switch (set->items[i].op) {
+    for (int32_t i = 0; i < set->len; i++) switch (set->items[i].op) {
         case SPECIFIER_COMPATIBLE:
         case SPECIFIER_EQ:
         case SPECIFIER_LE:
@@ -341,10 +343,10 @@ static void add_soft_bound(struct model *model, int32_t at, int32_t slot, const 
 /* Extras for those who work on the project itself: their pins say nothing of what runs together. */
 static bool is_development_extra(struct str extra) {
     static const struct str words[] = {
-        S_INIT("dev"),  S_INIT("develop"), S_INIT("development"), S_INIT("test"),     S_INIT("tests"), S_INIT("testing"),
-        S_INIT("docs"), S_INIT("doc"),     S_INIT("lint"),        S_INIT("quality"),  S_INIT("style"), S_INIT("typing"),
-        S_INIT("mypy"), S_INIT("build"),   S_INIT("benchmark"),   S_INIT("examples"), S_INIT("ci"),    S_INIT("tutorials"),
-        S_INIT("ruff"),
+        S_INIT("dev"),      S_INIT("develop"), S_INIT("development"), S_INIT("test"),  S_INIT("tests"),
+        S_INIT("testing"),  S_INIT("docs"),    S_INIT("doc"),         S_INIT("lint"),  S_INIT("quality"),
+        S_INIT("style"),    S_INIT("typing"),  S_INIT("mypy"),        S_INIT("build"), S_INIT("benchmark"),
+        S_INIT("examples"), S_INIT("ci"),      S_INIT("tutorials"),   S_INIT("ruff"),
     };
     while (extra.len) {
         struct str word = str_cut(&extra, '-');
@@ -355,7 +357,8 @@ static bool is_development_extra(struct str extra) {
 }
 
 /* Active under one of the distribution's own extras, but not without: only somebody who asked for it is bound. */
-static bool is_extra_bound(struct model *model, const struct metadata *metadata, const struct requirement *requirement) {
+static bool is_extra_bound(struct model *model, const struct metadata *metadata,
+                           const struct requirement *requirement) {
     const struct marker_env *markers = &model->input->env->markers;
     for (int32_t e = 0; e < metadata->extras_len; e++)
         if (!is_development_extra(metadata->extras[e]) &&
@@ -418,7 +421,7 @@ struct trigger {
     int32_t len;
     bool before; /* triggered by what is installed */
     int32_t fact;
-    int cost;    /* literal for warnings, 0 */
+    int cost; /* literal for warnings, 0 */
 };
 
 static bool trigger_make(struct model *model, const struct advisory *advisory, struct trigger *ret) {

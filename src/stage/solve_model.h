@@ -5,8 +5,8 @@
  * Baker 1994; Tamura et al. 2009): the literal ge[k] says "the chosen slot is k or newer", ge[0] "the project is in the
  * result", ge[n] is false. Variables are chosen so that the installed state is all false.
  *
- * A node whose page is not known yet has an *escape*: a literal that says "in the result at a release that is not known",
- * which meets every requirement and requires nothing. That makes the model a relaxation.
+ * A node whose page is not known yet has an *escape*: a literal that says "in the result at a release that is not
+ * known", which meets every requirement and requires nothing. That makes the model a relaxation.
  *
  * A *rule* is one distinct requirement text of one project, with the runs of slots that state it.
  */
@@ -42,21 +42,21 @@ struct node {
     bool in_scope;
     const struct dist *dist; /* installed one; NULL: none */
     int32_t slots_len;
-    int32_t *slots;    /* release of each slot */
-    bool *named_only;  /* per slot: a pre-release that is admissible only where a requirement names it */
-    int32_t *slot_of;  /* slot of each release, -1: not admissible */
-    int32_t installed; /* slot, -1 */
-    int *ge;           /* slots_len + 1 literals */
-    int escape;        /* literal; never true where the page is known */
-    int changed;       /* literal: the result differs from what is installed; 0: not installed */
-    int lifted;        /* literal: its lock is lifted; 0: no lock */
-    bool requested;    /* a request names it */
+    int32_t *slots;     /* release of each slot */
+    bool *named_only;   /* per slot: a pre-release that is admissible only where a requirement names it */
+    int32_t *slot_of;   /* slot of each release, -1: not admissible */
+    int32_t installed;  /* slot, -1 */
+    int *ge;            /* slots_len + 1 literals */
+    int escape;         /* literal; never true where the page is known */
+    int changed;        /* literal: the result differs from what is installed; 0: not installed */
+    int lifted;         /* literal: its lock is lifted; 0: no lock */
+    bool requested;     /* a request names it */
     bool version_given; /* a request gives it a version, or it came by URL */
-    bool removed;      /* the user removes it */
-    bool fixed;        /* held or kept: stays as installed */
-    int32_t scope_at;  /* position in model.scope */
-    int support;       /* literal: there is a reason for it in the result; 0: not made yet */
-    int32_t floor;     /* slot of its floor, -1: none known */
+    bool removed;       /* the user removes it */
+    bool fixed;         /* held or kept: stays as installed */
+    int32_t scope_at;   /* position in model.scope */
+    int support;        /* literal: there is a reason for it in the result; 0: not made yet */
+    int32_t floor;      /* slot of its floor, -1: none known */
     VEC(struct node_extra) extras;
     VEC(int32_t) locks; /* lines of the locks about it, positions in lock_set.lines */
 };
@@ -64,13 +64,13 @@ struct node {
 /* A requirement on a node: which of its slots do not meet it. */
 struct rule {
     const struct requirement *requirement;
-    int32_t node;   /* who states it; -1: a request */
-    int32_t target; /* node that it is on */
-    struct str extra; /* stated only under this extra of `node`; empty: always */
-    struct runs runs; /* slots of `node` that state it */
-    struct runs guessed; /* slots that are not known, but stand between two that state it and all else alike */
-    bool exempt;      /* the installed slot states it too, but it was broken before */
-    struct runs bad;  /* slots of `target` that do not meet it, maximal and ascending */
+    int32_t node;         /* who states it; -1: a request */
+    int32_t target;       /* node that it is on */
+    struct str extra;     /* stated only under this extra of `node`; empty: always */
+    struct runs runs;     /* slots of `node` that state it */
+    struct runs guessed;  /* slots that are not known, but stand between two that state it and all else alike */
+    bool exempt;          /* the installed slot states it too, but it was broken before */
+    struct runs bad;      /* slots of `target` that do not meet it, maximal and ascending */
     int32_t allowed_slot; /* slot of target that meets it by an allowance only, -1: none */
     int32_t request;      /* position in want.requests where node is -1 */
 };
@@ -78,8 +78,8 @@ struct rule {
 /* What a clause rests on, for explanations. */
 struct fact {
     enum plan_fact_kind kind;
-    int32_t node;    /* whom it is about, -1 */
-    int32_t rule;    /* for REQUEST and REQUIREMENT, -1 */
+    int32_t node; /* whom it is about, -1 */
+    int32_t rule; /* for REQUEST and REQUIREMENT, -1 */
     int32_t advisory;
     int selector; /* literal; 0 unless explaining */
 };
@@ -91,7 +91,7 @@ struct chain {
 
 /* What is minimized, in the order of problem.md; 4 and 7 have two parts, and two levels stand between 4 and 5. */
 enum level {
-    LEVEL_AGE,        /* releases below their floor, and lax ones */
+    LEVEL_AGE, /* releases below their floor, and lax ones */
     LEVEL_ALLOWANCES,
     LEVEL_LIFTS,
     LEVEL_CHANGES,

@@ -1,14 +1,14 @@
 /*
- * What an answer used without knowing it: pages of escapes, metadata of chosen releases. Neighbours come along, more each
- * time a project is asked for again, so that no search walks through a history one version at a time.
+ * What an answer used without knowing it: pages of escapes, metadata of chosen releases. Neighbours come along, more
+ * each time a project is asked for again, so that no search walks through a history one version at a time.
  */
 #include "stage/solve_model.h"
 
 #include "base/arena.h"
 
 enum {
-    BATCH_FIRST = 4,     /* neighbours at the second request for a project */
-    SMALL_PROJECT = 64,  /* slots up to which the second request takes all */
+    BATCH_FIRST = 4,    /* neighbours at the second request for a project */
+    SMALL_PROJECT = 64, /* slots up to which the second request takes all */
     BATCH_MAX = 256,
     SAMPLES = 8, /* steps down at once while guessing */
     PARTS = 10,  /* pieces into which a stretch that is not known is cut */
@@ -34,7 +34,8 @@ static bool slot_wanted(const struct gather *gather, const struct node *node, in
     for (int32_t i = 0; i < want->requests_len; i++) {
         const struct requirement *requirement = &want->requests[i].requirement;
         if (!str_eq(requirement->name, name)) continue;
-        if (!specifier_set_match(&requirement->specifiers, &release_at(gather->model, node, slot)->version)) return false;
+        if (!specifier_set_match(&requirement->specifiers, &release_at(gather->model, node, slot)->version))
+            return false;
     }
     return true;
 }
@@ -70,14 +71,15 @@ static void need_neighbours(struct gather *gather, const struct node *node, int3
     }
 }
 
-/* With guessing: ever wider steps down from the chosen release, then halves between what is known, so that runs of equal
- * requirements are found by their ends. */
+/* With guessing: ever wider steps down from the chosen release, then halves between what is known, so that runs of
+ * equal requirements are found by their ends. */
 static void need_samples(struct gather *gather, const struct node *node, int32_t slot) {
     int32_t bottom = slot;
     if (known_slots(gather, node) == 0) return;
     while (bottom > 0 && release_at(gather->model, node, bottom - 1)->meta_state == META_UNKNOWN) bottom--;
     if (bottom == 0) {
-        for (int32_t d = 1, n = 0; slot - d >= 0 && n < SAMPLES; d *= 2, n++) (void)need_neighbour(gather, node, slot - d);
+        for (int32_t d = 1, n = 0; slot - d >= 0 && n < SAMPLES; d *= 2, n++)
+            (void)need_neighbour(gather, node, slot - d);
         return;
     }
     for (int32_t part = 1; part < PARTS; part++)

@@ -1,7 +1,7 @@
 /*
  * The objective levels, one after the other, each to its proven optimum: core-guided search (OLL, Andres, Kaufmann,
- * Matheis and Schaub 2012) with unit weights. Ordered cost literals (chains) serve as ready-made counters: only the first
- * that may still be false is assumed, and the next joins when a core has taken it.
+ * Matheis and Schaub 2012) with unit weights. Ordered cost literals (chains) serve as ready-made counters: only the
+ * first that may still be false is assumed, and the next joins when a core has taken it.
  */
 #include "stage/solve_model.h"
 
@@ -126,20 +126,19 @@ static bool optimize_level(struct model *model, enum level level, int64_t *ret) 
         relax_core(&search, core, len);
         cost++;
     }
-    for (ptrdiff_t i = 0; i < search.active.len; i++)
-        sat_clause(model->sat, &(int){-search.active.data[i].literal}, 1);
+    for (ptrdiff_t i = 0; i < search.active.len; i++) sat_clause(model->sat, &(int){-search.active.data[i].literal}, 1);
     *ret = cost;
     return true;
 }
 
 bool model_optimize(struct model *model, int64_t *ret) {
     static const enum level usual[LEVEL_COUNT] = {
-        LEVEL_AGE,    LEVEL_ALLOWANCES, LEVEL_LIFTS,      LEVEL_CHANGES,   LEVEL_DOWNGRADES, LEVEL_SOFT,
-        LEVEL_BUILDS, LEVEL_GUESS,      LEVEL_NEWEST,     LEVEL_COLLATERAL, LEVEL_ADDED_AGE, LEVEL_ADDED,
+        LEVEL_AGE,    LEVEL_ALLOWANCES, LEVEL_LIFTS,  LEVEL_CHANGES,    LEVEL_DOWNGRADES, LEVEL_SOFT,
+        LEVEL_BUILDS, LEVEL_GUESS,      LEVEL_NEWEST, LEVEL_COLLATERAL, LEVEL_ADDED_AGE,  LEVEL_ADDED,
     };
     static const enum level upgrade[LEVEL_COUNT] = {
-        LEVEL_AGE,        LEVEL_ALLOWANCES, LEVEL_NEWEST,     LEVEL_LIFTS,     LEVEL_CHANGES, LEVEL_DOWNGRADES,
-        LEVEL_SOFT,       LEVEL_BUILDS,     LEVEL_GUESS,      LEVEL_COLLATERAL, LEVEL_ADDED_AGE, LEVEL_ADDED,
+        LEVEL_AGE,  LEVEL_ALLOWANCES, LEVEL_NEWEST, LEVEL_LIFTS,      LEVEL_CHANGES,   LEVEL_DOWNGRADES,
+        LEVEL_SOFT, LEVEL_BUILDS,     LEVEL_GUESS,  LEVEL_COLLATERAL, LEVEL_ADDED_AGE, LEVEL_ADDED,
     };
     const enum level *order = model->input->want->upgrade ? upgrade : usual;
     for (int i = 0; i < LEVEL_COUNT; i++)

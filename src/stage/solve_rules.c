@@ -6,8 +6,8 @@
 /* The walk over nodes: rules are gathered first, clauses follow when all runs are known. */
 struct gather {
     struct model *model;
-    struct map seen;          /* of the node and extra at hand: requirement text to a position in model.rules */
-    struct map before;        /* "name[extra]" of extras that installed distributions ask for */
+    struct map seen;             /* of the node and extra at hand: requirement text to a position in model.rules */
+    struct map before;           /* "name[extra]" of extras that installed distributions ask for */
     VEC(struct str) before_todo; /* names of the map whose requirements are still to be walked */
 };
 
@@ -78,7 +78,8 @@ static int32_t rule_add(struct model *model, int32_t at, const struct requiremen
     int32_t slot = allowed_slot(model, target, requirement);
     struct runs bad = model_bad(model, target, &requirement->specifiers);
     struct rule *rule = vec_push(model->arena, &model->rules);
-    *rule = (struct rule){.requirement = requirement, .node = at, .target = target, .extra = extra, .allowed_slot = slot};
+    *rule =
+        (struct rule){.requirement = requirement, .node = at, .target = target, .extra = extra, .allowed_slot = slot};
     rule->bad = slot >= 0 ? runs_without(model->arena, &bad, slot) : bad;
     return (int32_t)model->rules.len - 1;
 }
@@ -90,8 +91,8 @@ static bool extra_was_asked(const struct gather *gather, const struct node *node
     return map_find(&gather->before, key) >= 0;
 }
 
-/* The rule of a requirement of the node at hand, made if it is new; INACTIVE where its marker does not hold under `extra`,
- * -1 where there is no room. A node with one known slot has nothing to compare with. */
+/* The rule of a requirement of the node at hand, made if it is new; INACTIVE where its marker does not hold under
+ * `extra`, -1 where there is no room. A node with one known slot has nothing to compare with. */
 static int32_t gather_rule(struct gather *gather, int32_t at, const struct requirement *requirement, struct str extra,
                            bool alone) {
     struct model *model = gather->model;
@@ -314,7 +315,8 @@ static struct err *add_requests(struct gather *gather) {
         if (at < 0) return err_make(model->arena, ERR_LIMIT, "too many projects take part");
         struct rule *rule = &model->rules.data[at];
         rule->request = i;
-        /* A constraint bounds what a plan brings in; what was there before is the lock's concern, unless it was asked for. */
+        /* A constraint bounds what a plan brings in; what was there before is the lock's concern, unless it was asked
+         * for. */
         if (want->requests[i].constraint && !model->nodes[rule->target].requested)
             rule->bad = runs_without(model->arena, &rule->bad, model->nodes[rule->target].installed);
         int32_t fact = model_fact(model, FACT_REQUEST, -1, at, -1);
@@ -338,7 +340,8 @@ static int applies_literal(struct gather *gather, const struct rule *rule, struc
     return applies;
 }
 
-/* A pre-release that is admissible only because a requirement names it is chosen only where that requirement applies. */
+/* A pre-release that is admissible only because a requirement names it is chosen only where that requirement applies.
+ */
 static void emit_named(struct gather *gather, int32_t at) {
     struct model *model = gather->model;
     const struct project *project = &model->pool->projects.data[at];

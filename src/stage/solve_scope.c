@@ -62,9 +62,9 @@ static bool requests_hold(const struct model *model, struct str name, const stru
     return true;
 }
 
-/* True if releases that have to be built take part: for what is new, where the user wants it so, or where no wheel can meet
- * the requests. For what is installed, old sdists without bounds would otherwise be the answer to everything, and each
- * costs a download to look at. */
+/* True if releases that have to be built take part: for what is new, where the user wants it so, or where no wheel can
+ * meet the requests. For what is installed, old sdists without bounds would otherwise be the answer to everything, and
+ * each costs a download to look at. */
 static bool builds_admissible(const struct model *model, const struct project *project) {
     if (model->input->want->builds || project->installed < 0) return true;
     for (int32_t i = 0; i < project->releases_len; i++) {
@@ -90,7 +90,8 @@ static int32_t mentioned_by(struct model *model, const struct project *project, 
 static void mention(struct model *model, const struct requirement *requirement, int32_t by) {
     for (int32_t i = 0; i < requirement->specifiers.len; i++) {
         const struct specifier *specifier = &requirement->specifiers.items[i];
-        if (specifier->op != SPECIFIER_EQ || specifier->wildcard || !version_is_prerelease(&specifier->version)) continue;
+        if (specifier->op != SPECIFIER_EQ || specifier->wildcard || !version_is_prerelease(&specifier->version))
+            continue;
         map_add(model->arena, &model->mentioned, mention_key(model, requirement->name, &specifier->version), by);
     }
 }
@@ -157,8 +158,8 @@ static void fill_slots(struct model *model, struct node *node, const struct aske
 static void add_literals(struct model *model, struct node *node) {
     struct sat *sat = model->sat;
     int32_t n = node->slots_len;
-    bool unknown = model->pool->projects.data[node->project].page == PAGE_UNKNOWN && !node->removed &&
-                   !model->input->known_only;
+    bool unknown =
+        model->pool->projects.data[node->project].page == PAGE_UNKNOWN && !node->removed && !model->input->known_only;
     node->escape = unknown ? sat_variable(sat) : -model->yes;
     node->ge = arena_new(model->arena, int, n + 1);
     node->ge[n] = -model->yes;
@@ -167,8 +168,7 @@ static void add_literals(struct model *model, struct node *node) {
         else node->ge[k] = k <= node->installed ? -sat_variable(sat) : sat_variable(sat);
     }
     for (int32_t k = 1; k < n; k++) model_clause(model, -1, (int[]){-node->ge[k], node->ge[k - 1]}, 2);
-    if (unknown && node->installed < 0 && n > 0)
-        model_clause(model, -1, (int[]){-node->escape, -node->ge[0]}, 2);
+    if (unknown && node->installed < 0 && n > 0) model_clause(model, -1, (int[]){-node->escape, -node->ge[0]}, 2);
 }
 
 /* An installed node moves or not; a literal for each that must not differ. */
@@ -219,7 +219,8 @@ void model_open_node(struct model *model, int32_t at) {
 
 static struct err *grow_nodes(struct model *model) {
     int32_t len = (int32_t)model->pool->projects.len;
-    if (len > SOLVE_NODES_MAX) return err_make(model->arena, ERR_LIMIT, "more than %d projects take part", SOLVE_NODES_MAX);
+    if (len > SOLVE_NODES_MAX)
+        return err_make(model->arena, ERR_LIMIT, "more than %d projects take part", SOLVE_NODES_MAX);
     if (len > model->nodes_cap) {
         int32_t cap = len * 2 + 64;
         model->nodes = arena_grow(model->arena, model->nodes, model->nodes_len * (ptrdiff_t)sizeof *model->nodes,
