@@ -264,7 +264,8 @@ static void set_lifts(struct brute *brute, struct subject *subject) {
         for (int32_t i = 0; i < locks->lines_len; i++) {
             if (!locks->lines[i].active || !str_eq(locks->lines[i].requirement.name, subject->name)) continue;
             named = true;
-            holds = holds && specifier_set_match(&locks->lines[i].requirement.specifiers, &option->version);
+            holds = holds && locks->lines[i].requirement.url.len == 0 &&
+                    specifier_set_match(&locks->lines[i].requirement.specifiers, &option->version);
         }
         option->lift = named ? !holds : locks->implied && subject->installed >= 0;
     }
