@@ -397,17 +397,10 @@ struct err *transaction_stage(struct transaction *transaction, struct str bytes,
 static struct err *go_forward(struct transaction_store *store, const struct journal *journal, bool *ret_committed,
                               str_vec *warnings) {
     TRY(prepare_revalidate(store, journal));
-<<<<<<< HEAD
-    TRY(interrupted(store));
-    TRY(transaction_store_write(store, "journal", journal_format(store->arena, journal), ret_committed));
-    TRY(apply_steps(store, journal));
-    return apply_finish(store, journal, warnings);
-=======
     TRY(transaction_interrupted(store));
     TRY(journal_write(store, "journal", journal_format(store->arena, journal), ret_committed));
     TRY(transaction_apply(store, journal));
     return transaction_finish(store, journal, warnings);
->>>>>>> 6888f45 (stage: test apply and undo on a real environment)
 }
 
 struct err *transaction_carry_out(struct transaction *transaction, const struct transaction_op *ops, int32_t len,

@@ -190,14 +190,8 @@ bool journal_parse(struct arena *arena, struct str bytes, struct journal *ret) {
     return true;
 }
 
-<<<<<<< HEAD
-struct err *transaction_store_write(struct transaction_store *store, const char *name, struct str bytes,
-                                    bool *ret_named) {
-    const char *path = store_path(store, name);
-=======
 struct err *journal_write(struct transaction_store *store, const char *name, struct str bytes, bool *ret_named) {
     const char *path = transaction_path(store, name);
->>>>>>> 6888f45 (stage: test apply and undo on a real environment)
     const char *temporary = str_format(store->arena, "%s.tmp", path).data;
     struct sys_stat st;
     int status = sys_stat(store->sys, temporary, &st);

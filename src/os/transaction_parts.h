@@ -143,13 +143,8 @@ struct str journal_format(struct arena *arena, const struct journal *journal);
 bool journal_parse(struct arena *arena, struct str bytes, struct journal *ret);
 /* Writes `bytes` to store/name by way of name.tmp and makes the name durable. `ret_named` is set once the rename
  * happened. */
-<<<<<<< HEAD
-ERR_MUST_CHECK struct err *transaction_store_write(struct transaction_store *store, const char *name, struct str bytes,
-                                                   bool *ret_named);
-=======
 ERR_MUST_CHECK struct err *journal_write(struct transaction_store *store, const char *name, struct str bytes,
                                          bool *ret_named);
->>>>>>> 6888f45 (stage: test apply and undo on a real environment)
 
 /* transaction_steps.c: operations become steps in order, with their states before; directories touched. */
 ERR_MUST_CHECK struct err *steps_make(struct transaction *transaction, const struct transaction_op *ops, int32_t len,

@@ -102,11 +102,7 @@ struct err *intent_write(struct transaction_store *store, struct str id, const s
         buf_addf(&buf, "probe %lld %s", (long long)journal->touched[i].before, journal->touched[i].path);
         buf_add_char(&buf, '\0');
     }
-<<<<<<< HEAD
-    return transaction_store_write(store, "intent", buf_str(&buf), &named);
-=======
     return journal_write(store, "intent", buf_str(&buf), &named);
->>>>>>> 6888f45 (stage: test apply and undo on a real environment)
 }
 
 static struct err *make_dir(struct transaction_store *store, const char *path) {
