@@ -130,8 +130,8 @@ def test_a_project_that_no_index_has(seen):
 
 
 def test_a_suggestion_that_is_followed_leads_to_a_plan(seen):
-    plan = seen.run("plan", "--json", "torch==2.7.0").ok(3).json
-    assert plan["suggestions"], "replacing torch by the public build is possible, so a way out exists"
+    plan = seen.run("plan", "--json", "--keep", "requests", "urllib3>=2").ok(3).json
+    assert plan["suggestions"], "giving up --keep is a way out"
     words = plan["suggestions"][0]["argv"][2:]
     assert seen.run("plan", "--json", *words).status == 0
 
@@ -141,8 +141,13 @@ def test_requires_python_rules_out_a_release(seen):
 
 
 def test_replace_lets_a_vendor_build_go(seen):
-    plan = seen.run("plan", "--json", "--replace", "torch", "torch==2.7.0").ok().json
-    assert changed(plan)["torch"] == ("replace", "2.7.0") or changed(plan)["torch"][1] == "2.7.0"
+    """The user has to name it, and to say that the advisory on what was built against it is to be disregarded."""
+    refused = seen.run("plan", "--json", "--replace", "torch", "torch==2.7.0").ok(3).json
+    advisories = [fact["name"] for fact in refused["reason"] if fact["kind"] == "advisory"]
+    assert advisories == ["ADV-023"]
+    plan = seen.run("plan", "--json", "--replace", "torch", "--ignore-advisory", "ADV-023", "--ignore-advisory", "ADV-024", "torch==2.7.0").ok().json
+    assert changed(plan) == {"torch": ("replace", "2.7.0")}
+    assert [a["effect"] for a in plan["advisories"] if a["id"] == "ADV-023"] == ["ignored"]
 
 
 def test_breaks_of_before_are_listed_not_counted(seen):
