@@ -15,11 +15,7 @@
 
 enum {
     SCAN_DISTS_MAX = 100000,
-    SCAN_SITES_MAX = 1000,
-    SCAN_FACTS_MAX = 256 << 10,    /* bytes of the interpreter's answer */
-    SCAN_TIMEOUT_MS = 60000,       /* for the interpreter to answer; cold file systems are slow */
-    SCAN_RECORD_MAX = 64 << 20,    /* bytes of a RECORD */
-    SCAN_SMALL_FILE_MAX = 1 << 20, /* bytes of INSTALLER, direct_url.json, requires.txt, .pth, pyvenv.cfg */
+    SCAN_RECORD_MAX = 64 << 20, /* bytes of a RECORD */
 };
 
 struct scan_options {

@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "pypa/name.h"
 #include "pypa/requirement_file.h"
-#include "stage/scan.h"
+#include "stage/scan_sites.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,6 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "stage/scan.h"
 
 #include <sys/utsname.h>
 

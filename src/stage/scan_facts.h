@@ -7,6 +7,11 @@
 #include "os/fs.h"
 #include "os/proc.h"
 
+enum {
+    SCAN_FACTS_MAX = 256 << 10, /* bytes of the answer */
+    SCAN_TIMEOUT_MS = 60000,    /* for the answer; cold file systems are slow */
+};
+
 /* The answer: texts by key; a key may come several times (sites, abis). */
 struct scan_facts {
     struct str text;        /* the answer as it was printed: key NUL value NUL, … */

@@ -1,7 +1,6 @@
 #include "stage/scan_sites.h"
 
 #include "base/arena.h"
-#include "stage/scan.h"
 
 /* The walk in progress. */
 struct walk {

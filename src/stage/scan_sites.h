@@ -7,6 +7,11 @@
 
 #include "os/fs.h"
 
+enum {
+    SCAN_SITES_MAX = 1000,
+    SCAN_SMALL_FILE_MAX = 1 << 20, /* bytes of .pth, INSTALLER, direct_url.json, requires.txt */
+};
+
 /* One of them, listed. */
 struct scan_site {
     struct str path;

@@ -1,6 +1,7 @@
 /* Importable names of an installed distribution, from the list of its files. */
 #include "base/arena.h"
 #include "stage/scan.h"
+#include "stage/scan_sites.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,6 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "pypa/name.h"
-#include "stage/snapshot_list.h"
 
 /* X(bit, name in JSON) */
 #define VENDOR_NAMES(X)                                                                                                \

@@ -44,6 +44,13 @@ ERR_MUST_CHECK struct err *snapshot_platform_apply(struct arena *arena, const st
  * name at its end; a vendor build where the url is a path that is gone. False for other lines. */
 bool snapshot_list_dist(struct arena *arena, const struct requirement *requirement, struct dist *ret);
 
+/* The distributions that the lines of `text` name, and the text as their lock. ERR_USAGE where `platform` does not tell
+ * the Python, ERR_SNAPSHOT where no line names a distribution. Lines that are understood and name none are left out;
+ * others become problems. */
+ERR_MUST_CHECK struct err *snapshot_list_read(struct arena *arena, struct str path, struct str text,
+                                              const struct snapshot_platform *platform, struct environment *env,
+                                              struct lock_set *locks);
+
 /* One distribution as JSON and back: also what entries of the catalog consist of. */
 void snapshot_dist_format(struct json_writer *writer, const struct dist *dist);
 ERR_MUST_CHECK struct err *snapshot_dist_parse(struct arena *arena, const struct json *json, struct dist *ret);

@@ -1,4 +1,5 @@
-#include "stage/snapshot_list.h"
+/* An environment from a plain list of `name==version` lines. */
+#include "stage/snapshot.h"
 
 #include "base/arena.h"
 #include "pypa/filename.h"
