@@ -141,7 +141,7 @@ static void test_candidates(void **state) {
         {world, "a=3.0rc1", "a is a pre-release nobody asked for"},
         {world, "a=3.0rc1 b=1.0", ""},
         {world, "a=4.0", "a was chosen without its metadata"},
-        {world, "a=5.0", "a was chosen without its metadata"},
+        {world, "a=5.0", "a does not fit this interpreter or the options"},
         {world, "p=1.0a1", ""},
         {pinned, "a=2.0", ""},
         {named, "a=2.0rc1", ""},
