@@ -9,6 +9,7 @@
  * kill -9 without the cost of a process. After each fault the tree must be exactly as before or as after, whichever the
  * return value says.
  */
+#include "order.h"
 #include "world.h"
 
 #include <errno.h>
@@ -40,7 +41,9 @@ struct rig {
     bool real_sync;     /* else syncs are skipped: a kill does not lose what was written */
     bool open[FDS_MAX]; /* descriptors of the engine */
     jmp_buf killed;
-    int64_t calls[SYS_CALLS];
+    int64_t drop;        /* the sync, from 1, that is left out; 0: none */
+    int64_t syncs;       /* so far */
+    struct order *order; /* the judge, or NULL */
 };
 
 static bool makes_something(enum sys_call call) {
@@ -58,7 +61,6 @@ static void rig_kill(struct rig *rig) {
 static int rig_before(void *self, const struct sys_event *event) {
     struct rig *rig = self;
     bool now = ++rig->count == rig->when;
-    rig->calls[event->call]++;
     if (now && rig->fault == FAULT_KILL_TORN && event->call == SYS_WRITE && event->size > 1) {
         ssize_t n = event->offset < 0 ? write(event->fd, event->data, (size_t)event->size / 2)
                                       : pwrite(event->fd, event->data, (size_t)event->size / 2, event->offset);
@@ -73,12 +75,16 @@ static int rig_before(void *self, const struct sys_event *event) {
     bool after = rig->count > rig->when;
     if (after && rig->fault == FAULT_SAME && event->call == rig->kind) return rig->error;
     if (rig->count >= rig->when && rig->fault == FAULT_FULL && makes_something(event->call)) return rig->error;
+    bool sync = event->call == SYS_FSYNC || event->call == SYS_SYNCFS;
+    if (sync && ++rig->syncs != rig->drop && rig->order) order_see(rig->order, event);
     if (!rig->real_sync && (event->call == SYS_FSYNC || event->call == SYS_SYNCFS)) return SYS_PRETEND;
     return 0;
 }
 
 static void rig_after(void *self, const struct sys_event *event, int status) {
     struct rig *rig = self;
+    bool sync = event->call == SYS_FSYNC || event->call == SYS_SYNCFS;
+    if (rig->order && status == 0 && !sync) order_see(rig->order, event);
     if (event->fd < 0 || event->fd >= FDS_MAX) return;
     if ((event->call == SYS_OPEN || event->call == SYS_CREATE) && status == 0) rig->open[event->fd] = true;
     if (event->call == SYS_CLOSE) rig->open[event->fd] = false;
@@ -292,6 +298,26 @@ static void undo_exact(struct run *run, const struct act *act) {
     arena_close(arena);
 }
 
+/* The order of syncs, and that the judge notices each one that is left out. */
+static void order_check(struct run *run, const struct act *act) {
+    int64_t syncs = 0;
+    for (int64_t drop = 0; drop <= syncs; drop++) {
+        struct order order = {0};
+        struct rig rig = {.fault = FAULT_NONE, .drop = drop, .order = &order};
+        char message[512] = "";
+        set_stage(act);
+        enum outcome outcome = attempt(act, &rig, message);
+        order_end(&order);
+        if (drop == 0) syncs = rig.syncs;
+        struct tally *tally = drop ? &run->mutant : &run->power;
+        tally->points++;
+        rig.when = drop;
+        if (outcome != DONE) bad(run, tally, "failed", act, &rig, message);
+        else if (drop == 0 && order.violation) bad(run, tally, "order of syncs", act, &rig, order.violation);
+        else if (drop && !order.violation) bad(run, tally, "nobody misses this sync", act, &rig, "");
+    }
+}
+
 static bool wanted(const char *only, const char *what) {
     return !only || strcmp(only, what) == 0;
 }
@@ -308,6 +334,10 @@ static void scenario_run(struct run *run, int scenario, const char *only) {
         if (wanted(only, "kill")) run->kill = before;
     }
     if (wanted(only, "error")) error_points(run, &act, &truth, calls, &run->error);
+    if (wanted(only, "order")) {
+        order_check(run, &act);
+        order_check(run, &undo);
+    }
     if (wanted(only, "undo")) {
         undo_exact(run, &act);
         calls = measure(&undo, &back);
@@ -328,7 +358,7 @@ int main(int argc, char **argv) {
     char site[4096], bin[4096], lock[4096];
     if (argc < 2 || argv[1][0] != '/') {
         (void)fprintf(stderr, "usage: torture /DIR [--bin DIR] [--lock FILE] [--overlay] [--every N] [--scenario NAME] "
-                              "[--only kill|double|error|undo]\n");
+                              "[--only kill|double|error|undo|order]\n");
         return 2;
     }
     world.dir = argv[1];
@@ -355,8 +385,12 @@ int main(int argc, char **argv) {
     tally_print("errors", &run.error);
     tally_print("kills in undo", &run.undo);
     tally_print("errors in undo", &run.undo_error);
-    int64_t sum = run.kill.bad + run.twice.bad + run.error.bad + run.undo.bad + run.undo_error.bad;
-    int64_t points = run.kill.points + run.twice.points + run.error.points + run.undo.points + run.undo_error.points;
+    tally_print("orders of syncs", &run.power);
+    tally_print("syncs left out", &run.mutant);
+    int64_t sum = run.power.bad + run.mutant.bad + run.kill.bad + run.twice.bad + run.error.bad + run.undo.bad +
+                  run.undo_error.bad;
+    int64_t points = run.power.points + run.mutant.points + run.kill.points + run.twice.points + run.error.points +
+                     run.undo.points + run.undo_error.points;
     (void)printf("%lld points, %lld bad\n", (long long)points, (long long)sum);
     return sum ? 1 : 0;
 }
