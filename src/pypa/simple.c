@@ -26,16 +26,22 @@ static int hex_digit(char c) {
 }
 
 bool simple_is_sha256(struct str text) {
+    /* A table, as pages hold hundreds of thousands of digits. */
+    static const unsigned char hex[256] = {
+        ['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1, ['7'] = 1,
+        ['8'] = 1, ['9'] = 1, ['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1, ['e'] = 1, ['f'] = 1,
+        ['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1, ['F'] = 1,
+    };
+    unsigned all = 1;
     if (text.len != SHA256_HEX) return false;
-    for (ptrdiff_t i = 0; i < text.len; i++)
-        if (hex_digit(text.data[i]) < 0) return false;
-    return true;
+    for (ptrdiff_t i = 0; i < SHA256_HEX; i++) all &= hex[(unsigned char)text.data[i]];
+    return all;
 }
 
 static bool has_upper(struct str text) {
-    for (ptrdiff_t i = 0; i < text.len; i++)
-        if (text.data[i] >= 'A' && text.data[i] <= 'Z') return true;
-    return false;
+    bool upper = false;
+    for (ptrdiff_t i = 0; i < text.len; i++) upper |= text.data[i] >= 'A' && text.data[i] <= 'Z';
+    return upper;
 }
 
 static struct str sha256_of(struct arena *arena, struct str text) {

@@ -12,6 +12,7 @@
 #define PACK_MAGIC 0x31304B4361506E75u /* names the layout; another byte order reads another number */
 
 enum { PACK_ABSENT = 1, PACK_QUARANTINED = 2, PACK_VIEW = 4 };
+enum { SHA256_BYTES = 32, FILE_BYTES = 320 /* texts of one file, about */ };
 enum { FILE_SDIST = 1, FILE_YANKED = 2, FILE_METADATA = 4, FILE_TAR_GZ = 8 };
 
 struct span {
@@ -51,15 +52,19 @@ static struct span add_text(struct buf *heap, struct str text) {
     return span;
 }
 
-static int hex_value(char c) {
-    return char_is_digit(c) ? c - '0' : char_lower(c) - 'a' + 10;
+/* Of a hexadecimal digit: the letters have bit 6 set, and 1 to 6 in their low bits. */
+static unsigned hex_value(char c) {
+    unsigned n = (unsigned char)c;
+    return (n & 15u) + 9u * (n >> 6);
 }
 
 static struct span add_sha256(struct buf *heap, struct str hex) {
     if (!simple_is_sha256(hex)) return (struct span){0};
     struct span span = {(uint32_t)heap->len, (uint32_t)hex.len / 2};
-    for (ptrdiff_t i = 0; i < hex.len; i += 2)
-        buf_add_char(heap, (char)(hex_value(hex.data[i]) << 4 | hex_value(hex.data[i + 1])));
+    char *out = buf_reserve(heap, SHA256_BYTES);
+    for (ptrdiff_t i = 0; i < SHA256_BYTES; i++)
+        out[i] = (char)(hex_value(hex.data[2 * i]) << 4 | hex_value(hex.data[2 * i + 1]));
+    heap->len += SHA256_BYTES;
     return span;
 }
 
@@ -148,6 +153,7 @@ struct index_packed index_pack(struct arena *arena, struct str project, const st
     struct pack_release *releases = arena_new(arena, struct pack_release, len);
     struct pack_file *files = arena_new(arena, struct pack_file, len);
     struct buf heap = {.arena = arena};
+    (void)buf_reserve(&heap, (ptrdiff_t)len * FILE_BYTES);
     struct str base = page->base.len ? simple_url(arena, facts->url, page->base) : facts->url;
     struct pack_head head = {.files = (uint32_t)len, .flags = page->quarantined ? PACK_QUARANTINED : 0u};
     for (int32_t i = 0; i < len; i++) {
