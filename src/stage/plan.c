@@ -70,6 +70,7 @@ static void make_changes(struct arena *arena, const struct solve_input *input, c
 
 static struct str lock_from(struct arena *arena, const struct lock_set *locks, const struct lock_line *line) {
     if (line->version_from >= 0) return str_slice(locks->files[line->file].text, line->version_from, line->version_to);
+    if (line->requirement.url.len) return line->requirement.url;
     return specifier_set_format(arena, &line->requirement.specifiers);
 }
 

@@ -65,6 +65,8 @@ static void add_lift(struct model *model, struct node *node) {
     bool implied = locks && locks->implied && node->installed >= 0;
     if (!named && !implied) return;
     if (node->removed) return;
+    const struct want *want = model->input->want;
+    bool stays = want->no_lifts || names_include(want->no_lift, want->no_lift_len, project->name);
     if (implied && !named) {
         node->lifted = node->changed;
     } else {
@@ -73,11 +75,13 @@ static void add_lift(struct model *model, struct node *node) {
             if (k == node->installed || lock_holds(model, node, &project->releases[node->slots[k]].version)) continue;
             model_clause(model, -1, (int[]){-node->ge[k], node->ge[k + 1], node->lifted}, 3);
         }
-        if (node->installed >= 0 && lock_is_pin(model, node))
+        /* A pin that the installed release meets: another one will not. Were the lock to stay, that would be a claim
+         * about a page that nobody has seen (`==2.0` holds for 2.0+cpu), so then the page is asked for. */
+        if (node->installed >= 0 && !stays && lock_is_pin(model, node) &&
+            lock_holds(model, node, &project->releases[node->slots[node->installed]].version))
             model_clause(model, -1, (int[]){-node->escape, node->lifted}, 2);
     }
-    const struct want *want = model->input->want;
-    if (want->no_lifts || names_include(want->no_lift, want->no_lift_len, project->name)) {
+    if (stays) {
         int32_t fact = model_fact(model, FACT_LOCK, node->project, -1, -1);
         model_clause(model, fact, &(int){-node->lifted}, 1);
     }
