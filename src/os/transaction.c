@@ -289,6 +289,7 @@ static void signals_hold(struct transaction *transaction) {
     (void)sigemptyset(&set);
     for (size_t i = 0; i < sizeof held_signals / sizeof *held_signals; i++) (void)sigaddset(&set, held_signals[i]);
     (void)pthread_sigmask(SIG_BLOCK, &set, &transaction->old_mask);
+    transaction->holds = true;
     /* A closed pipe or `ulimit -f` is an error to handle, not a death. */
     (void)sigaction(SIGPIPE, &ignore, &transaction->old_pipe);
     (void)sigaction(SIGXFSZ, &ignore, &transaction->old_fsize);
@@ -299,6 +300,8 @@ static void signals_hold(struct transaction *transaction) {
 static int signals_release(struct transaction *transaction) {
     sigset_t set;
     int signal = 0;
+    if (!transaction->holds) return 0;
+    transaction->holds = false;
     (void)sigemptyset(&set);
     for (size_t i = 0; i < sizeof held_signals / sizeof *held_signals; i++)
         if (!sigismember(&transaction->old_mask, held_signals[i])) (void)sigaddset(&set, held_signals[i]);
@@ -351,7 +354,6 @@ static struct err *begin(struct transaction *transaction) {
 struct err *transaction_begin(struct transaction_store *store, struct transaction **ret) {
     struct transaction *transaction = arena_new(store->arena, struct transaction, 1);
     transaction->store = store;
-    signals_hold(transaction);
     struct err *err = begin(transaction);
     if (!err) {
         *ret = transaction;
@@ -408,6 +410,7 @@ struct err *transaction_carry_out(struct transaction *transaction, const struct 
     struct transaction_store *store = transaction->store;
     str_vec warnings = {0};
     bool committed = false;
+    signals_hold(transaction);
     journal->id = transaction->id;
     journal->time = (int64_t)time(NULL);
     journal->no_undo = store->no_undo;

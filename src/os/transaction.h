@@ -12,8 +12,9 @@
  * is old. After ERR_RECOVER the journal is kept, and transaction_open of any later process ends what was begun.
  *
  * Paths are absolute, without `.`/`..` components, beneath one of the roots; nothing beneath a root is reached through
- * a symbolic link. SIGINT, SIGTERM and SIGHUP are blocked from transaction_begin to transaction_commit or _abort; one
- * that came before the commit makes it fail with ERR_INTERRUPTED, a later one waits.
+ * a symbolic link. SIGINT, SIGTERM and SIGHUP are held back while transaction_commit runs: one that
+ * comes before its point of no return makes it fail with ERR_INTERRUPTED, a later one waits. Between transaction_begin
+ * and that a signal ends the process as usual (downloads can be long), and the next opening discards what was staged.
  */
 #ifndef UNPIN_OS_TRANSACTION_H
 #define UNPIN_OS_TRANSACTION_H

@@ -106,6 +106,7 @@ struct transaction {
     int32_t next;
     const struct undoing *undoing; /* set by undo alone */
     const struct state *exact;     /* undo: per operation, the state that a directory gets; else NULL */
+    bool holds;                    /* signals are held back */
     sigset_t old_mask;
     struct sigaction old_pipe, old_fsize;
 };
