@@ -136,7 +136,9 @@ struct err *transaction_discard(struct transaction_store *store, bool *ret_found
     *ret_found = false;
     if (status) return err_errno(store->arena, status, "cannot look at '%s'", path);
     if (st.type == SYS_NONE) return NULL;
-    TRY(tree_file_read(store, path, INTENT_MAX, &rest));
+    struct err *unread = tree_file_read(store, path, INTENT_MAX, &rest);
+    /* What it names may lie among other people's files. */
+    if (unread) return err_because(err_make(store->arena, ERR_RECOVER, "staging files may be left behind"), unread);
     struct str id = str_cut(&rest, '\0');
     if (!is_number(id)) return err_make(store->arena, ERR_RECOVER, "'%s' is damaged", path);
     while (status == 0 && rest.len) status = discard_line(store, id, str_cut(&rest, '\0'));

@@ -243,6 +243,12 @@ static void undo_times(const struct undoing *undoing, struct journal *journal) {
         if (step->kind != TRANSACTION_MKDIR || map_find(&known, str_of(step->path)) >= 0) continue;
         *vec_push(arena, &more) = (struct touched){step->path, NO_TIME, step->after.mtime_ns};
     }
+    /* A file edited in place keeps its inode, so its time has to be put back as well. */
+    for (int32_t i = 0; i < undoing->done->steps_len; i++) {
+        const struct step *step = &undoing->done->steps[i];
+        if (step->kind == TRANSACTION_EDIT)
+            *vec_push(arena, &more) = (struct touched){step->path, NO_TIME, step->before.mtime_ns};
+    }
     journal->touched = more.data;
     journal->touched_len = (int32_t)more.len;
 }
