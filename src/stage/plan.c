@@ -19,6 +19,12 @@ static bool is_requested(const struct want *want, struct str name) {
     return false;
 }
 
+static bool by_url(const struct want *want, struct str name) {
+    for (int32_t i = 0; i < want->requests_len; i++)
+        if (want->requests[i].requirement.url.len && str_eq(want->requests[i].requirement.name, name)) return true;
+    return false;
+}
+
 static bool has_mark(const struct solution_marks *marks, int32_t project) {
     for (int32_t i = 0; i < marks->len; i++)
         if (marks->items[i].project == project) return true;
@@ -333,7 +339,8 @@ static void warn_changes(struct warnings *warnings, const struct solve_input *in
             *vec_push(arena, &warnings->list) =
                 str_format(arena, "%.*s %.*s was yanked: %.*s", FMT(change->raw_name), FMT(change->to),
                            FMT(release->yanked_reason.len ? release->yanked_reason : S("no reason given")));
-        if (change->action == PLAN_ADD && (!project->has_dates || input->env->image_date == INT64_MIN)) dateless = true;
+        if (change->action == PLAN_ADD && !by_url(input->want, change->name) &&
+            (!project->has_dates || input->env->image_date == INT64_MIN)) dateless = true;
     }
     if (dateless)
         *vec_push(arena, &warnings->list) =
@@ -424,6 +431,10 @@ static void add_warning(struct arena *arena, struct plan *plan, struct str sente
 
 void plan_tell_floor(struct arena *arena, const struct pool *pool, struct plan *plan) {
     struct buf who = {.arena = arena};
+    bool collateral = false;
+    for (int32_t i = 0; i < plan->lifts_len; i++)
+        collateral = collateral || !is_requested(plan->want, plan->lifts[i].name);
+    if (!collateral) return;
     for (int32_t i = 0; i < plan->changes_len; i++) {
         const struct plan_change *change = &plan->changes[i];
         const struct project *project = pool_find(pool, change->name);

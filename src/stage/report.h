@@ -15,6 +15,7 @@ enum {
     REPORT_SCHEMA = 1,
     REPORT_COLUMNS_MAX = 8,
     REPORT_REQUESTS_SHOWN = 4,
+    REPORT_FACTS_ALIKE = 3, /* requirements of one project in a reason, without -v */
     REPORT_CAUSES_MAX = 32,
     REPORT_INDENT = 1
 };

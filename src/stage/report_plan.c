@@ -323,14 +323,38 @@ static void add_feasible(struct page *page) {
     }
 }
 
+/* How many facts before this one tell of the same distribution's requirements; what follows counts how many do. */
+static int32_t alike(const struct plan *plan, int32_t at, int32_t from, int32_t to) {
+    int32_t n = 0;
+    for (int32_t i = from; i < to; i++)
+        if (i != at && plan->reason[i].kind == FACT_REQUIREMENT && str_eq(plan->reason[i].name, plan->reason[at].name)) n++;
+    return n;
+}
+
+/* Requirements of many releases of one project are told by the first few: the argument stays short. */
+static bool add_folded(struct page *page, int32_t at) {
+    const struct plan *plan = page->plan;
+    if (page->look->verbose || plan->reason[at].kind != FACT_REQUIREMENT) return false;
+    int32_t before = alike(plan, at, 0, at);
+    if (before < REPORT_FACTS_ALIKE) return false;
+    if (before > REPORT_FACTS_ALIKE) return true;
+    int32_t more = 1 + alike(plan, at, at, plan->reason_len);
+    if (more == 1) return false;
+    add_text(page, str_format(page->arena, "     and %d more requirements of %.*s like these (-v lists them)", more,
+                              FMT(plan->reason[at].name)));
+    add_gap(page);
+    return true;
+}
+
 static void add_facts(struct page *page) {
     const struct plan *plan = page->plan;
     add_gap(page);
     report_title(&page->buf, page->look,
                  plan->reason_len == 1 ? S("why not") : S("why not: these contradict each other"));
-    for (int32_t i = 0; i < plan->reason_len; i++) {
+    for (int32_t i = 0, number = 1; i < plan->reason_len; i++) {
         const struct plan_fact *fact = &plan->reason[i];
-        buf_addf(&page->buf, "  %d. ", i + 1);
+        if (add_folded(page, i)) continue;
+        buf_addf(&page->buf, "  %d. ", number++);
         add_text(page, report_mask(page->arena, fact->sentence));
         if (fact->file.len && fact->line > 0) {
             struct str place =
