@@ -24,7 +24,7 @@ ERR_MUST_CHECK struct err *propose_image_date(const struct environment *env, str
 /* The plan that a solution is: changes, lifts, reasons, warnings. */
 void plan_make(struct arena *arena, const struct solve_input *input, const struct pool *pool,
                const struct solution *solution, struct plan *ret);
-/* Why each change is there (plan_because.c): fills `because` of the changes. */
+/* Why each change is there (propose_because.c): fills `because` of the changes. */
 void plan_explain_changes(struct arena *arena, const struct solve_input *input, const struct pool *pool,
                           const struct solution *solution, struct plan_change *changes, int32_t len);
 

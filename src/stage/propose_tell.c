@@ -1,6 +1,4 @@
 /* A solution told as a plan. */
-#include "stage/plan.h"
-
 #include "base/arena.h"
 #include "base/buf.h"
 #include "stage/check.h"
