@@ -14,7 +14,9 @@ int32_t model_fact(struct model *model, enum plan_fact_kind kind, int32_t node, 
 }
 
 void model_clause(struct model *model, int32_t fact, const int *literals, int32_t len) {
-    int kept[64];
+    enum { FEW = 64 };
+    int few[FEW];
+    int *kept = len < FEW ? few : arena_new(model->arena, int, len + 1);
     int32_t n = 0;
     for (int32_t i = 0; i < len; i++) {
         if (literals[i] == model->yes) return;
