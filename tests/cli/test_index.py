@@ -157,14 +157,15 @@ def test_sdist(server, run, files, requires, unsure):
 @pytest.mark.parametrize("content, why", [
     (b"no archive", "archive"), (sdist({"x": ""}), "PKG-INFO"), (sdist({"PKG-INFO": OLD, "x": "y" * 99})[:-20], ""),
     (sdist({"PKG-INFO": OLD.replace("1.0", "1.1")}), "another version"), (sdist({"PKG-INFO": OLD.replace("Name: a", "Name: b")}), "another project"),
-])
+], ids=["noise", "no-metadata", "cut", "other-version", "other-project"])
 def test_bad_sdist_is_no_candidate(server, run, content, why):
     serve(server, content, "a-1.0.tar.gz")
     document = run("a==1.0")
     assert release(document)["meta_state"] == META_UNREADABLE and why in document["problems"][0]
 
 
-@pytest.mark.parametrize("content", [b"PK\5\6" + b"\0" * 18, b"x" * 40000, wheel()[:-1], wheel(own_metadata=b"\xff\0"), wheel("b")])
+@pytest.mark.parametrize("content", [b"PK\5\6" + b"\0" * 18, b"x" * 40000, wheel()[:-1], wheel(own_metadata=b"\xff\0"), wheel("b")],
+                         ids=["empty", "noise", "cut", "no-metadata", "other-project"])
 def test_bad_wheel_is_no_candidate(server, run, content):
     serve(server, content)
     document = run("a==1.0")
