@@ -89,6 +89,7 @@ struct err *index_download_all(struct index *index, const struct artifact *const
         done += response.size;
         index_progress(index, job->artifact->filename, done, total > done ? total : done);
     }
+    if (!err && open > 0) err = err_make(index->arena, ERR_INTERRUPTED, "interrupted while downloading");
     if (!err) return NULL;
     index_http_drop(index);
     for (int32_t i = 0; i < len; i++)
