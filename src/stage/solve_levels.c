@@ -37,7 +37,7 @@ static bool lock_holds(const struct model *model, const struct node *node, const
     return true;
 }
 
-/* True if the lock leaves an installed node no other release than the one it has. */
+/* True if the lock leaves a node one release: an installed one no other than it has. */
 static bool lock_is_pin(const struct model *model, const struct node *node) {
     for (ptrdiff_t i = 0; i < node->locks.len; i++) {
         const struct requirement *requirement = &model->input->locks->lines[node->locks.data[i]].requirement;
@@ -137,16 +137,20 @@ static void add_presence(struct model *model, struct node *node) {
     model_clause(model, -1, (int[]){-node->escape, cost}, 2);
 }
 
-/* The slot of the newest final release uploaded on or before the image's date, -1: not known. */
+/* The slot of the newest final release uploaded on or before the image's date, -1: not known. What the lock names is
+ * part of the image, however old it is: the floor is not above it. */
 static int32_t floor_slot(const struct model *model, const struct node *node) {
     const struct project *project = &model->pool->projects.data[node->project];
     int64_t date = model->input->env->image_date;
+    bool pinned = lock_is_pin(model, node);
+    int32_t floor = -1;
     if (date == INT64_MIN || !project->has_dates) return -1;
     for (int32_t k = node->slots_len - 1; k >= 0; k--) {
         const struct release *release = &project->releases[node->slots[k]];
-        if (!release->prerelease && !release->yanked && release->uploaded <= date) return k;
+        if (floor < 0 && !release->prerelease && !release->yanked && release->uploaded <= date) floor = k;
+        else if (floor >= 0 && pinned && lock_holds(model, node, &release->version)) floor = k;
     }
-    return -1;
+    return floor;
 }
 
 static void find_floor(struct model *model, struct node *node) {

@@ -246,6 +246,23 @@ static void set_wishes(struct brute *brute, struct subject *subject) {
     }
 }
 
+/* True if the active lines of the lock on a project hold for the version, and one of them pins it. */
+static bool is_pinned(const struct brute *brute, struct str name, const struct version *version) {
+    const struct lock_set *locks = &brute->world->locks;
+    bool pinned = false;
+    for (int32_t i = 0; i < locks->lines_len; i++) {
+        const struct requirement *requirement = &locks->lines[i].requirement;
+        if (!locks->lines[i].active || !str_eq(requirement->name, name)) continue;
+        if (requirement->url.len || !specifier_set_match(&requirement->specifiers, version)) return false;
+        for (int32_t j = 0; j < requirement->specifiers.len; j++) {
+            const struct specifier *specifier = &requirement->specifiers.items[j];
+            pinned = pinned || specifier->op == SPECIFIER_ARBITRARY ||
+                     (specifier->op == SPECIFIER_EQ && !specifier->wildcard);
+        }
+    }
+    return pinned;
+}
+
 static void set_floor(struct brute *brute, struct subject *subject) {
     int64_t date = brute->world->env.image_date;
     if (date == INT64_MIN || !subject->has_dates || subject->installed >= 0 || subject->version_given) return;
@@ -253,6 +270,10 @@ static void set_floor(struct brute *brute, struct subject *subject) {
         const struct option *option = &subject->options[i];
         if (option->ranked && option->final && option->uploaded <= date) subject->floor = i;
     }
+    /* What a pin of the lock names is part of the image. */
+    for (int32_t i = subject->floor - 1; i >= 0; i--)
+        if (subject->options[i].ranked && is_pinned(brute, subject->name, &subject->options[i].version))
+            subject->floor = i;
 }
 
 static void set_lifts(struct brute *brute, struct subject *subject) {
