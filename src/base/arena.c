@@ -1,5 +1,7 @@
 #include "base/arena.h"
 
+#include <malloc.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +23,7 @@
 #define UNPOISON(p, n) ((void)0)
 #endif
 
-enum { ALIGN = 16, BLOCK_MIN = 64 << 10, BLOCK_MAX = 4 << 20 };
+enum { ALIGN = 16, BLOCK_MIN = 64 << 10, BLOCK_MAX = 4 << 20, KEEP = 1 << 30, TOP_PAD = 1 << 20 };
 
 struct block {
     struct block *prev;
@@ -45,6 +47,14 @@ struct arena *arena_open(void) {
     if (!arena) out_of_memory();
     arena->next_size = BLOCK_MIN;
     return arena;
+}
+
+void arena_keep_memory(void) {
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, KEEP);
+    (void)mallopt(M_TRIM_THRESHOLD, KEEP);
+    (void)mallopt(M_TOP_PAD, TOP_PAD);
+#endif
 }
 
 static void block_free(struct block *block) {
@@ -92,8 +102,23 @@ void *arena_array(struct arena *arena, ptrdiff_t size, ptrdiff_t count) {
     return arena_alloc(arena, size * count);
 }
 
+/* Extends the last allocation where it stands, if it is `old` and there is room. */
+static bool grow_in_place(struct arena *arena, void *old, ptrdiff_t old_size, ptrdiff_t new_size) {
+    struct block *top = arena->top;
+    if (!top || old_size <= 0 || new_size > PTRDIFF_MAX - ALIGN) return false;
+    ptrdiff_t had = (old_size + ALIGN - 1) & ~(ptrdiff_t)(ALIGN - 1);
+    ptrdiff_t need = (new_size + ALIGN - 1) & ~(ptrdiff_t)(ALIGN - 1);
+    if (had > top->used || (unsigned char *)old != top->data + top->used - had || top->size - top->used < need - had)
+        return false;
+    top->used += need - had;
+    UNPOISON(old, (size_t)new_size);
+    memset((unsigned char *)old + old_size, 0, (size_t)(new_size - old_size));
+    return true;
+}
+
 void *arena_grow(struct arena *arena, void *old, ptrdiff_t old_size, ptrdiff_t new_size) {
     if (new_size <= old_size) return old;
+    if (grow_in_place(arena, old, old_size, new_size)) return old;
     void *data = arena_alloc(arena, new_size);
     if (old_size > 0) memcpy(data, old, (size_t)old_size);
     return data;

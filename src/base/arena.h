@@ -22,6 +22,10 @@ struct arena_mark {
     ptrdiff_t used; /* bytes used of it */
 };
 
+/* Once, before the first arena: what arenas free stays with the process, so that the next arena does not fetch the same
+ * memory from the system again, page by page. */
+void arena_keep_memory(void);
+
 /* An empty arena. Close it with `arena_close`. */
 struct arena *arena_open(void);
 

@@ -11,10 +11,6 @@ struct str str_of(const char *text) {
     return (struct str){text, (ptrdiff_t)strlen(text)};
 }
 
-bool str_eq(struct str a, struct str b) {
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, (size_t)a.len) == 0);
-}
-
 int str_cmp(struct str a, struct str b) {
     ptrdiff_t n = a.len < b.len ? a.len : b.len;
     int order = n ? memcmp(a.data, b.data, (size_t)n) : 0;
@@ -27,25 +23,6 @@ bool str_eq_nocase(struct str a, struct str b) {
     for (ptrdiff_t i = 0; i < a.len; i++)
         if (char_lower(a.data[i]) != char_lower(b.data[i])) return false;
     return true;
-}
-
-bool str_starts(struct str s, struct str prefix) {
-    return s.len >= prefix.len && str_eq(str_slice(s, 0, prefix.len), prefix);
-}
-
-bool str_ends(struct str s, struct str suffix) {
-    return s.len >= suffix.len && str_eq(str_from(s, s.len - suffix.len), suffix);
-}
-
-struct str str_slice(struct str s, ptrdiff_t from, ptrdiff_t to) {
-    if (to > s.len) to = s.len;
-    if (from < 0) from = 0;
-    if (from >= to) return (struct str){0};
-    return (struct str){s.data + from, to - from};
-}
-
-struct str str_from(struct str s, ptrdiff_t from) {
-    return str_slice(s, from, s.len);
 }
 
 struct str str_trim(struct str s) {
@@ -139,9 +116,14 @@ bool str_is_utf8(struct str s) {
 }
 
 uint64_t str_hash(struct str s) {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (ptrdiff_t i = 0; i < s.len; i++) hash = (hash ^ (unsigned char)s.data[i]) * 0x100000001b3u;
-    return hash ^ (hash >> 32);
+    uint64_t hash = (uint64_t)s.len;
+    for (ptrdiff_t at = 0; at < s.len; at += 8) {
+        uint64_t word = 0;
+        memcpy(&word, s.data + at, s.len - at < 8 ? (size_t)(s.len - at) : 8);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 32;
+    }
+    return hash;
 }
 
 char *str_copy_z(struct arena *arena, struct str s) {

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct arena;
 
@@ -29,18 +30,33 @@ struct str {
 /* A view of a NUL-terminated text; NULL gives the empty one. */
 struct str str_of(const char *text);
 
-bool str_eq(struct str a, struct str b);
+/* Inline, like others below that parsers and tables call for every word. */
+static inline bool str_eq(struct str a, struct str b) {
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, (size_t)a.len) == 0);
+}
 /* Order of the bytes as unsigned numbers, a prefix before what it begins: < 0, 0, > 0. */
 int str_cmp(struct str a, struct str b);
 /* As str_eq, ASCII letters of either case alike. */
 bool str_eq_nocase(struct str a, struct str b);
-bool str_starts(struct str s, struct str prefix);
-bool str_ends(struct str s, struct str suffix);
+static inline bool str_starts(struct str s, struct str prefix) {
+    return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.data, prefix.data, (size_t)prefix.len) == 0);
+}
+static inline bool str_ends(struct str s, struct str suffix) {
+    return s.len >= suffix.len &&
+           (suffix.len == 0 || memcmp(s.data + s.len - suffix.len, suffix.data, (size_t)suffix.len) == 0);
+}
 
 /* Bytes from `from` (inclusive) to `to` (exclusive); both are clamped into the text. */
-struct str str_slice(struct str s, ptrdiff_t from, ptrdiff_t to);
+static inline struct str str_slice(struct str s, ptrdiff_t from, ptrdiff_t to) {
+    if (to > s.len) to = s.len;
+    if (from < 0) from = 0;
+    if (from >= to) return (struct str){0};
+    return (struct str){s.data + from, to - from};
+}
 /* From `from` to the end. */
-struct str str_from(struct str s, ptrdiff_t from);
+static inline struct str str_from(struct str s, ptrdiff_t from) {
+    return str_slice(s, from, s.len);
+}
 /* Without spaces, tabs, CR, LF, FF, VT at either end. */
 struct str str_trim(struct str s);
 /* Position of the first (last) `c`, or -1. */
@@ -76,7 +92,8 @@ static inline char char_lower(char c) {
 bool str_to_int(struct str s, int64_t *ret);
 /* True if the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool str_is_utf8(struct str s);
-/* FNV-1a, 64 bits: for tables, not against an adversary. */
+/* 64 bits, eight bytes at a time: for tables and against accidents, not against an adversary. The same only on machines
+ * of one byte order. */
 uint64_t str_hash(struct str s);
 
 /* A copy in `arena`. `str_copy_z` adds a NUL behind (not counted). */

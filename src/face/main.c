@@ -82,6 +82,7 @@ static const struct str *words_of(struct arena *arena, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    arena_keep_memory();
     struct arena *arena = arena_open();
     struct options options = {0};
     catch_signals();

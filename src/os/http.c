@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "os/curl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <curl/curl.h>
 #include <openssl/evp.h>
 #include <signal.h>
 
@@ -57,6 +57,7 @@ struct known {
 struct http {
     struct arena *arena;
     struct http_options options;
+    struct curl curl;
     CURLM *multi;
     struct transfer transfers[HTTP_PARALLEL_MAX];
     struct transfer *given; /* whose answer the caller has */
@@ -96,38 +97,42 @@ static void choose_certificates(struct http *http) {
 }
 
 struct err *http_open(struct arena *arena, const struct http_options *options, struct http **ret) {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT)) return err_make(arena, ERR_NETWORK, "libcurl cannot be started");
     struct http *http = arena_new(arena, struct http, 1);
+    if (!curl_open(&http->curl) || http->curl.global_init(CURL_GLOBAL_DEFAULT))
+        return err_make(arena, ERR_NETWORK, "libcurl cannot be started");
     http->arena = arena;
     http->options = *options;
-    http->multi = curl_multi_init();
+    http->multi = http->curl.multi_init();
     if (!http->multi) return err_make(arena, ERR_NETWORK, "libcurl cannot be started");
-    (void)curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
-    (void)curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)HOST_CONNECTIONS_MAX);
+    (void)http->curl.multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+    (void)http->curl.multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)HOST_CONNECTIONS_MAX);
     choose_certificates(http);
     http->proxy = text_or_null(arena, options->proxy);
     http->client_cert = text_or_null(arena, options->client_cert);
     http->netrc = text_or_null(arena, options->netrc);
     if (http->netrc && access(http->netrc, R_OK) != 0) http->netrc = NULL;
-    for (int i = 0; i < HTTP_PARALLEL_MAX; i++) http->transfers[i].fd = -1;
+    for (int i = 0; i < HTTP_PARALLEL_MAX; i++) {
+        http->transfers[i].http = http;
+        http->transfers[i].fd = -1;
+    }
     *ret = http;
     return NULL;
 }
 
 void http_know(struct http *http, struct str url) {
-    CURLU *parts = curl_url();
+    CURLU *parts = http->curl.url();
     char *user = NULL, *password = NULL;
-    if (parts && curl_url_set(parts, CURLUPART_URL, str_copy_z(http->arena, url), 0) == CURLUE_OK &&
-        curl_url_get(parts, CURLUPART_USER, &user, CURLU_URLDECODE) == CURLUE_OK) {
+    if (parts && http->curl.url_set(parts, CURLUPART_URL, str_copy_z(http->arena, url), 0) == CURLUE_OK &&
+        http->curl.url_get(parts, CURLUPART_USER, &user, CURLU_URLDECODE) == CURLUE_OK) {
         struct known *known = vec_push(http->arena, &http->known);
         known->origin = http_origin(http->arena, url);
         known->user = str_copy_z(http->arena, str_of(user));
-        if (curl_url_get(parts, CURLUPART_PASSWORD, &password, CURLU_URLDECODE) == CURLUE_OK)
+        if (http->curl.url_get(parts, CURLUPART_PASSWORD, &password, CURLU_URLDECODE) == CURLUE_OK)
             known->password = str_copy_z(http->arena, str_of(password));
     }
-    curl_free(user);
-    curl_free(password);
-    curl_url_cleanup(parts);
+    http->curl.free(user);
+    http->curl.free(password);
+    http->curl.url_cleanup(parts);
 }
 
 /* A body's bytes have come. Anything but their number ends the transfer. */
@@ -135,7 +140,7 @@ static size_t on_body(char *data, size_t one, size_t len, void *self) {
     struct transfer *transfer = self;
     (void)one;
     long status = 0;
-    (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    (void)transfer->http->curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     bool wanted = status == 0 || status == 200 || status == 206;
     transfer->size += (int64_t)len;
     transfer->http->received += (int64_t)len;
@@ -148,7 +153,7 @@ static size_t on_body(char *data, size_t one, size_t len, void *self) {
     if (transfer->fd < 0) {
         if (transfer->size == (int64_t)len) {
             curl_off_t expected = -1;
-            (void)curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &expected);
+            (void)transfer->http->curl.easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &expected);
             if (expected > 0 && expected <= transfer->request.limit)
                 (void)buf_reserve(&transfer->body, (ptrdiff_t)expected);
         }
@@ -222,78 +227,82 @@ static bool is_trusted(const struct http *http, struct arena *arena, struct str 
 }
 
 static void set_credentials(struct transfer *transfer) {
+    const struct curl *curl = &transfer->http->curl;
     const struct http *http = transfer->http;
     if (http->netrc) {
-        (void)curl_easy_setopt(transfer->easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
-        (void)curl_easy_setopt(transfer->easy, CURLOPT_NETRC_FILE, http->netrc);
+        (void)curl->easy_setopt(transfer->easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
+        (void)curl->easy_setopt(transfer->easy, CURLOPT_NETRC_FILE, http->netrc);
     }
     struct str url = transfer->request.url;
     if (http_strip(transfer->arena, url).len != url.len) return;
     struct str origin = http_origin(transfer->arena, url);
     for (ptrdiff_t i = 0; i < http->known.len; i++) {
         if (!str_eq(http->known.data[i].origin, origin)) continue;
-        (void)curl_easy_setopt(transfer->easy, CURLOPT_USERNAME, http->known.data[i].user);
+        (void)curl->easy_setopt(transfer->easy, CURLOPT_USERNAME, http->known.data[i].user);
         if (http->known.data[i].password)
-            (void)curl_easy_setopt(transfer->easy, CURLOPT_PASSWORD, http->known.data[i].password);
+            (void)curl->easy_setopt(transfer->easy, CURLOPT_PASSWORD, http->known.data[i].password);
         return;
     }
 }
 
 static void set_security(struct transfer *transfer) {
+    const struct curl *curl = &transfer->http->curl;
     const struct http *http = transfer->http;
     CURL *easy = transfer->easy;
     struct str url = transfer->request.url;
     bool file = str_eq_nocase(str_slice(url, 0, 5), S("file:"));
-    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, file ? "file" : "http,https");
-    (void)curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)HTTP_REDIRECTS_MAX);
+    (void)curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, file ? "file" : "http,https");
+    (void)curl->easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    (void)curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
+    (void)curl->easy_setopt(easy, CURLOPT_MAXREDIRS, (long)HTTP_REDIRECTS_MAX);
     if (http->ca_file || http->ca_path) {
-        (void)curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
-        (void)curl_easy_setopt(easy, CURLOPT_CAPATH, http->ca_path);
+        (void)curl->easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
+        (void)curl->easy_setopt(easy, CURLOPT_CAPATH, http->ca_path);
     }
-    if (http->client_cert) (void)curl_easy_setopt(easy, CURLOPT_SSLCERT, http->client_cert);
+    if (http->client_cert) (void)curl->easy_setopt(easy, CURLOPT_SSLCERT, http->client_cert);
     if (is_trusted(http, transfer->arena, url)) {
-        (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-        (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+        (void)curl->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        (void)curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
     set_credentials(transfer);
 }
 
 static void set_limits(struct transfer *transfer) {
+    const struct curl *curl = &transfer->http->curl;
     const struct http_options *options = &transfer->http->options;
     CURL *easy = transfer->easy;
     long stall = options->timeout_s > 0 ? options->timeout_s : HTTP_STALL_S;
     long connect = stall < HTTP_CONNECT_S ? stall : HTTP_CONNECT_S;
-    (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, connect);
-    (void)curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, stall);
-    if (transfer->fd < 0) (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)HTTP_DOCUMENT_S);
-    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void)curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, connect);
+    (void)curl->easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    (void)curl->easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, stall);
+    if (transfer->fd < 0) (void)curl->easy_setopt(easy, CURLOPT_TIMEOUT, (long)HTTP_DOCUMENT_S);
+    (void)curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 }
 
 static void set_request(struct transfer *transfer) {
+    const struct curl *curl = &transfer->http->curl;
     const struct http_request *request = &transfer->request;
     CURL *easy = transfer->easy;
-    (void)curl_easy_setopt(easy, CURLOPT_URL, str_copy_z(transfer->arena, request->url));
-    (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "unpin/" UNPIN_VERSION);
-    (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    (void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->text);
-    (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
-    (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-    (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
-    if (transfer->http->proxy) (void)curl_easy_setopt(easy, CURLOPT_PROXY, transfer->http->proxy);
-    if (request->range.len) (void)curl_easy_setopt(easy, CURLOPT_RANGE, str_copy_z(transfer->arena, request->range));
-    else if (!request->path.len) (void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+    (void)curl->easy_setopt(easy, CURLOPT_URL, str_copy_z(transfer->arena, request->url));
+    (void)curl->easy_setopt(easy, CURLOPT_USERAGENT, "unpin/" UNPIN_VERSION);
+    (void)curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    (void)curl->easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    (void)curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->text);
+    (void)curl->easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+    (void)curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl->easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    (void)curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    (void)curl->easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+    if (transfer->http->proxy) (void)curl->easy_setopt(easy, CURLOPT_PROXY, transfer->http->proxy);
+    if (request->range.len) (void)curl->easy_setopt(easy, CURLOPT_RANGE, str_copy_z(transfer->arena, request->range));
+    else if (!request->path.len) (void)curl->easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     for (int32_t i = 0; i < request->headers_len; i++) {
         struct curl_slist *longer =
-            curl_slist_append(transfer->headers, str_copy_z(transfer->arena, request->headers[i]));
+            curl->slist_append(transfer->headers, str_copy_z(transfer->arena, request->headers[i]));
         if (longer) transfer->headers = longer;
     }
-    if (transfer->headers) (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+    if (transfer->headers) (void)curl->easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
 }
 
 /* The file that the body goes to. */
@@ -314,7 +323,6 @@ static void drop_target(struct transfer *transfer, bool keep) {
 /* Puts a waiting request on its way. An err here is one of the local file. */
 static void start(struct http *http, struct transfer *transfer, const struct waiting *waiting) {
     if (!transfer->arena) transfer->arena = arena_open();
-    transfer->http = http;
     transfer->request = waiting->request;
     transfer->attempt = waiting->attempt;
     transfer->busy = true;
@@ -329,13 +337,13 @@ static void start(struct http *http, struct transfer *transfer, const struct wai
         transfer->digest = EVP_MD_CTX_new();
         if (transfer->digest) (void)EVP_DigestInit_ex(transfer->digest, EVP_sha256(), NULL);
     }
-    if (!transfer->easy) transfer->easy = curl_easy_init();
-    else curl_easy_reset(transfer->easy);
+    if (!transfer->easy) transfer->easy = http->curl.easy_init();
+    else http->curl.easy_reset(transfer->easy);
     if (!transfer->easy || transfer->write_failed) return;
     set_request(transfer);
     set_security(transfer);
     set_limits(transfer);
-    if (curl_multi_add_handle(http->multi, transfer->easy) != CURLM_OK) return;
+    if (http->curl.multi_add_handle(http->multi, transfer->easy) != CURLM_OK) return;
     http->running++;
     http->requests++;
 }
@@ -344,7 +352,7 @@ static void start(struct http *http, struct transfer *transfer, const struct wai
 static void finish(struct transfer *transfer) {
     EVP_MD_CTX_free(transfer->digest);
     transfer->digest = NULL;
-    curl_slist_free_all(transfer->headers);
+    transfer->http->curl.slist_free_all(transfer->headers);
     transfer->headers = NULL;
 }
 
@@ -386,7 +394,7 @@ static bool retry(struct http *http, struct transfer *transfer, CURLcode code, l
     if (transfer->over_limit || transfer->write_failed || transfer->attempt >= most || !may_retry(code, status))
         return false;
     curl_off_t asked = 0;
-    (void)curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &asked);
+    (void)transfer->http->curl.easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &asked);
     if (asked > HTTP_RETRY_AFTER_MAX_S) asked = HTTP_RETRY_AFTER_MAX_S;
     int64_t pause = (int64_t)PAUSE_US << (transfer->attempt < 8 ? transfer->attempt : 8);
     if (asked > 0) pause = (int64_t)asked * 1000000;
@@ -419,7 +427,8 @@ static struct err *transfer_err(struct http *http, struct transfer *transfer, CU
                         (long long)transfer->request.limit);
     if (code == CURLE_OK) return NULL;
     /* curl's own text may hold the URL with its password; the general one does not. */
-    const char *why = transfer->text[0] && !strchr(transfer->text, '@') ? transfer->text : curl_easy_strerror(code);
+    const char *why =
+        transfer->text[0] && !strchr(transfer->text, '@') ? transfer->text : http->curl.easy_strerror(code);
     struct err *err = err_make(arena, ERR_NETWORK, "cannot fetch %.*s: %s", FMT(url), why);
     hint_network(arena, err, code);
     return err;
@@ -442,8 +451,8 @@ static void give(struct http *http, struct transfer *transfer, CURLcode code, st
     long status = 0;
     char *url = NULL;
     if (transfer->easy) {
-        (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-        (void)curl_easy_getinfo(transfer->easy, CURLINFO_EFFECTIVE_URL, &url);
+        (void)transfer->http->curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+        (void)transfer->http->curl.easy_getinfo(transfer->easy, CURLINFO_EFFECTIVE_URL, &url);
     }
     bool file = str_eq_nocase(str_slice(transfer->request.url, 0, 5), S("file:"));
     struct http_response answer = transfer->answer;
@@ -496,15 +505,15 @@ static struct transfer *start_due(struct http *http, int64_t *wait_us) {
 static bool take_finished(struct http *http, struct http_response *ret) {
     int left;
     const CURLMsg *message;
-    while ((message = curl_multi_info_read(http->multi, &left))) {
+    while ((message = http->curl.multi_info_read(http->multi, &left))) {
         if (message->msg != CURLMSG_DONE) continue;
         CURL *easy = message->easy_handle;
         CURLcode code = message->data.result;
         struct transfer *transfer = NULL;
         long status = 0;
-        (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
-        (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-        (void)curl_multi_remove_handle(http->multi, easy);
+        (void)http->curl.easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+        (void)http->curl.easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+        (void)http->curl.multi_remove_handle(http->multi, easy);
         http->running--;
         if (retry(http, transfer, code, status)) continue;
         give(http, transfer, code, ret);
@@ -532,11 +541,11 @@ bool http_next(struct http *http, struct http_response *ret) {
             return true;
         }
         int running;
-        if (curl_multi_perform(http->multi, &running) != CURLM_OK) return false;
+        if (http->curl.multi_perform(http->multi, &running) != CURLM_OK) return false;
         if (take_finished(http, ret)) return true;
         if (http->running == 0 && http->queue_from == http->queue.len) return false;
         int wait_ms = wait_us / 1000 < TICK_MS ? (int)(wait_us / 1000) + 1 : TICK_MS;
-        (void)curl_multi_poll(http->multi, NULL, 0, wait_ms, NULL);
+        (void)http->curl.multi_poll(http->multi, NULL, 0, wait_ms, NULL);
         if (signal_waits()) return false;
         if (http->options.tick) http->options.tick(http->options.tick_self, http->received);
     }
@@ -547,14 +556,14 @@ void http_close(struct http *http) {
     for (int i = 0; i < HTTP_PARALLEL_MAX; i++) {
         struct transfer *transfer = &http->transfers[i];
         if (transfer->easy) {
-            (void)curl_multi_remove_handle(http->multi, transfer->easy);
-            curl_easy_cleanup(transfer->easy);
+            (void)http->curl.multi_remove_handle(http->multi, transfer->easy);
+            http->curl.easy_cleanup(transfer->easy);
         }
         if (transfer->arena) drop_target(transfer, false);
         finish(transfer);
         arena_close(transfer->arena);
     }
-    (void)curl_multi_cleanup(http->multi);
+    (void)http->curl.multi_cleanup(http->multi);
 }
 
 int32_t http_requests(const struct http *http) {

@@ -12,6 +12,7 @@ enum { QUOTE_MAX = 200 };
 /* A metadata file while it is read. */
 struct reader {
     struct arena *arena;
+    struct metadata_known *known; /* NULL: none */
     VEC(struct requirement) requires;
     VEC(struct str) extras;
     VEC(struct str) problems;
@@ -34,9 +35,21 @@ static void reader_finish(struct reader *reader, struct metadata *ret) {
 
 static void requirement_add(struct reader *reader, struct str value) {
     struct requirement requirement;
+    struct metadata_known *known = reader->known;
+    int32_t at = known ? map_find(&known->by_text, value) : -1;
+    if (at >= 0) {
+        *vec_push(reader->arena, &reader->requires) = known->items.data[at];
+        return;
+    }
     struct err *err = requirement_parse(reader->arena, value, &requirement);
-    if (err) PROBLEM(reader, "Requires-Dist \"%.*s\": %.*s", FMT(str_slice(value, 0, QUOTE_MAX)), FMT(err->what));
-    else *vec_push(reader->arena, &reader->requires) = requirement;
+    if (err) {
+        PROBLEM(reader, "Requires-Dist \"%.*s\": %.*s", FMT(str_slice(value, 0, QUOTE_MAX)), FMT(err->what));
+        return;
+    }
+    *vec_push(reader->arena, &reader->requires) = requirement;
+    if (!known) return;
+    map_add(reader->arena, &known->by_text, value, (int32_t)known->items.len);
+    *vec_push(reader->arena, &known->items) = requirement;
 }
 
 static void extra_add(struct reader *reader, struct str value) {
@@ -138,7 +151,12 @@ static void field_add(struct reader *reader, enum field field, struct str value)
 }
 
 struct err *metadata_parse(struct arena *arena, struct str text, struct metadata *ret) {
-    struct reader reader = {.arena = arena};
+    return metadata_parse_known(arena, text, NULL, ret);
+}
+
+struct err *metadata_parse_known(struct arena *arena, struct str text, struct metadata_known *known,
+                                 struct metadata *ret) {
+    struct reader reader = {.arena = arena, .known = known};
     struct str line;
     if (text.len > METADATA_MAX_SIZE) return err_make(arena, ERR_LIMIT, "metadata of %td bytes", text.len);
     if (str_starts(text, S("\xEF\xBB\xBF"))) text = str_from(text, 3);

@@ -7,6 +7,8 @@
 #ifndef UNPIN_PYPA_METADATA_H
 #define UNPIN_PYPA_METADATA_H
 
+#include "base/arena.h"
+#include "base/map.h"
 #include "pypa/requirement.h"
 
 enum { METADATA_MAX_SIZE = 4 << 20, METADATA_REQUIRES_MAX = 10000 };
@@ -27,8 +29,19 @@ struct metadata {
     int32_t problems_len;
 };
 
+/* Requirements parsed so far, by their text: releases of one project repeat most of each other's. Zero is the empty
+ * table. */
+struct metadata_known {
+    struct map by_text;
+    VEC(struct requirement) items;
+};
+
 /* Parses the header block of a METADATA or PKG-INFO file. ERR_MALFORMED where Name or Version lacks, ERR_LIMIT. */
 ERR_MUST_CHECK struct err *metadata_parse(struct arena *arena, struct str text, struct metadata *ret);
+/* As metadata_parse; requirements that are in `known` are taken from there, and the others added to it. `arena` is the
+ * same for all that share a table, and the texts live as long. */
+ERR_MUST_CHECK struct err *metadata_parse_known(struct arena *arena, struct str text, struct metadata_known *known,
+                                                struct metadata *ret);
 
 /* The requirements of a setuptools `requires.txt` (sections "[extra:marker]") added to `metadata`, for egg-info and old
  * sdists. Never fails: what cannot be understood becomes a problem. */

@@ -3,26 +3,6 @@
 /* How much of a text an err quotes. */
 enum { QUOTE_MAX = 200 };
 
-bool scanner_blank(struct scanner *scanner) {
-    ptrdiff_t start = scanner->at;
-    while (scanner_peek(scanner) == ' ' || scanner_peek(scanner) == '\t') scanner->at++;
-    return scanner->at > start;
-}
-
-bool scanner_ended(const struct scanner *scanner) {
-    return scanner->at >= scanner->text.len;
-}
-
-char scanner_peek(const struct scanner *scanner) {
-    return scanner->at < scanner->text.len ? scanner->text.data[scanner->at] : '\0';
-}
-
-bool scanner_skip(struct scanner *scanner, char c) {
-    if (scanner_ended(scanner) || scanner_peek(scanner) != c) return false;
-    scanner->at++;
-    return true;
-}
-
 bool scanner_skip_text(struct scanner *scanner, struct str text) {
     if (!str_eq(str_slice(scanner->text, scanner->at, scanner->at + text.len), text)) return false;
     scanner->at += text.len;

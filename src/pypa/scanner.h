@@ -13,14 +13,26 @@ struct scanner {
     ptrdiff_t at; /* next byte, 0 to text.len */
 };
 
-/* Skips spaces and tabs; true if there was one. */
-bool scanner_blank(struct scanner *scanner);
-/* True at the end of the text. */
-bool scanner_ended(const struct scanner *scanner);
+/* True at the end of the text. Inline, like the next ones, as they are called for every byte. */
+static inline bool scanner_ended(const struct scanner *scanner) {
+    return scanner->at >= scanner->text.len;
+}
 /* The next byte, NUL at the end. */
-char scanner_peek(const struct scanner *scanner);
+static inline char scanner_peek(const struct scanner *scanner) {
+    return scanner->at < scanner->text.len ? scanner->text.data[scanner->at] : '\0';
+}
+/* Skips spaces and tabs; true if there was one. */
+static inline bool scanner_blank(struct scanner *scanner) {
+    ptrdiff_t start = scanner->at;
+    while (scanner_peek(scanner) == ' ' || scanner_peek(scanner) == '\t') scanner->at++;
+    return scanner->at > start;
+}
 /* Skips `c` if it is next. */
-bool scanner_skip(struct scanner *scanner, char c);
+static inline bool scanner_skip(struct scanner *scanner, char c) {
+    if (scanner_ended(scanner) || scanner->text.data[scanner->at] != c) return false;
+    scanner->at++;
+    return true;
+}
 /* Skips `text` if it is next. */
 bool scanner_skip_text(struct scanner *scanner, struct str text);
 /* Skips `word` if it is next and no letter, digit or `_` stands at either side of it. */

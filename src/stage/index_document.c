@@ -57,11 +57,12 @@ static bool is_static(const struct metadata *metadata) {
     return (major_number > 2 || (major_number == 2 && minor_number >= 2)) && !metadata->requires_dynamic;
 }
 
-struct err *index_document_parse(struct arena *arena, const struct index_document *document, struct str project,
+struct err *index_document_parse(struct arena *arena, struct metadata_known *known,
+                                 const struct index_document *document, struct str project,
                                  const struct version *version, bool sdist, struct metadata *ret, bool *ret_unsure) {
     struct metadata metadata;
     struct version own;
-    TRY(metadata_parse(arena, document->text, &metadata));
+    TRY(metadata_parse_known(arena, document->text, known, &metadata));
     struct str name = name_normalize(arena, metadata.name);
     if (project.len && !str_eq(name, project))
         return err_make(arena, ERR_MALFORMED, "its metadata are of another project, %.*s",

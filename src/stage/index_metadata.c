@@ -238,7 +238,7 @@ static struct err *finish(struct index *index, struct pool *pool, struct job *jo
     struct str version = release->version.text;
     bool unsure = false;
     if (job->found) {
-        job->err = index_document_parse(pool->arena, &job->document, project->name, &release->version,
+        job->err = index_document_parse(pool->arena, &pool->known, &job->document, project->name, &release->version,
                                         job->artifact.sdist, metadata, &unsure);
         if (!job->err && job->key.len)
             index_cache_write(index, "metadata", job->key, index_document_format(index->arena, &job->document));

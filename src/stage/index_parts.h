@@ -163,9 +163,10 @@ struct index_document {
 };
 /* Requirements, name and version of `document`; an err's text is a sentence for index_problems. `sdist` documents whose
  * requirements are not certain set *ret_unsure. */
-ERR_MUST_CHECK struct err *index_document_parse(struct arena *arena, const struct index_document *document,
-                                                struct str project, const struct version *version, bool sdist,
-                                                struct metadata *ret, bool *ret_unsure);
+ERR_MUST_CHECK struct err *index_document_parse(struct arena *arena, struct metadata_known *known,
+                                                const struct index_document *document, struct str project,
+                                                const struct version *version, bool sdist, struct metadata *ret,
+                                                bool *ret_unsure);
 /* The form in the cache. */
 struct str index_document_format(struct arena *arena, const struct index_document *document);
 bool index_document_open(struct str bytes, struct index_document *ret);

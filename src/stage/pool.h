@@ -87,6 +87,7 @@ struct pool {
     struct arena *arena;
     VEC(struct project) projects;
     struct map by_name;
+    struct metadata_known known; /* requirements of what was fetched so far, shared between releases */
 };
 
 /* A pool holding what is installed. */

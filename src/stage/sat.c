@@ -6,14 +6,22 @@
 
 struct sat {
     CCaDiCaL *engine;
+    struct arena *arena;
     int32_t variables, clauses;
+    VEC(int) waiting; /* clauses, each ended by 0, that the engine has not got yet */
 };
 
 struct sat *sat_open(struct arena *arena) {
     struct sat *sat = arena_new(arena, struct sat, 1);
+    sat->arena = arena;
     sat->engine = ccadical_init();
     ccadical_set_option(sat->engine, "quiet", 1);
     ccadical_set_option(sat->engine, "phase", 0);
+    /* Its profiler asks the system for the time at every step. */
+    ccadical_set_option(sat->engine, "profile", 0);
+    /* The problems are many and easy: each solve takes fewer conflicts than these would need to pay. */
+    ccadical_set_option(sat->engine, "lucky", 0);
+    ccadical_set_option(sat->engine, "inprocessing", 0);
     return sat;
 }
 
@@ -26,16 +34,27 @@ int sat_variable(struct sat *sat) {
 }
 
 void sat_clause(struct sat *sat, const int *literals, int32_t len) {
-    for (int32_t i = 0; i < len; i++) ccadical_add(sat->engine, literals[i]);
-    ccadical_add(sat->engine, 0);
+    for (int32_t i = 0; i < len; i++) *vec_push(sat->arena, &sat->waiting) = literals[i];
+    *vec_push(sat->arena, &sat->waiting) = 0;
     sat->clauses++;
 }
 
+/* Clauses reach the engine together, so that it makes room for all variables at once: for the highest one first. */
+static void flush(struct sat *sat) {
+    if (sat->waiting.len == 0) return;
+    ccadical_freeze(sat->engine, sat->variables);
+    ccadical_melt(sat->engine, sat->variables);
+    for (ptrdiff_t i = 0; i < sat->waiting.len; i++) ccadical_add(sat->engine, sat->waiting.data[i]);
+    sat->waiting.len = 0;
+}
+
 void sat_assume(struct sat *sat, int literal) {
+    flush(sat);
     ccadical_assume(sat->engine, literal);
 }
 
 enum sat_result sat_solve(struct sat *sat, int32_t conflicts) {
+    flush(sat);
     if (conflicts > 0) ccadical_limit(sat->engine, "conflicts", conflicts);
     return (enum sat_result)ccadical_solve(sat->engine);
 }

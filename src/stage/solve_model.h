@@ -130,7 +130,8 @@ struct model {
     VEC(struct chain) levels[LEVEL_COUNT];
     VEC(struct mark) lax, below, allowances, soft;
     struct map mentioned; /* "name version" of pre-releases that a requirement (1) or a lock (2) names exactly */
-    struct map bad_cache; /* "target specifiers" to a position in `bads` */
+    struct map mentioned_names; /* the projects of these */
+    struct map bad_cache; /* who and which set, as bytes, to a position in `bads` */
     VEC(struct runs) bads;
 };
 

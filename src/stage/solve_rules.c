@@ -40,8 +40,15 @@ static struct runs bad_runs(struct model *model, int32_t at, const struct specif
 
 struct runs model_bad(struct model *model, int32_t at, const struct specifier_set *specifiers) {
     if (model->nodes[at].slots_len < 4) return bad_runs(model, at, specifiers);
-    struct str text = specifier_set_format(model->arena, specifiers);
-    struct str key = str_format(model->arena, "%d %.*s", at, FMT(text));
+    /* The same set, not one that says the same: releases share the requirements that they repeat. */
+    struct {
+        const struct specifier *items;
+        intptr_t at, len;
+    } *identity = arena_alloc(model->arena, sizeof *identity);
+    identity->items = specifiers->items;
+    identity->at = at;
+    identity->len = specifiers->len;
+    struct str key = {(const char *)identity, sizeof *identity};
     int32_t found = map_find(&model->bad_cache, key);
     if (found >= 0) return model->bads.data[found];
     struct runs bad = bad_runs(model, at, specifiers);

@@ -82,7 +82,7 @@ static struct str mention_key(struct model *model, struct str name, const struct
 
 /* Who names the version exactly: 1 a requirement, 2 a lock, -1 nobody. */
 static int32_t mentioned_by(struct model *model, const struct project *project, const struct version *version) {
-    if (model->mentioned.len == 0) return -1;
+    if (map_find(&model->mentioned_names, project->name) < 0) return -1;
     return map_find(&model->mentioned, mention_key(model, project->name, version));
 }
 
@@ -92,6 +92,7 @@ static void mention(struct model *model, const struct requirement *requirement, 
         const struct specifier *specifier = &requirement->specifiers.items[i];
         if (specifier->op != SPECIFIER_EQ || specifier->wildcard || !version_is_prerelease(&specifier->version))
             continue;
+        map_add(model->arena, &model->mentioned_names, requirement->name, 1);
         map_add(model->arena, &model->mentioned, mention_key(model, requirement->name, &specifier->version), by);
     }
 }

@@ -1,0 +1,25 @@
+#include "os/curl.h"
+
+#include "os/library.h"
+
+#include <stddef.h>
+
+#ifdef UNPIN_LIBRARIES_LINKED
+
+bool curl_open(struct curl *ret) {
+#define X(name) .name = (curl_##name),
+    *ret = (struct curl){CURL_FUNCTIONS(X)};
+#undef X
+    return true;
+}
+
+#else
+
+bool curl_open(struct curl *ret) {
+#define X(name) {"curl_" #name, offsetof(struct curl, name)},
+    static const struct library_symbol symbols[] = {CURL_FUNCTIONS(X)};
+#undef X
+    return library_open("libcurl.so.4", symbols, (int32_t)(sizeof symbols / sizeof *symbols), ret);
+}
+
+#endif
