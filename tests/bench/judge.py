@@ -310,7 +310,8 @@ class Judge:
             if got is None: out['uv'] = 'none either: ' + why
             else:
                 out['uv'] = {n: v for n, v in got.items() if self.env.dists.get(n, {}).get('version') != v}
-                out['wrong'].append('uv finds a result')
+                # uv knows no advisories.
+                if not any(f['kind'] == 'advisory' for f in doc['reason']): out['wrong'].append('uv finds a result')
         for s in doc.get('suggestions', []):
             argv = [x for x in s['argv'][1:]]
             if not argv or argv[0] != 'plan': out['wrong'].append(f'suggestion {s["argv"]}'); continue

@@ -73,6 +73,7 @@ static const struct {
     {"ADV-084", "", false, "pytorch-triton=3.2.0 triton=3.2.0", "pytorch-triton=3.2.0"},
     {"ADV-085", "", false, "cupy-cuda12x=13.3.0 cupy-cuda13x=13.6.0", "cupy-cuda12x=13.3.0"},
     {"ADV-086", "", false, "cudf=25.2.0 cudf-cu12=25.2.0", "cudf=25.2.0"},
+    {"ADV-087", "", false, "torchaudio=2.11.0 torch=2.7.0a0+79aa17489c.nv25.4", "torchaudio=2.11.0 torch=2.11.0"},
 };
 
 enum { CASES = sizeof cases / sizeof *cases, DISTS_MAX = 8 };
