@@ -185,6 +185,7 @@ struct err *session_propose(struct session *session, const struct session_reques
         .env = &session->env, .locks = &session->locks, .want = want, .advisories = &session->advisories};
     const struct source source = {.self = session, .supply = supply, .supply_url = supply_url};
     session_progress(session, S("planning"));
+    if (session->options->snapshot.len) TRY(propose_listed(session->arena, &session->pool, &source, &session->env));
     TRY(propose_plan(session->arena, &input, &session->pool, &source, ret));
     session_progress(session, S(""));
     place_suggestions(session, ret);

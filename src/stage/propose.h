@@ -15,4 +15,10 @@ enum { PROPOSE_ROUNDS_MAX = 200 };
 ERR_MUST_CHECK struct err *propose_plan(struct arena *arena, const struct solve_input *input, struct pool *pool,
                                         const struct source *source, struct plan *ret);
 
+/* An environment that is a plain list says nothing of what its distributions require: asks `source` for their pages and
+ * metadata, and puts them into `pool` and `env`. What no index has stays unknown. Does nothing for other environments.
+ */
+ERR_MUST_CHECK struct err *propose_listed(struct arena *arena, struct pool *pool, const struct source *source,
+                                          struct environment *env);
+
 #endif

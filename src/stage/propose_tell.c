@@ -287,7 +287,7 @@ static void warn_unknown(struct warnings *warnings, const struct environment *en
         if (!env->dists[i].shadowed && !env->dists[i].metadata_known) unknown++;
     if (!unknown) return;
     *vec_push(warnings->arena, &warnings->list) = str_format(
-        warnings->arena, "the requirements of %d vendor build%s are not known; what they need cannot be checked",
+        warnings->arena, "the requirements of %d distribution%s are not known; what they need cannot be checked",
         unknown, unknown == 1 ? "" : "s");
 }
 
@@ -338,7 +338,8 @@ static void warn_changes(struct warnings *warnings, const struct solve_input *in
                 str_format(arena, "%.*s %.*s was yanked: %.*s", FMT(change->raw_name), FMT(change->to),
                            FMT(release->yanked_reason.len ? release->yanked_reason : S("no reason given")));
         if (change->action == PLAN_ADD && !by_url(input->want, change->name) &&
-            (!project->has_dates || input->env->image_date == INT64_MIN)) dateless = true;
+            (!project->has_dates || input->env->image_date == INT64_MIN))
+            dateless = true;
     }
     if (dateless)
         *vec_push(arena, &warnings->list) =

@@ -73,11 +73,14 @@ def test_snapshot_round_trip(env, tmp_path):
 
 
 def test_a_plain_freeze_is_a_snapshot(env, world):
+    """What the listed distributions require comes from the index, so the plan is the one made in the environment."""
     path = os.path.join(env.folder, "freeze.txt")
     with open(path, "w") as f:
         f.writelines(f"{n}=={v}\n" for n, v in sorted(env.installed().items()))
-    run = env.run("plan", "--json", "--snapshot", path, "--python", "%d.%d" % world.version, "--platform", "linux_x86_64", "nvidia-modelopt==0.27.0")
-    assert set(changed(run.ok().json)) == {"nvidia-modelopt", "nvidia-modelopt-core"}
+    for request in ("nvidia-modelopt==0.27.0", "flask==3.1.0"):
+        run = env.run("plan", "--json", "--snapshot", path, "--python", "%d.%d" % world.version, "--platform", "linux_x86_64", request)
+        assert changed(run.ok().json) == changed(env.plan(request))
+    assert "click" in changed(env.plan("flask==3.1.0")) or len(changed(env.plan("flask==3.1.0"))) > 1
 
 
 def test_images_are_listed(seen):
