@@ -1,5 +1,6 @@
 /*
- * Ways out of an impossible request: one fact of its reason relaxed at a time (then two), each tried by planning it.
+ * Ways out of an impossible request: one fact of its reason relaxed at a time, then what stands in the way of that, each
+ * tried by planning it.
  */
 #include "base/arena.h"
 #include "stage/propose_parts.h"
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRIALS_MAX = 24, WAYS_MAX = 6, PAIRS_MAX = 28 };
+enum { TRIALS_MAX = 24, WAYS_MAX = 6, WAY_MAX = 5 };
 
 /* The gravest kinds come last. */
 enum relaxation {
@@ -29,7 +30,7 @@ struct trial {
 };
 
 struct way {
-    struct trial trials[2];
+    struct trial trials[WAY_MAX];
     int32_t len;
     int32_t lifts, changes, replaced;
     struct str version; /* what the first request gets */
@@ -193,7 +194,26 @@ static struct err *want_relaxed(struct arena *arena, const struct trial *trial, 
     return NULL;
 }
 
-static struct err *try_way(struct outs *outs, struct way *way, bool *ret) {
+/* What planning a way gave. */
+struct outcome {
+    bool possible;
+    const struct plan_fact *reason; /* where it is not possible */
+    int32_t reason_len;
+};
+
+static void weigh_way(const struct outs *outs, const struct solution *solution, struct way *way) {
+    way->lifts = solution->lifted_len;
+    for (int32_t p = 0; p < solution->chosen_len; p++) {
+        const struct project *project = &outs->pool->projects.data[p];
+        if (solution->chosen[p] == project->installed) continue;
+        way->changes++;
+        if (project->installed >= 0 && project->held) way->replaced++;
+        if (way->trials[0].request >= 0 && str_eq(project->name, way->trials[0].name) && solution->chosen[p] >= 0)
+            way->version = project->releases[solution->chosen[p]].version.text;
+    }
+}
+
+static struct err *try_way(struct outs *outs, struct way *way, struct outcome *ret) {
     struct want want = *outs->input->want;
     for (int32_t i = 0; i < way->len; i++) TRY(want_relaxed(outs->arena, &way->trials[i], &want));
     struct solve_input input = *outs->input;
@@ -203,37 +223,52 @@ static struct err *try_way(struct outs *outs, struct way *way, bool *ret) {
     int32_t rounds = 0;
     TRY(propose_prefetch(outs->arena, &input, outs->pool, outs->source));
     TRY(propose_search(outs->arena, &input, outs->pool, outs->source, &solution, &index_us, &solve_us, &rounds));
-    *ret = solution.status == SOLVE_OPTIMAL;
-    if (!*ret) return NULL;
-    way->lifts = solution.lifted_len;
-    for (int32_t p = 0; p < solution.chosen_len; p++) {
-        const struct project *project = &outs->pool->projects.data[p];
-        if (solution.chosen[p] == project->installed) continue;
-        way->changes++;
-        if (project->installed >= 0 && project->held) way->replaced++;
-        if (way->trials[0].request >= 0 && str_eq(project->name, way->trials[0].name) && solution.chosen[p] >= 0)
-            way->version = project->releases[solution.chosen[p]].version.text;
-    }
+    *ret = (struct outcome){solution.status == SOLVE_OPTIMAL, solution.reason, solution.reason_len};
+    if (ret->possible) weigh_way(outs, &solution, way);
     return NULL;
 }
 
-static struct err *try_all(struct outs *outs) {
-    for (ptrdiff_t i = 0; i < outs->trials.len; i++) {
-        struct way way = {.trials = {outs->trials.data[i]}, .len = 1};
-        bool possible = false;
-        TRY(try_way(outs, &way, &possible));
-        if (possible && way.changes) *vec_push(outs->arena, &outs->ways) = way;
+static bool same_trial(const struct trial *a, const struct trial *b) {
+    return a->kind == b->kind && str_eq(a->name, b->name);
+}
+
+/* The mildest relaxation of a reason that the way has not taken yet; requests are left as they are. False: none. */
+static bool next_trial(const struct outs *outs, const struct way *way, const struct outcome *outcome,
+                       struct trial *ret) {
+    struct outs found = {.arena = outs->arena, .input = outs->input, .pool = outs->pool};
+    const struct trial *best = NULL;
+    for (int32_t i = 0; i < outcome->reason_len; i++) add_fact(&found, &outcome->reason[i]);
+    for (ptrdiff_t i = 0; i < found.trials.len; i++) {
+        const struct trial *trial = &found.trials.data[i];
+        bool taken = trial->kind == RELAX_VERSION || trial->kind == RELAX_REQUEST || trial->kind == RELAX_REMOVE;
+        for (int32_t t = 0; t < way->len; t++) taken = taken || same_trial(&way->trials[t], trial);
+        if (!taken && (!best || trial->kind < best->kind)) best = trial;
     }
-    int32_t pairs = 0;
-    if (outs->ways.len) return NULL;
-    for (ptrdiff_t i = 0; i < outs->trials.len; i++) {
-        for (ptrdiff_t j = i + 1; j < outs->trials.len && pairs < PAIRS_MAX && !outs->ways.len; j++, pairs++) {
-            struct way way = {.trials = {outs->trials.data[i], outs->trials.data[j]}, .len = 2};
-            bool possible = false;
-            TRY(try_way(outs, &way, &possible));
-            if (possible && way.changes) *vec_push(outs->arena, &outs->ways) = way;
+    if (best) *ret = *best;
+    return best != NULL;
+}
+
+/* Tries a relaxation; with `further`, adds what stands in its way then, one by one. */
+static struct err *try_trial(struct outs *outs, const struct trial *trial, bool further) {
+    struct way way = {.trials = {*trial}, .len = 1};
+    for (;;) {
+        struct outcome outcome;
+        TRY(try_way(outs, &way, &outcome));
+        if (outcome.possible) {
+            if (way.changes) *vec_push(outs->arena, &outs->ways) = way;
+            return NULL;
         }
+        if (!further || way.len == WAY_MAX || !next_trial(outs, &way, &outcome, &way.trials[way.len])) return NULL;
+        way.len++;
     }
+}
+
+static struct err *try_all(struct outs *outs) {
+    /* Giving up a vendor build seldom suffices by itself: what is compiled against it has advisories of its own. */
+    for (ptrdiff_t i = 0; i < outs->trials.len; i++)
+        TRY(try_trial(outs, &outs->trials.data[i], outs->trials.data[i].kind == RELAX_REPLACE));
+    for (ptrdiff_t i = 0; i < outs->trials.len && !outs->ways.len; i++)
+        TRY(try_trial(outs, &outs->trials.data[i], true));
     return NULL;
 }
 
@@ -249,7 +284,8 @@ static int way_order(const void *a, const void *b) {
 
 static struct str way_text(struct arena *arena, const struct way *way) {
     struct str text = way->trials[0].text;
-    if (way->len > 1) text = str_format(arena, "%.*s and %.*s", FMT(text), FMT(way->trials[1].text));
+    for (int32_t i = 1; i < way->len; i++)
+        text = str_format(arena, "%.*s%s%.*s", FMT(text), i + 1 == way->len ? " and " : ", ", FMT(way->trials[i].text));
     if (way->version.len && way->trials[0].specifiers.len == 0)
         text = str_format(arena, "%.*s (%.*s)", FMT(text), FMT(way->version));
     text = str_format(arena, "%.*s: %d lock%s lifted, %d change%s", FMT(text), way->lifts, way->lifts == 1 ? "" : "s",
