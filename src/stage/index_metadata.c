@@ -114,7 +114,8 @@ static struct err *begin(struct index *index, struct pool *pool, struct jobs *jo
         return NULL;
     }
     if (index->options.offline) {
-        give_up(job, err_make(index->arena, ERR_NETWORK, "its metadata are not in the cache"));
+        give_up(job, err_make(index->arena, ERR_NETWORK, "the metadata of %.*s are not in the cache",
+                              FMT(artifact->filename)));
         job->unreachable = job->fatal = true;
         return NULL;
     }
