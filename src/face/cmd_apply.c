@@ -81,6 +81,10 @@ struct err *cmd_apply(struct session *session, int *ret_status) {
             session->arena,
             err_make(session->arena, ERR_CHANGED, "the environment is not the one that the plan was made for"),
             "make the plan again");
+    if (!str_eq(saved.lock_fingerprint, lock_fingerprint(session->arena, &session->locks)))
+        return err_hint(session->arena,
+                        err_make(session->arena, ERR_CHANGED, "the lock is not the one that the plan was made for"),
+                        "make the plan again");
     struct options *limits = arena_new(session->arena, struct options, 1);
     *limits = limits_of(session, &saved);
     session->options = limits;

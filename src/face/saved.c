@@ -86,7 +86,8 @@ static struct err *fill(struct arena *arena, const struct json *root, struct sav
                       *advisories = json_find_array(root, S("advisories"));
     struct saved saved = {.image = json_find_text(environment, S("image")),
                           .python = json_find_text(environment, S("python")),
-                          .fingerprint = json_find_text(environment, S("fingerprint"))};
+                          .fingerprint = json_find_text(environment, S("fingerprint")),
+                          .lock_fingerprint = json_find_text(environment, S("lock_fingerprint"))};
     texts_of(arena, json_find_array(root, S("requests")), &saved.requests, &saved.requests_len);
     texts_of(arena, json_find_array(root, S("remove")), &saved.remove, &saved.remove_len);
     for (int32_t i = 0; i < saved.remove_len; i++) TRY(check_name(arena, saved.remove[i]));

@@ -18,7 +18,7 @@ struct saved_lock {
 };
 
 struct saved {
-    struct str image, python, fingerprint;
+    struct str image, python, fingerprint, lock_fingerprint;
     const struct str *requests, *remove, *ignored; /* ignored: ids of advisories */
     int32_t requests_len, remove_len, ignored_len;
     const struct plan_lift *lifts;

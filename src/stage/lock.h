@@ -79,6 +79,9 @@ ERR_MUST_CHECK struct err *lock_find(struct arena *arena, const struct fs *fs, c
 void lock_imply(struct arena *arena, const struct fs *fs, const struct environment *env,
                 const struct lock_choice *choice, struct lock_set *set);
 
+/* Hex SHA-256 over the paths and bytes of all files: whether a plan's locks are still those it was made for. */
+struct str lock_fingerprint(struct arena *arena, const struct lock_set *set);
+
 /* A new version for the pins of one project. */
 struct lock_edit {
     struct str name; /* normalized */

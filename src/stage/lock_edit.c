@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "os/digest.h"
 
 #include <stdlib.h>
 
@@ -102,4 +103,13 @@ struct str lock_edit_format(struct arena *arena, const struct lock_set *set, int
     }
     buf_add(&out, str_from(target->text, at));
     return buf_str(&out);
+}
+
+struct str lock_fingerprint(struct arena *arena, const struct lock_set *set) {
+    struct buf buf = {.arena = arena};
+    for (int32_t i = 0; set && i < set->files_len; i++) {
+        buf_addf(&buf, "%.*s\n%lld\n", FMT(set->files[i].path), (long long)set->files[i].text.len);
+        buf_add(&buf, set->files[i].text);
+    }
+    return digest_hex(arena, digest_make(arena, buf_str(&buf), 32));
 }
