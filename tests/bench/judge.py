@@ -23,6 +23,7 @@ from packaging.version import InvalidVersion, Version
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROBE = ('import json,os,sys,platform;from pip._vendor.packaging.markers import default_environment as d;from pip._vendor.packaging.tags import sys_tags;'
          'print(json.dumps([d(),[str(t) for t in sys_tags()]]))')
+BUILD_S = 120  # for the metadata of a source distribution
 VALUED = {'-r', '--remove', '--keep', '--no-lift', '--replace', '--ignore-advisory', '--exclude-newer', '-c', '--image', '--lock', '--python', '-i'}
 
 
@@ -166,8 +167,10 @@ class Index:
         with tempfile.TemporaryDirectory() as d:
             open(os.path.join(d, filename), 'wb').write(body)
             env = {k: v for k, v in os.environ.items() if not k.startswith('PIP_')}
-            done = subprocess.run([self.python or sys.executable, '-m', 'pip', 'install', '-q', '--dry-run', '--no-deps', '--ignore-installed', '--report', '-', '--index-url', self.url,
-                                   '--trusted-host', '127.0.0.1', os.path.join(d, filename)], capture_output=True, text=True, env=env)
+            argv = [self.python or sys.executable, '-m', 'pip', 'install', '-q', '--dry-run', '--no-deps', '--ignore-installed', '--report', '-',
+                    '--index-url', self.url, '--trusted-host', '127.0.0.1', os.path.join(d, filename)]
+            try: done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=BUILD_S)
+            except subprocess.TimeoutExpired: return {**m, 'unknown': True}
         if done.returncode: return {**m, 'unknown': True}
         x = json.loads(done.stdout)['install'][0]['metadata']
         return {'name': norm(x['name']), 'version': x['version'], 'requires': x.get('requires_dist', []), 'python': x.get('requires_python')}
