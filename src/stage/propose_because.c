@@ -14,6 +14,7 @@ struct because {
     struct str *sentences; /* why, one step */
     int32_t *queue;
     int32_t queue_len;
+    bool by_extras; /* requirements of extras explain as well: only what nothing else explains */
 };
 
 static const struct metadata *metadata_after(const struct because *because, struct str name) {
@@ -44,7 +45,8 @@ static const struct requirement *pulls(const struct because *because, int32_t ca
     for (int32_t i = 0; metadata && i < metadata->requires_len; i++) {
         const struct requirement *requirement = &metadata->requires_dist[i];
         if (!str_eq(requirement->name, because->changes[effect].name)) continue;
-        if (!may_be_active(because, metadata, requirement)) continue;
+        if (because->by_extras ? !may_be_active(because, metadata, requirement) : !is_base_active(because, requirement))
+            continue;
         if (!old || !specifier_set_match(&requirement->specifiers, &old->version)) return requirement;
     }
     return NULL;
@@ -54,12 +56,12 @@ static const struct requirement *pulls(const struct because *because, int32_t ca
 static const struct requirement *pushes(const struct because *because, int32_t cause, int32_t effect) {
     const struct dist *old = environment_find(because->input->env, because->changes[effect].name);
     struct version version;
-    if (!old || because->changes[cause].action == PLAN_REMOVE) return NULL;
-    if (!version_try_parse(because->arena, because->changes[cause].to, &version)) return NULL;
+    bool removed = because->changes[cause].action == PLAN_REMOVE;
+    if (!old || (!removed && !version_try_parse(because->arena, because->changes[cause].to, &version))) return NULL;
     for (int32_t i = 0; i < old->metadata.requires_len; i++) {
         const struct requirement *requirement = &old->metadata.requires_dist[i];
         if (!str_eq(requirement->name, because->changes[cause].name) || !is_base_active(because, requirement)) continue;
-        if (!specifier_set_match(&requirement->specifiers, &version)) return requirement;
+        if (removed || !specifier_set_match(&requirement->specifiers, &version)) return requirement;
     }
     return NULL;
 }
@@ -100,8 +102,9 @@ static bool explain_step(struct because *because, int32_t cause, int32_t effect)
     }
     requirement = pushes(because, cause, effect);
     if (requirement) {
-        *sentence = str_format(arena, "%.*s %.*s requires %.*s, and %.*s moves to %.*s", FMT(to->raw_name),
-                               FMT(to->from), FMT(requirement->text), FMT(from->raw_name), FMT(from->to));
+        struct str then = from->action == PLAN_REMOVE ? S("goes") : str_format(arena, "moves to %.*s", FMT(from->to));
+        *sentence = str_format(arena, "%.*s %.*s requires %.*s, and %.*s %.*s", FMT(to->raw_name), FMT(to->from),
+                               FMT(requirement->text), FMT(from->raw_name), FMT(then));
         return true;
     }
     const struct advisory *advisory = warns(because, cause, effect);
@@ -178,12 +181,14 @@ static void write_chain(struct because *because, int32_t effect) {
 
 void plan_explain_changes(struct arena *arena, const struct solve_input *input, const struct pool *pool,
                           const struct solution *solution, struct plan_change *changes, int32_t len) {
-    struct because because = {arena, input, pool, solution, changes, len, NULL, NULL, NULL, 0};
+    struct because because = {arena, input, pool, solution, changes, len, NULL, NULL, NULL, 0, false};
     because.parent = arena_new(arena, int32_t, len);
     because.sentences = arena_new(arena, struct str, len);
     because.queue = arena_new(arena, int32_t, len);
     for (int32_t i = 0; i < len; i++) because.parent[i] = -2;
     for (int32_t i = 0; i < len; i++) explain_request(&because, i);
+    walk(&because);
+    because.by_extras = true;
     walk(&because);
     for (int32_t i = 0; i < len; i++)
         if (because.parent[i] == -2) (void)explain_by_installed(&because, i);

@@ -389,6 +389,65 @@ static void warn_orphans(struct warnings *warnings, const struct solve_input *in
     }
 }
 
+/* True if the metadata know the extra: by its name, or by a requirement that it switches on. */
+static bool has_extra(struct arena *arena, const struct metadata *metadata, const struct marker_env *markers,
+                      struct str extra) {
+    if (names_include(metadata->extras, metadata->extras_len, extra)) return true;
+    for (int32_t i = 0; i < metadata->requires_len; i++) {
+        const struct marker *marker = metadata->requires_dist[i].marker;
+        if (marker_has_extra(marker) && marker_eval(arena, marker, markers, extra)) return true;
+    }
+    return false;
+}
+
+static void warn_extras(struct warnings *warnings, const struct solve_input *input, const struct check_dist *after,
+                        int32_t len) {
+    for (int32_t i = 0; i < input->want->requests_len; i++) {
+        const struct requirement *asked = &input->want->requests[i].requirement;
+        for (int32_t d = 0; d < len; d++) {
+            if (!str_eq(after[d].name, asked->name) || !after[d].metadata) continue;
+            for (int32_t e = 0; e < asked->extras_len; e++) {
+                if (has_extra(warnings->arena, after[d].metadata, &input->env->markers, asked->extras[e])) continue;
+                *vec_push(warnings->arena, &warnings->list) =
+                    str_format(warnings->arena, "%.*s %.*s has no extra '%.*s'", FMT(asked->name),
+                               FMT(after[d].version.text), FMT(asked->extras[e]));
+            }
+        }
+    }
+}
+
+/* Options that name what is not there have no effect, which is not what was meant. */
+static void warn_options(struct warnings *warnings, const struct solve_input *input, const struct plan *plan) {
+    const struct want *want = input->want;
+    const struct {
+        const char *option;
+        const struct str *names;
+        int32_t len;
+    } lists[] = {{"--keep", want->keep, want->keep_len},
+                 {"--no-lift", want->no_lift, want->no_lift_len},
+                 {"--replace", want->replace, want->replace_len},
+                 {"--remove", want->remove, want->remove_len}};
+    for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
+        for (int32_t i = 0; i < lists[l].len; i++) {
+            struct str name = lists[l].names[i];
+            bool changes = false;
+            for (int32_t c = 0; c < plan->changes_len; c++) changes = changes || str_eq(plan->changes[c].name, name);
+            if (changes || environment_find(input->env, name)) continue;
+            *vec_push(warnings->arena, &warnings->list) =
+                str_format(warnings->arena, "%s %.*s has no effect: it is not installed", lists[l].option, FMT(name));
+        }
+    }
+    for (int32_t i = 0; i < want->ignore_advisories_len; i++) {
+        bool known = false;
+        for (int32_t a = 0; input->advisories && a < input->advisories->len; a++)
+            known = known || str_eq(input->advisories->items[a].id, want->ignore_advisories[i]);
+        if (known) continue;
+        *vec_push(warnings->arena, &warnings->list) =
+            str_format(warnings->arena, "--ignore-advisory %.*s has no effect: no advisory of that name applies here",
+                       FMT(want->ignore_advisories[i]));
+    }
+}
+
 static void add_option(struct arena *arena, struct plan_argv *argv, const char *option, const struct str *names,
                        int32_t len) {
     for (int32_t i = 0; i < len; i++) {
@@ -507,6 +566,8 @@ void plan_make(struct arena *arena, const struct solve_input *input, const struc
     warn_marks(&warnings, pool, solution);
     warn_changes(&warnings, input, pool, solution, &plan);
     warn_orphans(&warnings, input, after, len, &plan);
+    warn_extras(&warnings, input, after, len);
+    warn_options(&warnings, input, &plan);
     plan.warnings = warnings.list.data;
     plan.warnings_len = (int32_t)warnings.list.len;
     plan.status = plan.changes_len ? PLAN_FEASIBLE : PLAN_SATISFIED;

@@ -127,3 +127,14 @@ struct str report_err_format(struct arena *arena, const struct err *err, const s
     }
     return buf_str(&buf);
 }
+
+struct str report_plain(struct arena *arena, struct str sentence) {
+    ptrdiff_t requires = str_find(sentence, S(" requires "));
+    if (requires < 0) return sentence;
+    ptrdiff_t semicolon = str_find_char(str_from(sentence, requires), ';');
+    if (semicolon < 0) return sentence;
+    struct str before = str_trim(str_slice(sentence, 0, requires + semicolon)),
+               after = str_from(sentence, requires + semicolon);
+    ptrdiff_t rest = str_find(after, S(", and ")); /* markers have no commas outside of their quotes */
+    return rest < 0 ? before : str_format(arena, "%.*s%.*s", FMT(before), FMT(str_from(after, rest)));
+}

@@ -85,6 +85,9 @@ void report_paint(struct buf *buf, const struct report_look *look, const char *p
 
 /* `text` with user and password of every URL in it replaced by "****". */
 struct str report_mask(struct arena *arena, struct str text);
+/* A sentence about a requirement without that requirement's marker: "a 1.0 requires b>=2 ; python_version > '3'" says
+ * no more to people than "a 1.0 requires b>=2". */
+struct str report_plain(struct arena *arena, struct str sentence);
 /* The words as one line for a POSIX shell, quoted where needed. */
 struct str report_shell(struct arena *arena, const struct str *argv, int32_t len);
 /* "1 lock", "2 locks". */

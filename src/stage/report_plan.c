@@ -75,9 +75,10 @@ static struct str reason_text(struct page *page, const struct plan_change *chang
         buf_add(&buf, S("you asked for it"));
         return buf_str(&buf);
     }
-    if (change->because_len > 0) buf_add(&buf, change->because[0]);
-    for (int32_t i = 1; page->look->verbose && i < change->because_len; i++)
-        buf_addf(&buf, "; %.*s", FMT(change->because[i]));
+    bool verbose = page->look->verbose;
+    if (change->because_len > 0)
+        buf_add(&buf, verbose ? change->because[0] : report_plain(page->arena, change->because[0]));
+    for (int32_t i = 1; verbose && i < change->because_len; i++) buf_addf(&buf, "; %.*s", FMT(change->because[i]));
     return buf_str(&buf);
 }
 
@@ -327,7 +328,8 @@ static void add_feasible(struct page *page) {
 static int32_t alike(const struct plan *plan, int32_t at, int32_t from, int32_t to) {
     int32_t n = 0;
     for (int32_t i = from; i < to; i++)
-        if (i != at && plan->reason[i].kind == FACT_REQUIREMENT && str_eq(plan->reason[i].name, plan->reason[at].name)) n++;
+        if (i != at && plan->reason[i].kind == FACT_REQUIREMENT && str_eq(plan->reason[i].name, plan->reason[at].name))
+            n++;
     return n;
 }
 
@@ -355,7 +357,9 @@ static void add_facts(struct page *page) {
         const struct plan_fact *fact = &plan->reason[i];
         if (add_folded(page, i)) continue;
         buf_addf(&page->buf, "  %d. ", number++);
-        add_text(page, report_mask(page->arena, fact->sentence));
+        bool shortened = fact->kind == FACT_REQUIREMENT && !page->look->verbose;
+        struct str sentence = shortened ? report_plain(page->arena, fact->sentence) : fact->sentence;
+        add_text(page, report_mask(page->arena, sentence));
         if (fact->file.len && fact->line > 0) {
             struct str place =
                 str_format(page->arena, "  (%.*s:%d)", FMT(report_mask(page->arena, fact->file)), fact->line);
@@ -365,11 +369,23 @@ static void add_facts(struct page *page) {
     }
 }
 
+/* True if a project that was asked for is on no index: most likely its name is mistyped. */
+static bool names_no_project(const struct plan *plan) {
+    for (int32_t i = 0; i < plan->reason_len; i++) {
+        if (plan->reason[i].kind != FACT_ABSENT || plan->reason[i].text.len) continue;
+        for (int32_t k = 0; k < plan->want->requests_len; k++)
+            if (str_eq(plan->want->requests[k].requirement.name, plan->reason[i].name)) return true;
+    }
+    return false;
+}
+
 static void add_suggestions(struct page *page) {
     const struct plan *plan = page->plan;
     add_gap(page);
     if (plan->suggestions_len == 0) {
-        buf_add(&page->buf, S("No small relaxation makes it possible.\n"));
+        buf_add(&page->buf, names_no_project(plan) ? S("Is the name right? What other indexes have is found with "
+                                                       "--extra-index-url URL or --find-links PATH.\n")
+                                                   : S("Giving up one or two of these does not make it possible.\n"));
         return;
     }
     report_title(&page->buf, page->look, S("ways out (each was planned and works)"));

@@ -195,8 +195,8 @@ static bool tell_missing(struct model *model, const struct rule *rule, struct pl
     }
     ret->kind = FACT_ABSENT;
     struct str near = set->len ? nearest_text(model, project, &set->items[0].version) : S("none");
-    ret->sentence = str_format(model->arena, "no release of %.*s matches %.*s; the nearest are %.*s",
-                               FMT(project->name), FMT(specifier_set_format(model->arena, set)), FMT(near));
+    ret->sentence = str_format(model->arena, "no release of %.*s matches %.*s; nearest: %.*s", FMT(project->name),
+                               FMT(specifier_set_format(model->arena, set)), FMT(near));
     ret->text = near;
     return true;
 }

@@ -194,6 +194,12 @@ static struct str meant(struct arena *arena, struct str word) {
     struct version version;
     if (str_starts(rest, S("=>")) || str_starts(rest, S("=<")))
         return str_format(arena, "did you mean %.*s%c=%.*s?", FMT(name), rest.data[1], FMT(str_from(rest, 2)));
+    if (name.len == 0 && word.len && str_find_char(S("<>!~="), word.data[0]) >= 0)
+        return S("quote a requirement with blanks or < >: 'name>=1.0'");
+    if (rest.len && rest.len <= 3 &&
+        (str_eq(rest, S("==")) || str_eq(rest, S(">=")) || str_eq(rest, S("<=")) || str_eq(rest, S("~=")) ||
+         str_eq(rest, S("!=")) || str_eq(rest, S("==="))))
+        return str_format(arena, "the version lacks: '%.*s%.*s1.0', or only '%.*s'", FMT(name), FMT(rest), FMT(name));
     if (str_starts(rest, S("=")) && !str_starts(rest, S("=="))) rest = str_trim(str_from(rest, 1));
     if (str_starts(rest, S("@"))) rest = str_trim(str_from(rest, 1));
     if (name.len && version_try_parse(arena, rest, &version))

@@ -223,3 +223,27 @@ def test_no_lift_is_respected(seen):
 def test_keep_is_respected(seen):
     seen.run("plan", "--json", "--keep", "urllib3", "urllib3>=2").ok(3)
     seen.run("plan", "--json", "--keep", "requests", "urllib3>=2").ok(3)
+
+
+@pytest.mark.parametrize("word, hint", [("numpy==", "the version lacks"), ("numpy=1.2", "numpy==1.2"), (">=", "quote a requirement")])
+def test_a_mistyped_request_is_told_how_to_write_it(seen, word, hint):
+    assert hint in seen.run("plan", word).ok(2).err
+
+
+@pytest.mark.parametrize("words, warning", [
+    (["--keep", "no-such-thing"], "--keep no-such-thing has no effect"),
+    (["--replace", "no-such-thing"], "--replace no-such-thing has no effect"),
+    (["--no-lift", "no-such-thing"], "--no-lift no-such-thing has no effect"),
+    (["--ignore-advisory", "NO-1"], "--ignore-advisory NO-1 has no effect"),
+    (["flask[no-such-extra]"], "has no extra 'no-such-extra'"),
+])
+def test_what_has_no_effect_is_warned_of(seen, words, warning):
+    assert any(warning in w for w in seen.plan("click", *words)["warnings"])
+
+
+def test_what_has_an_effect_is_not_warned_of(seen):
+    assert not any("no effect" in w for w in seen.plan("click==8.1.8", "--keep", "flask", "--no-lift", "flask", "--replace", "torch")["warnings"])
+
+
+def test_an_unknown_name_is_asked_about(seen):
+    assert "Is the name right?" in seen.run("plan", "no-such-project-at-all").ok(3).out

@@ -213,6 +213,20 @@ static void test_mask_and_shell(void **state) {
     arena_close(arena);
 }
 
+static void test_plain(void **state) {
+    (void)state;
+    static const char *const table[][2] = {
+        {"a 1.0 requires b>=2 ; python_version > '3'", "a 1.0 requires b>=2"},
+        {"a 1.0 requires b; extra == \"x\", and b moves to 3", "a 1.0 requires b, and b moves to 3"},
+        {"a 1.0 requires b>=2", "a 1.0 requires b>=2"},
+        {"you asked for it; truly", "you asked for it; truly"},
+    };
+    struct arena *arena = arena_open();
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        assert_true(str_eq(report_plain(arena, str_of(table[i][0])), str_of(table[i][1])));
+    arena_close(arena);
+}
+
 static void test_diff(void **state) {
     (void)state;
     struct arena *arena = arena_open();
@@ -225,6 +239,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_feasible), cmocka_unit_test(test_infeasible),     cmocka_unit_test(test_satisfied),
         cmocka_unit_test(test_err),      cmocka_unit_test(test_mask_and_shell), cmocka_unit_test(test_diff),
+        cmocka_unit_test(test_plain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
