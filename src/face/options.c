@@ -28,7 +28,7 @@ static const struct option_row rows[] = {
     {"extra-index-url", 0, LIST, OPTION_INDEX, AT(extra_index_urls), "URL", "a further index (repeatable)"},
     {"find-links", 'f', LIST, OPTION_INDEX, AT(find_links), "PATH", "a directory or page of files (repeatable)"},
     {"no-index", 0, FLAG, OPTION_INDEX, AT(no_index), NULL, "only --find-links"},
-    {"offline", 0, FLAG, OPTION_INDEX, AT(offline), NULL, "no network: only what is cached or recorded"},
+    {"offline", 0, FLAG, OPTION_INDEX | OPTION_OFFLINE, AT(offline), NULL, "no network: only what is cached or recorded"},
     {"refresh", 0, FLAG, OPTION_INDEX, AT(refresh), NULL, "ask the index again, whatever is cached"},
     {"cache-dir", 0, TEXT, OPTION_INDEX, AT(cache_dir), "DIR", "where answers of the index are kept"},
     {"recorded", 0, TEXT, OPTION_INDEX, AT(recorded), "DIR", "recorded answers to use where there is no network"},

@@ -27,6 +27,7 @@ enum option_group {
     OPTION_UNDO = 4096,
     OPTION_UPGRADE = 8192,
     OPTION_APPLY = 16384,
+    OPTION_OFFLINE = 32768, /* --offline, taken as well by commands that never ask an index */
 };
 
 /* The values of an option that may be repeated. */

@@ -134,9 +134,9 @@ struct err *transaction_discard(struct transaction_store *store, bool *ret_found
     struct str rest;
     int status = sys_stat(store->sys, path, &st);
     *ret_found = false;
-    if (status) return err_errno(store->arena, status, "cannot look at '%s'", path);
-    if (st.type == SYS_NONE) return NULL;
-    struct err *unread = tree_file_read(store, path, INTENT_MAX, &rest);
+    if (status == 0 && st.type == SYS_NONE) return NULL;
+    struct err *unread = status ? err_errno(store->arena, status, "cannot look at '%s'", path)
+                                : tree_file_read(store, path, INTENT_MAX, &rest);
     /* What it names may lie among other people's files. */
     if (unread) return err_because(err_make(store->arena, ERR_RECOVER, "staging files may be left behind"), unread);
     struct str id = str_cut(&rest, '\0');
@@ -249,7 +249,11 @@ static struct err *store_make(struct transaction_store *store, const struct tran
     struct sys_stat st;
     struct sys_space space;
     TRY(roots_resolve(store, options));
-    int status = sys_mkdir(store->sys, store->dir, 0700);
+    int status = sys_stat(store->sys, store->site, &st);
+    if (status) return err_errno(store->arena, status, "cannot look at '%s'", store->site);
+    status = sys_mkdir(store->sys, store->dir, 0700);
+    /* The store is no change of the environment: undo gives back all times, the site's own too. */
+    if (status == 0) (void)sys_utime(store->sys, store->site, st.mtime_ns);
     if (status == EEXIST) status = 0;
     if (status) return err_errno(store->arena, status, "cannot make '%s'", store->dir);
     TRY(locks_take(store, options));

@@ -44,10 +44,13 @@ enum {
      * that a half-applied transaction that nobody recovers looks not installed. */
     TRANSACTION_MARK = 1,
     TRANSACTION_LATE = 2, /* comes after the other new files: `.pth` */
-    TRANSACTION_DISPOSABLE =
-        4, /* for REMOVE: derived data (`.pyc`): goes early, is not backed up, its state does not matter */
+    /* For REMOVE: derived data that came after the transaction that is undone: as TRANSACTION_DERIVED, and not kept. */
+    TRANSACTION_DISPOSABLE = 4,
     TRANSACTION_EXACT = 8, /* for PUT: mode and owner as staged, even where it replaces a file. Without it a replaced
                               file's owner, read and write bits, ACL and security xattrs are kept; set-id bits never */
+    /* For REMOVE: data that others derive from the files around it and may write at any time (`.pyc`). It goes before
+     * new files come, and undo brings it back after them, whatever is there then. */
+    TRANSACTION_DERIVED = 16,
 };
 
 /* One change. Several may name the same path only thus: REMOVE with PUT, LINK or MKDIR (the file is replaced), RMDIR

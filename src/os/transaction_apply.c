@@ -123,18 +123,30 @@ struct err *transaction_apply(struct transaction_store *store, const struct jour
     return NULL;
 }
 
+static struct err *side_sync(struct transaction_store *store, const struct side *side) {
+    int status = sys_syncfs(store->sys, side->dir);
+    return status ? err_errno(store->arena, status, "cannot make '%s' durable", side->dir) : NULL;
+}
+
 struct err *sides_sync(struct transaction_store *store, const struct journal *journal) {
-    for (int32_t i = 0; i < journal->sides_len; i++) {
-        int status = sys_syncfs(store->sys, journal->sides[i].dir);
-        if (status) return err_errno(store->arena, status, "cannot make '%s' durable", journal->sides[i].dir);
-    }
-    /* A file that is edited in place may be the only one on its mount. */
+    for (int32_t i = 0; i < journal->sides_len; i++) TRY(side_sync(store, &journal->sides[i]));
+    return NULL;
+}
+
+struct err *live_sync(struct transaction_store *store, const struct journal *journal) {
+    bool changed[TRANSACTION_SIDES_MAX] = {false};
     for (int32_t i = 0; i < journal->steps_len; i++) {
         const struct step *step = &journal->steps[i];
-        if (step->kind != TRANSACTION_EDIT) continue;
+        if (step->kind != TRANSACTION_EDIT) {
+            changed[step->side] = true;
+            continue;
+        }
+        /* It is a mount of its own. */
         int status = sys_fsync_path(store->sys, step->path);
         if (status) return err_errno(store->arena, status, "cannot make '%s' durable", step->path);
     }
+    for (int32_t i = 0; i < journal->sides_len; i++)
+        if (changed[i]) TRY(side_sync(store, &journal->sides[i]));
     return NULL;
 }
 
@@ -160,7 +172,7 @@ static struct err *torn(struct transaction_store *store, const struct step *step
 static struct err *expected(struct transaction_store *store, const struct step *step, bool *ret) {
     struct state now;
     *ret = true;
-    if (step->flags & TRANSACTION_DISPOSABLE || step->kind == TRANSACTION_RMDIR) return NULL;
+    if (step->flags & ANY_STATE || step->kind == TRANSACTION_RMDIR) return NULL;
     TRY(file_state(store, step->path, false, &now));
     bool type_known = now.type == step->before.type || now.type == step->after.type;
     bool between = step->vanishes && (now.type == SYS_NONE || now.type == SYS_DIR);
@@ -198,7 +210,7 @@ static struct err *finish_check(struct transaction_store *store, const struct jo
             if (now.type == SYS_DIR)
                 *vec_push(store->arena, warnings) =
                     str_format(store->arena, "the directory '%s' is not empty and stays", step->path);
-        } else if (step->phase == PHASE_MAKE_ROOM || step->flags & TRANSACTION_DISPOSABLE) {
+        } else if (step->phase == PHASE_MAKE_ROOM || step->flags & ANY_STATE) {
             ok = true; /* what came in its place is checked by its own step */
         } else {
             ok = now.type == step->after.type && now.size == step->after.size;
@@ -214,29 +226,31 @@ static void times_set(struct transaction_store *store, const struct journal *jou
             (void)sys_utime(store->sys, journal->touched[i].path, journal->touched[i].after);
 }
 
-/* What is of no use any more. Errors leave litter inside the store that the next opening removes. */
-static void clean(struct transaction_store *store, const struct journal *journal) {
+/* What is of no use any more. False where something of it stays, which the next opening removes. */
+static bool clean(struct transaction_store *store, const struct journal *journal) {
     const char *own = journal->sides[0].dir;
     for (int32_t i = 1; i < journal->sides_len; i++)
-        if (tree_remove(store, journal->sides[i].dir)) return;
+        if (tree_remove(store, journal->sides[i].dir)) return false;
     static const char *const parts[] = {"new", "spare", "ballast", "scratch"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (tree_remove(store, str_format(store->arena, "%s/%s", own, parts[i]).data)) return;
-    if (journal->no_undo && tree_remove(store, str_format(store->arena, "%s/old", own).data)) return;
+        if (tree_remove(store, str_format(store->arena, "%s/%s", own, parts[i]).data)) return false;
+    if (journal->no_undo && tree_remove(store, str_format(store->arena, "%s/old", own).data)) return false;
     if (journal->sides_len > 1) times_set(store, journal);
-    (void)sys_unlink(store->sys, transaction_path(store, "intent"));
+    return sys_unlink(store->sys, transaction_path(store, "intent")) == 0;
 }
 
 struct err *transaction_finish(struct transaction_store *store, const struct journal *journal, str_vec *warnings) {
     const char *done = str_format(store->arena, "%s/done", journal->sides[0].dir).data;
     times_set(store, journal);
-    TRY(sides_sync(store, journal));
+    TRY(live_sync(store, journal));
     TRY(finish_check(store, journal, warnings));
     int status = sys_rename(store->sys, transaction_path(store, "journal"), done);
     if (status) return err_errno(store->arena, status, "cannot finish the journal");
     status = sys_fsync_path(store->sys, store->dir);
     if (status == 0) status = sys_fsync_path(store->sys, journal->sides[0].dir);
     if (status) return err_errno(store->arena, status, "cannot make '%s' durable", store->dir);
-    clean(store, journal);
+    if (!clean(store, journal))
+        *vec_push(store->arena, warnings) =
+            S("not all that was staged could be removed; the next change, or `unpin recover`, removes the rest");
     return NULL;
 }

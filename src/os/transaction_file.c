@@ -196,7 +196,6 @@ struct err *file_overwrite(struct transaction_store *store, const char *path, st
     if (status == 0) {
         status = sys_write(store->sys, fd, bytes.data, bytes.len, 0);
         if (status == 0) status = sys_truncate(store->sys, fd, bytes.len);
-        if (status == 0) status = sys_fsync(store->sys, fd);
         int closed = sys_close(store->sys, fd);
         if (status == 0) status = closed;
     }

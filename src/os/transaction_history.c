@@ -65,7 +65,7 @@ static void entry_fill(struct transaction_store *store, const struct journal *jo
         const struct step *step = &journal->steps[i];
         if (step->edit) ret->edits++;
         else if (step->kind == TRANSACTION_PUT || step->kind == TRANSACTION_LINK) ret->puts++;
-        else if (step->kind == TRANSACTION_REMOVE && !(step->flags & TRANSACTION_DISPOSABLE)) ret->removes++;
+        else if (step->kind == TRANSACTION_REMOVE && !(step->flags & ANY_STATE)) ret->removes++;
     }
 }
 
@@ -163,10 +163,11 @@ static bool is_as_left(const struct step *step, const struct state *now) {
 static struct err *conflict_note(struct undoing *undoing, const struct step *step, bool *ret_gone) {
     struct state now;
     struct transaction_store *store = undoing->store;
+    bool derived = step->flags & TRANSACTION_DERIVED;
     bool turned = step->phase == PHASE_MAKE_ROOM; /* something else came in its place: that step is looked at */
     TRY(file_state(store, step->path, !turned, &now));
     *ret_gone = now.type == SYS_NONE;
-    if (turned || is_as_left(step, &now)) return NULL;
+    if (turned || derived || is_as_left(step, &now)) return NULL;
     *vec_push(store->arena, &undoing->conflicts) = str_of(step->path);
     return NULL;
 }
@@ -181,6 +182,7 @@ static struct err *undo_restore(struct undoing *undoing, const struct step *step
     struct transaction_op *op = undo_op(undoing, TRANSACTION_PUT, str_of(step->path));
     op->source = staged;
     op->flags |= step->flags & (TRANSACTION_MARK | TRANSACTION_LATE);
+    if (step->flags & TRANSACTION_DERIVED) op->flags |= TRANSACTION_LATE;
     op->mode = step->before.mode;
     return NULL;
 }

@@ -16,6 +16,8 @@
 enum { HASH_SIZE = 32, JOURNAL_MAX = 1 << 30, XATTRS_MAX = 256 };
 
 #define NO_TIME INT64_MIN
+/* Flags of what others may write at any time: what is there is never judged. */
+#define ANY_STATE ((uint32_t)(TRANSACTION_DISPOSABLE | TRANSACTION_DERIVED))
 
 /* What is, was or will be at a path. */
 struct state {
@@ -33,7 +35,7 @@ struct state {
 enum phase {
     PHASE_EDIT,
     PHASE_UNMARK, /* marks that go; the old file under a mark that is replaced goes here too */
-    PHASE_DISPOSABLE,
+    PHASE_DERIVED,
     PHASE_MAKE_ROOM, /* what stands where another type comes */
     PHASE_MKDIR,
     PHASE_PUT,
@@ -130,7 +132,7 @@ ERR_MUST_CHECK struct err *tree_file_read(struct transaction_store *store, const
 /* Writes a new file; `sync` makes its bytes durable. */
 ERR_MUST_CHECK struct err *tree_file_write(struct transaction_store *store, const char *path, struct str bytes,
                                            uint32_t mode, bool sync);
-/* Writes `bytes` over a file in place and syncs it. */
+/* Writes `bytes` over a file in place; live_sync makes them durable. */
 ERR_MUST_CHECK struct err *file_overwrite(struct transaction_store *store, const char *path, struct str bytes);
 /* Removes a tree of our own (staging, backup); errors leave the rest. Returns 0 or the first errno value. */
 int tree_remove(struct transaction_store *store, const char *path);
@@ -172,8 +174,10 @@ ERR_MUST_CHECK struct err *transaction_finish(struct transaction_store *store, c
 /* Paths that are neither as before nor as after. */
 ERR_MUST_CHECK struct err *transaction_strangers(struct transaction_store *store, const struct journal *journal,
                                                  str_vec *ret);
-/* Syncs every mount of the journal. */
+/* Makes what is staged durable: every mount of the journal has something of it. */
 ERR_MUST_CHECK struct err *sides_sync(struct transaction_store *store, const struct journal *journal);
+/* Makes the changes of live files durable: each mount that has one, and each file that is edited in place. */
+ERR_MUST_CHECK struct err *live_sync(struct transaction_store *store, const struct journal *journal);
 
 /* transaction_rollback.c: from `abort` (named already) to the old state, everything discarded. */
 ERR_MUST_CHECK struct err *transaction_rollback(struct transaction_store *store, const struct journal *journal);

@@ -45,7 +45,10 @@ static int put_back(struct transaction_store *store, const struct journal *journ
 static int remove_back(struct transaction_store *store, const struct journal *journal, const struct step *step) {
     int status;
     if (step->flags & TRANSACTION_DISPOSABLE) return 0;
-    if (type_at(store, step->path, &status) != SYS_NONE || status) return status;
+    enum sys_type now = type_at(store, step->path, &status);
+    if (status) return status;
+    /* What others derived meanwhile gives way. */
+    if (now != SYS_NONE && !(step->flags & TRANSACTION_DERIVED && now != SYS_DIR)) return 0;
     return restore(store, step, side_path(store->arena, &journal->sides[step->side], "old", step->number));
 }
 
@@ -124,7 +127,7 @@ struct err *transaction_rollback(struct transaction_store *store, const struct j
     bool spent = false, found;
     int status = reverse(store, journal, &spent);
     if (status == 0) times_back(store, journal);
-    struct err *err = status ? err_errno(store->arena, status, "cannot roll back") : sides_sync(store, journal);
+    struct err *err = status ? err_errno(store->arena, status, "cannot roll back") : live_sync(store, journal);
     if (!err) {
         for (int32_t i = 1; i < journal->sides_len && status == 0; i++)
             status = tree_remove(store, journal->sides[i].dir);

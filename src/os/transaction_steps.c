@@ -175,7 +175,7 @@ static struct err *mkdir_step(struct maker *maker, const struct target *target) 
     if (target->before.type != SYS_NONE) {
         if (target->remove < 0) return err_make(maker->arena, ERR_CONFLICT, "'%s' is not a directory", target->path);
         struct step *gone = step_add(maker, target, TRANSACTION_REMOVE, PHASE_MAKE_ROOM, target->remove);
-        gone->flags &= ~(uint32_t)TRANSACTION_DISPOSABLE;
+        gone->flags &= ~ANY_STATE;
         gone->vanishes = true;
     }
     struct step *step = step_add(maker, target, TRANSACTION_MKDIR, PHASE_MKDIR, target->mkdir);
@@ -194,7 +194,7 @@ static struct err *removal_step(struct maker *maker, const struct target *target
         uint32_t flags = maker->ops[target->remove].flags;
         enum phase phase = flags & TRANSACTION_MARK ? PHASE_UNMARK : PHASE_REMOVE;
         if (room) phase = PHASE_MAKE_ROOM;
-        if (flags & TRANSACTION_DISPOSABLE) phase = PHASE_DISPOSABLE;
+        else if (flags & ANY_STATE) phase = PHASE_DERIVED;
         struct step *step = step_add(maker, target, TRANSACTION_REMOVE, phase, target->remove);
         step->vanishes = true;
     } else if (target->rmdir >= 0 && target->before.type == SYS_DIR) {

@@ -156,6 +156,7 @@ static void bytecode_add(struct arena *arena, const struct map *changed, struct 
     struct str cache = path_join(arena, dir, S("__pycache__")), *names = NULL;
     int32_t len = 0;
     if (sys_list(sys_real(), arena, str_copy_z(arena, cache), &names, &len)) return;
+    ptrdiff_t before = ops->len;
     for (int32_t i = 0; i < len; i++) {
         if (!str_ends(names[i], S(".pyc"))) continue;
         struct str stem = str_slice(names[i], 0, str_find_char(names[i], '.'));
@@ -164,7 +165,7 @@ static void bytecode_add(struct arena *arena, const struct map *changed, struct 
         *vec_push(arena, ops) = (struct transaction_op){
             .kind = TRANSACTION_REMOVE, .flags = TRANSACTION_DISPOSABLE, .path = path_join(arena, cache, names[i])};
     }
-    *vec_push(arena, ops) = (struct transaction_op){.kind = TRANSACTION_RMDIR, .path = cache};
+    if (ops->len > before) *vec_push(arena, ops) = (struct transaction_op){.kind = TRANSACTION_RMDIR, .path = cache};
 }
 
 struct err *history_undo_in(struct arena *arena, struct transaction_store *store, struct str id, bool force,

@@ -69,7 +69,7 @@ static void add_item(struct work *work, const struct item *item) {
         note(work, item->path, "is a directory and stays");
     } else if (item->exists) {
         bool derived = is_bytecode(item->path) && item->old->row && item->old->row->hash == RECORD_NONE;
-        uint32_t flags = item->old->is_metadata ? TRANSACTION_MARK : derived ? TRANSACTION_DISPOSABLE : 0;
+        uint32_t flags = item->old->is_metadata ? TRANSACTION_MARK : derived ? TRANSACTION_DERIVED : 0;
         add(work, TRANSACTION_REMOVE, item->path, flags);
     } else if (!is_bytecode(item->path)) {
         note(work, item->path, "is missing already");
@@ -102,7 +102,7 @@ static void add_bytecode(struct work *work, struct str dir) {
         const struct item *item = source.len ? work_find(work, path_join(work->arena, dir, source)) : NULL;
         const struct item *itself = work_find(work, path);
         bool listed = itself && (itself->put || itself->other_dist >= 0 || itself->old);
-        if (item && changes(work, item) && !listed) add(work, TRANSACTION_REMOVE, path, TRANSACTION_DISPOSABLE);
+        if (item && changes(work, item) && !listed) add(work, TRANSACTION_REMOVE, path, TRANSACTION_DERIVED);
     }
 }
 

@@ -214,3 +214,57 @@ def test_each_python(version, unpin_binary, tmp_path):
         env.run("undo", "-y").ok()
         assert env.tree() == tree
         drop_environment(env, "plain")
+
+
+def exact_tree(prefix):
+    """Everything below `prefix` but unpin's own state: byte code, times of directories and numbers of links included. A
+    directory's own number of links and size are the file system's business."""
+    found = {}
+    for folder, folders, files in os.walk(prefix):
+        folders[:] = sorted(d for d in folders if d != ".unpin")
+        for path in [folder, *(os.path.join(folder, name) for name in folders + files)]:
+            s = os.lstat(path)
+            row = (s.st_mode, s.st_uid, s.st_gid, s.st_mtime_ns)
+            if os.path.islink(path):
+                row += (os.readlink(path),)
+            elif os.path.isfile(path):
+                with open(path, "rb") as f:
+                    row += (s.st_nlink, f.read())
+            found[os.path.relpath(path, prefix)] = row
+    return found
+
+
+def compile_some(env):
+    """Byte code as Python makes it: of the modules in the site directory itself and of some packages."""
+    packages = [os.path.join(env.site, name) for name in ("black", "blackd", "click", "flask", "jinja2", "werkzeug", "asgiref")]
+    argv = [env.python, "-m", "compileall", "-q"]
+    subprocess.run([*argv, *filter(os.path.isdir, packages)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*argv, "-l", env.site], check=True, stdout=subprocess.DEVNULL)
+
+
+def differing(before, after):
+    return sorted((p, before.get(p, (None,))[:5], after.get(p, (None,))[:5]) for p in before.keys() | after.keys() if before.get(p) != after.get(p))
+
+
+@pytest.mark.parametrize("words", [("install", "-y", "black==25.9.0", "flask==3.1.0"), ("install", "-y", "asgiref==3.8.1"), ("remove", "-y", "tabulate")],
+                         ids=["upgrade", "addition", "removal"])
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "plain"])
+def test_undo_gives_back_byte_code_times_and_links(any_env, words, compiled):
+    env = any_env
+    if compiled:
+        compile_some(env)
+    before, lock = exact_tree(env.prefix), os.stat(env.lock).st_mtime_ns
+    env.run(*words).ok()
+    if compiled:
+        compile_some(env)  # what Python makes of the new files goes with them
+    env.run("undo", "-y", "--offline").ok()
+    assert differing(before, exact_tree(env.prefix)) == []
+    assert os.stat(env.lock).st_mtime_ns == lock
+
+
+def test_removal_leaves_no_empty_directory(env):
+    compile_some(env)
+    env.run("remove", "-y", "tabulate").ok()
+    empty = [d for d, folders, files in os.walk(env.site) if not folders and not files and ".unpin" not in d]
+    assert empty == []
+    assert not [f for _, _, files in os.walk(env.site) for f in files if f.startswith("tabulate")]

@@ -10,14 +10,20 @@
 
 #include "os/sys.h"
 
+enum { ORDER_MOUNTS = 2, ORDER_PATH_MAX = 4096 };
+
 struct order {
-    bool staged_dirty;                /* staged files, backups, side directories */
+    const char *other;                /* where the second mount begins; NULL: there is one */
+    bool staged_dirty[ORDER_MOUNTS];  /* staged files, backups, side directories */
     bool writing;                     /* intent.tmp or journal.tmp is open */
     bool written_dirty;               /* its bytes */
     bool intent_dirty, journal_dirty; /* their names */
     bool committed;
-    bool live_dirty;       /* files that people see */
-    int done_dirty;        /* directories to sync after `done` got its name */
+    bool live_dirty[ORDER_MOUNTS]; /* files that people see: their names */
+    int edit_fd;                   /* a live file that is open, if edit_path is not empty */
+    char edit_path[ORDER_PATH_MAX];
+    bool edit_dirty; /* bytes written to a live file in place; only a sync of that file counts, it may be a mount */
+    int done_dirty;  /* directories to sync after `done` got its name */
     const char *violation; /* the first; NULL: none */
 };
 

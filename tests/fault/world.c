@@ -241,7 +241,7 @@ static void upgrade(struct script *script) {
     gone(script, "site/pkg/sub/a.py", 0);
     gone(script, "site/pkg/sub/b.py", 0);
     gone_dir(script, "site/pkg/sub");
-    gone(script, "site/pkg/__pycache__/core.cpython-312.pyc", 0);
+    gone(script, "site/pkg/__pycache__/core.cpython-312.pyc", TRANSACTION_DERIVED);
     gone_dir(script, "site/pkg/__pycache__");
     put(script, "bin/tool", "#!/bin/sh\necho 2\n", 0755, 0);
     put(script, "bin/other", "#!/bin/sh\necho other\n", 0755, 0);
@@ -265,7 +265,7 @@ static void removal(struct script *script) {
     gone(script, "site/pkg/data.bin", 0);
     gone(script, "site/pkg/sub/a.py", 0);
     gone(script, "site/pkg/sub/b.py", 0);
-    gone(script, "site/pkg/__pycache__/core.cpython-312.pyc", 0);
+    gone(script, "site/pkg/__pycache__/core.cpython-312.pyc", TRANSACTION_DERIVED);
     gone_dir(script, "site/pkg/__pycache__");
     gone_dir(script, "site/pkg/sub");
     gone_dir(script, "site/pkg");
@@ -408,7 +408,7 @@ static void text_add(struct buf *buf, const struct world *world, const char *pat
     if (st.type != SYS_DIR || depth > DEPTH_MAX) return;
     must(sys_list(sys_real(), buf->arena, path, &names, &len) == 0, path);
     for (int32_t i = 0; i < len; i++)
-        if (!str_eq(names[i], S(".unpin")))
+        if (!str_eq(names[i], S(".unpin")) && !(world->no_sides && str_starts(names[i], S(".unpin-"))))
             text_add(buf, world, str_format(buf->arena, "%s/%.*s", path, FMT(names[i])).data, times, depth + 1);
 }
 

@@ -15,6 +15,7 @@ struct world {
     const char *bin;  /* dir/bin, or a directory on another mount */
     const char *lock; /* the lock file, maybe a bind mount */
     bool overlay;     /* dir is a mount point of an overlay whose lower directory has the old tree */
+    bool no_sides;    /* world_text leaves staging directories beside the files out */
 };
 
 enum { SCENARIOS = 8 };
