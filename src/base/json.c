@@ -1,10 +1,10 @@
 #include "base/json.h"
 
 #include "base/arena.h"
-#include "base/map.h"
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
@@ -38,9 +38,9 @@ static ptrdiff_t skip_string(struct str text, ptrdiff_t at, bool *ascii) {
     return at;
 }
 
-/* What cJSON does not check, before it is called: depth, NUL, UTF-8. */
+/* What cJSON does not check, before it is called: depth, number of values, NUL, UTF-8. */
 static struct err *check_text(struct arena *arena, struct str text) {
-    int32_t depth = 0;
+    int32_t depth = 0, values = 1;
     bool ascii = true;
     for (ptrdiff_t at = 0; at < text.len;) {
         char c = text.data[at];
@@ -53,6 +53,8 @@ static struct err *check_text(struct arena *arena, struct str text) {
         if (c == '\0' || (unsigned char)c >= 0x80) return malformed(arena, text, at, "unexpected byte");
         if (c == '[' || c == '{') depth++;
         if (c == ']' || c == '}') depth--;
+        values += c == ',' || c == '[' || c == '{';
+        if (values > JSON_VALUES_MAX) return err_make(arena, ERR_LIMIT, "JSON of more than %d values", JSON_VALUES_MAX);
         if (depth > JSON_DEPTH_MAX)
             return err_make(arena, ERR_LIMIT, "JSON is nested deeper than %d levels", JSON_DEPTH_MAX);
         at++;
@@ -61,13 +63,20 @@ static struct err *check_text(struct arena *arena, struct str text) {
     return NULL;
 }
 
+static int key_order(const void *a, const void *b) {
+    const struct str *x = a, *y = b;
+    return str_cmp(*x, *y);
+}
+
+/* Many keys are sorted, not hashed: whoever wrote them may have chosen them to have one hash. */
 static bool has_duplicate(struct arena *arena, const struct str *keys, int32_t len, struct str *ret) {
     if (len > LINEAR_KEYS_MAX) {
-        struct map seen = {0};
-        for (int32_t i = 0; i < len; i++) {
-            *ret = keys[i];
-            if (map_find(&seen, keys[i]) >= 0) return true;
-            map_add(arena, &seen, keys[i], i);
+        struct str *sorted = arena_new(arena, struct str, len);
+        memcpy(sorted, keys, (size_t)len * sizeof *keys);
+        qsort(sorted, (size_t)len, sizeof *sorted, key_order);
+        for (int32_t i = 1; i < len; i++) {
+            *ret = sorted[i];
+            if (str_eq(sorted[i - 1], sorted[i])) return true;
         }
         return false;
     }
@@ -248,6 +257,22 @@ static void add_control(struct buf *buf, char c) {
     }
 }
 
+/* True for a character of two or three bytes that a terminal would obey: U+0080 to U+009F, and those that change the
+ * direction of writing or the line. */
+static bool steers(struct str character) {
+    const unsigned char *p = (const unsigned char *)character.data;
+    if (character.len == 2) return (p[0] == 0xC2 && p[1] < 0xA0) || (p[0] == 0xD8 && p[1] == 0x9C);
+    if (character.len != 3 || p[0] != 0xE2) return false;
+    return (p[1] == 0x80 && (p[2] == 0x8E || p[2] == 0x8F || (p[2] >= 0xA8 && p[2] <= 0xAE))) ||
+           (p[1] == 0x81 && p[2] >= 0xA6 && p[2] <= 0xA9);
+}
+
+static unsigned code_point(struct str character) {
+    const unsigned char *p = (const unsigned char *)character.data;
+    if (character.len == 2) return (p[0] & 0x1Fu) << 6 | (p[1] & 0x3Fu);
+    return (p[0] & 0x0Fu) << 12 | (p[1] & 0x3Fu) << 6 | (p[2] & 0x3Fu);
+}
+
 static void add_escaped(struct buf *buf, struct str text) {
     buf_add_char(buf, '"');
     while (text.len) {
@@ -261,7 +286,9 @@ static void add_escaped(struct buf *buf, struct str text) {
         } else if ((unsigned char)c < 0x80) {
             buf_add_char(buf, c);
         } else if ((step = sequence_len(text)) > 0) {
-            buf_add(buf, str_slice(text, 0, step));
+            struct str character = str_slice(text, 0, step);
+            if (steers(character)) buf_addf(buf, "\\u%04x", code_point(character));
+            else buf_add(buf, character);
         } else {
             buf_add(buf, S("\xEF\xBF\xBD"));
             step = 1;

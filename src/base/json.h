@@ -2,8 +2,9 @@
  * json - JSON (RFC 8259) read into the arena, and written. Pure.
  *
  * Reading is cJSON's with what it leaves open closed: the text must be UTF-8 without NUL (neither as a byte nor as
- * \u0000), no object may have a key twice, nesting is at most JSON_DEPTH_MAX, nothing but blanks follows the value, and
- * numbers are finite. The tree lives in the arena; nothing has to be freed.
+ * \u0000), no object may have a key twice, nesting is at most JSON_DEPTH_MAX, there are at most
+ * JSON_VALUES_MAX values, nothing but blanks follows the value, and numbers are finite. The tree lives in the arena;
+ * nothing has to be freed.
  *
  * Writing goes to a buf. The writer puts the commas; the caller calls begin, key, value, end in the order of the
  * document.
@@ -14,7 +15,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-enum { JSON_DEPTH_MAX = 64 };
+enum {
+    JSON_DEPTH_MAX = 64,
+    JSON_VALUES_MAX = 8 << 20, /* a text of commas would take a hundred times its size */
+};
 
 enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
@@ -59,7 +63,8 @@ void json_begin_array(struct json_writer *writer);
 void json_end_array(struct json_writer *writer);
 /* The key of the next value. */
 void json_key(struct json_writer *writer, struct str key);
-/* Values. Bytes of a text that are no UTF-8 become U+FFFD; control characters are escaped. */
+/* Values. Bytes of a text that are no UTF-8 become U+FFFD; control characters, and those that change the direction of
+ * writing, are escaped: what is written may be looked at on a terminal. */
 void json_string(struct json_writer *writer, struct str text);
 void json_int(struct json_writer *writer, int64_t n);
 void json_number(struct json_writer *writer, double n); /* not finite: null */
