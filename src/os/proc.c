@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHUNK = 64 << 10, POLL_STEP_MS = 1000 };
+enum { CHUNK = 64 << 10, POLL_STEP_MS = 1000, WAIT_STEP_NS = 100000, WAIT_STEP_MAX_NS = 20000000 };
 
 /* The three ends that a program is started with, and our ends of its output. */
 struct ends {
@@ -113,9 +113,8 @@ static void drain(int *fd, struct buf *into) {
 }
 
 /* Reads both outputs to their ends, or until the time or the limit is over. */
-static void collect(const struct proc_call *call, struct ends *ends, struct buf *output, struct buf *error,
-                    struct proc_result *ret) {
-    int64_t deadline = now_ms() + call->timeout_ms;
+static void collect(const struct proc_call *call, int64_t deadline, struct ends *ends, struct buf *output,
+                    struct buf *error, struct proc_result *ret) {
     while (ends->output[0] >= 0 || ends->error[0] >= 0) {
         int64_t left = deadline - now_ms();
         ret->timed_out = left <= 0;
@@ -126,6 +125,25 @@ static void collect(const struct proc_call *call, struct ends *ends, struct buf 
         if (polled[0].revents) drain(&ends->output[0], output);
         if (polled[1].revents) drain(&ends->error[0], error);
     }
+}
+
+/* Waits for the end of a program whose outputs have ended; what goes on without them is killed when its time is over.
+ */
+static int wait_end(pid_t pid, int64_t deadline, bool *timed_out) {
+    int status = 0;
+    struct timespec pause = {.tv_nsec = WAIT_STEP_NS};
+    for (;;) {
+        pid_t done = waitpid(pid, &status, WNOHANG);
+        if (done == pid || (done < 0 && errno != EINTR)) return status;
+        if (now_ms() >= deadline) break;
+        (void)nanosleep(&pause, NULL);
+        if (pause.tv_nsec < WAIT_STEP_MAX_NS) pause.tv_nsec *= 2;
+    }
+    *timed_out = true;
+    (void)kill(-pid, SIGKILL);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return status;
 }
 
 static struct err *real_run(void *self, struct arena *arena, const struct proc_call *call, struct proc_result *ret) {
@@ -147,12 +165,13 @@ static struct err *real_run(void *self, struct arena *arena, const struct proc_c
     close_end(&ends.error[1]);
     struct buf output = {.arena = arena}, error = {.arena = arena};
     struct proc_result result = {0};
-    collect(call, &ends, &output, &error, &result);
+    int64_t deadline = now_ms() + call->timeout_ms;
+    collect(call, deadline, &ends, &output, &error, &result);
     if (result.timed_out || result.too_much) (void)kill(-pid, SIGKILL);
     close_ends(&ends);
-    int wait_status = 0;
-    while (waitpid(pid, &wait_status, 0) < 0 && errno == EINTR) {
-    }
+    bool late = false;
+    int wait_status = wait_end(pid, deadline, &late);
+    result.timed_out = result.timed_out || late;
     result.status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
     result.output = buf_str(&output);
     result.error = buf_str(&error);
