@@ -18,10 +18,35 @@ static struct err *check_name(struct arena *arena, struct str name) {
     return err_make(arena, ERR_SNAPSHOT, "not a project name: %.*s", FMT(name));
 }
 
+/* Visible ASCII only: what is exported goes into a shell, sed and a Dockerfile, where a line end begins a command. */
+static bool is_plain(struct str text) {
+    for (ptrdiff_t i = 0; i < text.len; i++)
+        if (text.data[i] < ' ' || text.data[i] >= 0x7F) return false;
+    return true;
+}
+
 static struct err *check_version(struct arena *arena, struct str text) {
     struct version version;
-    if (text.len == 0 || version_try_parse(arena, text, &version)) return NULL;
+    bool plain = is_plain(text) && str_find_char(text, ' ') < 0;
+    if (text.len == 0 || (plain && version_try_parse(arena, text, &version))) return NULL;
     return err_make(arena, ERR_SNAPSHOT, "not a version: %.*s", FMT(text));
+}
+
+/* The path of a lock: no option of a program, no control characters. */
+static struct err *check_file(struct arena *arena, struct str path) {
+    bool good = str_is_utf8(path) && !str_starts(path, S("-"));
+    for (ptrdiff_t i = 0; i < path.len; i++) good = good && (unsigned char)path.data[i] >= ' ' && path.data[i] != 0x7F;
+    return good ? NULL : err_make(arena, ERR_SNAPSHOT, "not the file of a lock: %.*s", FMT(path));
+}
+
+/* The text of a lock: lines, no other control characters. */
+static struct err *check_text(struct arena *arena, struct str text) {
+    bool good = true;
+    for (ptrdiff_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        good = good && (c >= ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\f') && c != 0x7F;
+    }
+    return good ? NULL : err_make(arena, ERR_SNAPSHOT, "the text of a lock holds control characters");
 }
 
 static bool action_find(struct str name, enum plan_action *ret) {
@@ -66,6 +91,9 @@ static struct err *lift_of(struct arena *arena, const struct json *json, struct 
     };
     TRY(check_name(arena, lift.name));
     TRY(check_version(arena, lift.to));
+    TRY(check_file(arena, lift.file));
+    if (!is_plain(lift.from))
+        return err_make(arena, ERR_SNAPSHOT, "%.*s: not the text of a lock: %.*s", FMT(lift.name), FMT(lift.from));
     *ret = lift;
     return NULL;
 }
@@ -96,9 +124,11 @@ static struct err *fill(struct arena *arena, const struct json *root, struct sav
     struct plan_lift *lift = arena_new(arena, struct plan_lift, lifts->len);
     for (int32_t i = 0; i < lifts->len; i++) TRY(lift_of(arena, &lifts->items[i], &lift[i]));
     struct saved_lock *lock = arena_new(arena, struct saved_lock, locks->len);
-    for (int32_t i = 0; i < locks->len; i++)
+    for (int32_t i = 0; i < locks->len; i++) {
         lock[i] = (struct saved_lock){json_find_text(&locks->items[i], S("file")),
                                       json_find_text(&locks->items[i], S("text"))};
+        TRY(check_text(arena, lock[i].text));
+    }
     struct str *ignored = arena_new(arena, struct str, advisories->len);
     for (int32_t i = 0; i < advisories->len; i++)
         if (str_eq(json_find_text(&advisories->items[i], S("effect")), S("ignored")))
