@@ -2,12 +2,13 @@
 #include "face/command.h"
 
 #include "base/arena.h"
+#include "os/http.h"
 
 static struct str join(struct arena *arena, const struct str *items, int32_t len) {
     struct buf buf = {.arena = arena};
     for (int32_t i = 0; i < len; i++) {
         if (i > 0) buf_add_char(&buf, ' ');
-        buf_add(&buf, report_mask(arena, items[i]));
+        buf_add(&buf, http_mask(arena, report_mask(arena, items[i])));
     }
     return buf_str(&buf);
 }

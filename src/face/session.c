@@ -44,7 +44,7 @@ void session_note(struct session *session, struct str sentence) {
     if (session->options->quiet) return;
     session_progress(session, S(""));
     struct buf buf = {.arena = session->arena};
-    term_escape(&buf, sentence);
+    term_escape(&buf, report_mask(session->arena, sentence));
     buf_add_char(&buf, '\n');
     (void)term_write(&session->err, buf_str(&buf));
 }

@@ -13,9 +13,19 @@ static bool find_authority(struct str url, ptrdiff_t *from, ptrdiff_t *to) {
     return true;
 }
 
+/* "user:password@host:8080", as a proxy may be named. */
+static struct str mask_bare(struct arena *arena, struct str text) {
+    ptrdiff_t at = str_find_last(text, '@');
+    struct str user = str_slice(text, 0, at);
+    if (at < 0 || str_find_char(user, ':') < 0) return text;
+    for (ptrdiff_t i = 0; i < user.len; i++)
+        if (user.data[i] == '/' || char_is_space(user.data[i])) return text;
+    return str_format(arena, "****%.*s", FMT(str_from(text, at)));
+}
+
 struct str http_mask(struct arena *arena, struct str url) {
     ptrdiff_t from, to;
-    if (!find_authority(url, &from, &to)) return url;
+    if (!find_authority(url, &from, &to)) return mask_bare(arena, url);
     ptrdiff_t at = str_find_last(str_slice(url, from, to), '@');
     if (at < 0) return url;
     struct str head = str_slice(url, 0, from), tail = str_from(url, from + at);

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
+#include "os/http.h"
 #include "stage/wheel_change.h"
 
 #include <stdlib.h>
@@ -42,7 +43,11 @@ struct str history_format(struct arena *arena, const struct str *argv, int32_t a
     json_begin_object(&writer);
     json_key_int(&writer, S("schema"), 1);
     json_key_string(&writer, S("user"), user_name(arena));
-    json_key_strings(&writer, S("argv"), argv, argv_len);
+    json_key(&writer, S("argv"));
+    json_begin_array(&writer);
+    /* Others can read the history: no passwords in it. */
+    for (int32_t i = 0; i < argv_len; i++) json_string(&writer, http_mask(arena, argv[i]));
+    json_end_array(&writer);
     changes_write(&writer, S("changes"), changes, changes_len);
     changes_write(&writer, S("lifts"), lifts, lifts_len);
     json_end_object(&writer);

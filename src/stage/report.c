@@ -120,9 +120,10 @@ struct str report_err_format(struct arena *arena, const struct err *err, const s
     report_paint(&buf, look, "1;31", S("unpin: "));
     term_escape(&buf, report_mask(arena, err_format(arena, err)));
     buf_addf(&buf, " [%.*s]\n", FMT(err_code(err->kind)));
-    if (err->hint.len) {
+    struct str hint = report_mask(arena, err->hint), line;
+    while (str_line(&hint, &line)) { /* the end of a log has several */
         buf_add(&buf, S("  "));
-        term_escape(&buf, err->hint);
+        term_escape(&buf, line);
         buf_add_char(&buf, '\n');
     }
     return buf_str(&buf);

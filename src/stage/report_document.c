@@ -22,7 +22,7 @@ static void add_err(struct json_writer *w, const struct err *err) {
     json_key_string(w, S("kind"), err_name(err->kind));
     json_key_int(w, S("exit_status"), err_exit_status(err->kind));
     json_key_string(w, S("what"), report_mask(w->buf->arena, err->what));
-    json_key_string(w, S("hint"), err->hint);
+    json_key_string(w, S("hint"), report_mask(w->buf->arena, err->hint));
     json_key_string(w, S("file"), report_mask(w->buf->arena, err->file));
     json_key_int(w, S("line"), err->line);
     json_key_int(w, S("column"), err->column);

@@ -40,7 +40,7 @@ static void add_lifts(struct arena *arena, struct json_writer *w, const struct p
         const struct plan_lift *lift = &plan->lifts[i];
         json_begin_object(w);
         json_key_string(w, S("name"), lift->name);
-        json_key_string(w, S("from"), lift->from);
+        json_key_string(w, S("from"), report_mask(arena, lift->from));
         json_key_string(w, S("to"), lift->to);
         json_key_string(w, S("file"), report_mask(arena, lift->file));
         json_key_int(w, S("line"), lift->line);
@@ -66,6 +66,13 @@ static void add_artifact(struct arena *arena, struct json_writer *w, const struc
     json_end_object(w);
 }
 
+static void add_words(struct json_writer *w, struct str key, const struct str *texts, int32_t len) {
+    json_key(w, key);
+    json_begin_array(w);
+    for (int32_t i = 0; i < len; i++) json_string(w, report_mask(w->buf->arena, texts[i]));
+    json_end_array(w);
+}
+
 static void add_changes(struct arena *arena, struct json_writer *w, const struct plan *plan) {
     json_key(w, S("changes"));
     json_begin_array(w);
@@ -77,7 +84,7 @@ static void add_changes(struct arena *arena, struct json_writer *w, const struct
         json_key_string(w, S("from"), change->from);
         json_key_string(w, S("to"), change->to);
         json_key_bool(w, S("requested"), change->requested);
-        json_key_strings(w, S("because"), change->because, change->because_len);
+        add_words(w, S("because"), change->because, change->because_len);
         json_key_bool(w, S("below_floor"), change->below_floor);
         json_key_bool(w, S("lax"), change->lax);
         add_artifact(arena, w, &change->artifact);
@@ -95,7 +102,7 @@ static void add_allowances(struct json_writer *w, const struct plan *plan) {
         json_key_string(w, S("name"), allowance->name);
         json_key_string(w, S("version"), allowance->version);
         json_key_string(w, S("taken_as"), allowance->taken_as);
-        json_key_string(w, S("for"), allowance->for_text);
+        json_key_string(w, S("for"), report_mask(w->buf->arena, allowance->for_text));
         json_end_object(w);
     }
     json_end_array(w);
@@ -187,7 +194,7 @@ static void add_suggestions(struct json_writer *w, const struct plan *plan) {
     for (int32_t i = 0; i < plan->suggestions_len; i++) {
         const struct plan_suggestion *suggestion = &plan->suggestions[i];
         json_begin_object(w);
-        json_key_string(w, S("text"), suggestion->text);
+        json_key_string(w, S("text"), report_mask(w->buf->arena, suggestion->text));
         json_key(w, S("argv"));
         json_begin_array(w);
         for (int32_t k = 0; k < suggestion->argv_len; k++)
@@ -197,13 +204,6 @@ static void add_suggestions(struct json_writer *w, const struct plan *plan) {
         json_key_int(w, S("changes"), suggestion->changes);
         json_end_object(w);
     }
-    json_end_array(w);
-}
-
-static void add_words(struct json_writer *w, struct str key, const struct str *texts, int32_t len) {
-    json_key(w, key);
-    json_begin_array(w);
-    for (int32_t i = 0; i < len; i++) json_string(w, report_mask(w->buf->arena, texts[i]));
     json_end_array(w);
 }
 
@@ -223,7 +223,7 @@ static void add_lock_after(struct json_writer *w, const struct plan *plan) {
     for (int32_t i = 0; plan->locks && i < plan->locks->files_len; i++) {
         json_begin_object(w);
         json_key_string(w, S("file"), report_mask(w->buf->arena, plan->locks->files[i].path));
-        json_key_string(w, S("text"), report_lock_text(w->buf->arena, plan, i));
+        json_key_string(w, S("text"), report_mask(w->buf->arena, report_lock_text(w->buf->arena, plan, i)));
         json_end_object(w);
     }
     json_end_array(w);

@@ -11,7 +11,7 @@ int32_t report_lock_count(const struct plan *plan) {
 }
 
 static void add_line(struct buf *buf, const struct report_look *look, const char *paint, char sign, struct str line) {
-    struct str text = str_format(buf->arena, "%c%.*s", sign, FMT(line));
+    struct str text = str_format(buf->arena, "%c%.*s", sign, FMT(report_mask(buf->arena, line)));
     report_paint(buf, look, paint, text);
     buf_add_char(buf, '\n');
 }

@@ -79,7 +79,7 @@ static struct str reason_text(struct page *page, const struct plan_change *chang
     if (change->because_len > 0)
         buf_add(&buf, verbose ? change->because[0] : report_plain(page->arena, change->because[0]));
     for (int32_t i = 1; verbose && i < change->because_len; i++) buf_addf(&buf, "; %.*s", FMT(change->because[i]));
-    return buf_str(&buf);
+    return report_mask(page->arena, buf_str(&buf));
 }
 
 static struct str versions_text(struct arena *arena, struct str from, struct str to) {
@@ -105,7 +105,7 @@ static void add_lifts(struct page *page) {
     for (int32_t i = 0; i < plan->lifts_len; i++) {
         const struct plan_lift *lift = &plan->lifts[i];
         cells[i * 3] = lift->name;
-        cells[i * 3 + 1] = versions_text(page->arena, lift->from, lift->to);
+        cells[i * 3 + 1] = report_mask(page->arena, versions_text(page->arena, lift->from, lift->to));
         cells[i * 3 + 2] = reason_text(page, change_find(plan, lift->name));
     }
     report_table(&page->buf, page->look, cells, plan->lifts_len, 3, (const char *const[]){"33", "", "2"});
@@ -218,7 +218,7 @@ static void add_allowances(struct page *page) {
     for (int32_t i = 0; i < plan->allowances_len; i++) {
         const struct plan_allowance *a = &plan->allowances[i];
         add_text(page, str_format(page->arena, "takes %.*s %.*s as %.*s for %.*s", FMT(a->name), FMT(a->version),
-                                  FMT(a->taken_as), FMT(a->for_text)));
+                                  FMT(a->taken_as), FMT(report_mask(page->arena, a->for_text))));
         add_gap(page);
     }
 }
@@ -289,7 +289,7 @@ static void add_commands(struct page *page) {
         report_paint(&page->buf, page->look, "1",
                      report_mask(page->arena, report_shell(page->arena, s->argv, s->argv_len)));
         buf_add(&page->buf, S("\n      "));
-        add_text(page, s->text);
+        add_text(page, report_mask(page->arena, s->text));
         add_gap(page);
     }
 }
