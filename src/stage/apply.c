@@ -132,6 +132,69 @@ static struct err *wheels_open(struct run *run, const struct fetched *fetched) {
     return NULL;
 }
 
+static bool break_known(const struct plan_break *found, const struct plan_break *known, int32_t len) {
+    for (int32_t i = 0; i < len; i++)
+        if (str_eq(found->name, known[i].name) && str_eq(found->requires_text, known[i].requires_text)) return true;
+    return false;
+}
+
+/* True for what is broken before, and what the plan tells. */
+static bool break_told(const struct run *run, const struct plan_break *found, const struct plan_break *before,
+                       int32_t before_len) {
+    const struct plan *plan = run->plan;
+    return break_known(found, before, before_len) || break_known(found, plan->breaks_before, plan->breaks_before_len) ||
+           break_known(found, plan->breaks_new, plan->breaks_new_len);
+}
+
+static const struct wheel *wheel_find(const struct run *run, struct str name) {
+    for (int32_t i = 0; i < run->wheels_len; i++)
+        if (str_eq(run->wheels[i].filename.name, name)) return &run->wheels[i];
+    return NULL;
+}
+
+static struct check_dist dist_of_wheel(const struct wheel *wheel) {
+    return (struct check_dist){.name = wheel->filename.name,
+                               .version = wheel->filename.version,
+                               .version_valid = true,
+                               .metadata = &wheel->metadata};
+}
+
+/* The environment as it will be, with the requirements that the wheels themselves state. */
+static void dists_after(struct run *run, const struct check_dist **ret, int32_t *ret_len) {
+    const struct check_dist *old = NULL;
+    int32_t old_len = 0, len = 0;
+    check_dists_of(run->arena, run->plan->env, &old, &old_len);
+    struct check_dist *dists = arena_new(run->arena, struct check_dist, old_len + run->wheels_len);
+    for (int32_t i = 0; i < old_len; i++)
+        if (!change_find(run->plan, old[i].name)) dists[len++] = old[i];
+    for (int32_t i = 0; i < run->wheels_len; i++) dists[len++] = dist_of_wheel(&run->wheels[i]);
+    *ret = dists;
+    *ret_len = len;
+}
+
+/* The plan was made with what the index said of the wheels. What they say themselves must be met as well: better known
+ * before anything is changed. */
+static struct err *promises_check(struct run *run) {
+    const struct marker_env *markers = &run->plan->env->markers;
+    const struct check_dist *dists = NULL;
+    const struct plan_break *breaks = NULL, *before = NULL;
+    const struct plan_allowance *uses = NULL;
+    int32_t dists_len = 0, len = 0, before_len = 0, uses_len = 0;
+    if (run->input->options->no_undo) return NULL;
+    check_dists_of(run->arena, run->plan->env, &dists, &dists_len);
+    check_breaks(run->arena, markers, dists, dists_len, true, &before, &before_len, &uses, &uses_len);
+    dists_after(run, &dists, &dists_len);
+    check_breaks(run->arena, markers, dists, dists_len, true, &breaks, &len, &uses, &uses_len);
+    for (int32_t i = 0; i < len; i++) {
+        if (!wheel_find(run, breaks[i].name) || break_told(run, &breaks[i], before, before_len)) continue;
+        struct err *err =
+            err_make(run->arena, ERR_INDEX, "the file of %.*s %.*s requires %.*s, which the index did not tell",
+                     FMT(breaks[i].name), FMT(breaks[i].version), FMT(breaks[i].requires_text));
+        return err_hint(run->arena, err, "nothing was changed; ask for what it requires too, or for another version");
+    }
+    return NULL;
+}
+
 static struct err *files_stage(struct run *run) {
     struct wheel_operations operations;
     struct wheel_change_options options = {
@@ -234,6 +297,7 @@ static struct err *stage(struct run *run) {
     TRY(download(run, fetched));
     TRY(build(run, fetched));
     TRY(wheels_open(run, fetched));
+    TRY(promises_check(run));
     TRY(fingerprint_check(run));
     TRY(imports_before(run));
     TRY(files_stage(run));
@@ -263,12 +327,6 @@ static struct err *verify_changes(struct run *run, const struct environment *now
     return NULL;
 }
 
-static bool break_known(const struct plan_break *found, const struct plan_break *known, int32_t len) {
-    for (int32_t i = 0; i < len; i++)
-        if (str_eq(found->name, known[i].name) && str_eq(found->requires_text, known[i].requires_text)) return true;
-    return false;
-}
-
 static struct err *verify_breaks(struct run *run, const struct environment *now) {
     const struct plan *plan = run->plan;
     const struct check_dist *dists = NULL;
@@ -280,10 +338,7 @@ static struct err *verify_breaks(struct run *run, const struct environment *now)
     check_dists_of(run->arena, now, &dists, &dists_len);
     check_breaks(run->arena, &now->markers, dists, dists_len, true, &breaks, &len, &uses, &uses_len);
     for (int32_t i = 0; i < len; i++) {
-        /* What was broken, or is told by the plan, is not news. */
-        if (break_known(&breaks[i], before, before_len)) continue;
-        if (break_known(&breaks[i], plan->breaks_before, plan->breaks_before_len)) continue;
-        if (break_known(&breaks[i], plan->breaks_new, plan->breaks_new_len)) continue;
+        if (break_told(run, &breaks[i], before, before_len)) continue;
         return verify_failed(run, "a requirement is broken",
                              str_format(run->arena, "%.*s %.*s requires %.*s", FMT(breaks[i].name),
                                         FMT(breaks[i].version), FMT(breaks[i].requires_text)));
