@@ -252,7 +252,9 @@ static void set_security(struct transfer *transfer) {
     struct str url = transfer->request.url;
     bool file = str_eq_nocase(str_slice(url, 0, 5), S("file:"));
     (void)curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, file ? "file" : "http,https");
-    (void)curl->easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    /* What was asked for over TLS is not taken from a redirect that gives it up. */
+    bool tls = str_eq_nocase(str_slice(url, 0, 6), S("https:"));
+    (void)curl->easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, tls ? "https" : "http,https");
     (void)curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
     (void)curl->easy_setopt(easy, CURLOPT_MAXREDIRS, (long)HTTP_REDIRECTS_MAX);
     if (http->ca_file || http->ca_path) {

@@ -3,10 +3,10 @@
  *
  * Queue requests with http_add and take the answers, in the order in which they are complete, with http_next; requests
  * may be added between. At most `parallel` run at a time, over as few connections as the servers allow. Only http,
- * https and file URLs are followed (file only where it was asked for, never by redirect), at most HTTP_REDIRECTS_MAX
- * redirects. Server errors (429, 5xx) and cut connections are tried again after a growing pause. Credentials come from
- * the URL, from another URL of the same host that was given to http_know, or from netrc; they are masked in every
- * message.
+ * https and file URLs are followed (file only where it was asked for, never by redirect, http never by a redirect from
+ * https), at most HTTP_REDIRECTS_MAX redirects. Server errors (429, 5xx) and cut connections are tried again after a
+ * growing pause. Credentials come from the URL, from another URL of the same host that was given to http_know, or from
+ * netrc; they are masked in every message.
  */
 #ifndef UNPIN_OS_HTTP_H
 #define UNPIN_OS_HTTP_H
@@ -83,7 +83,7 @@ bool http_next(struct http *http, struct http_response *ret);
 int32_t http_requests(const struct http *http); /* sent so far, retries included */
 int64_t http_received(const struct http *http); /* bytes of bodies so far */
 
-/* `url` with user and password as `****`. */
+/* `url`, or `user:password@host`, with user and password as `****`. */
 struct str http_mask(struct arena *arena, struct str url);
 /* `url` without user and password. */
 struct str http_strip(struct arena *arena, struct str url);

@@ -152,8 +152,11 @@ struct str store_file_sha256(struct arena *arena, struct str path) {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    int fd = open(str_copy_z(arena, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    bool done = context && fd >= 0 && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
+    struct stat st;
+    /* A pipe must neither be waited for nor be read without end. */
+    int fd = open(str_copy_z(arena, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    bool regular = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    bool done = context && regular && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
     char *block = arena_alloc(arena, BLOCK);
     while (done) {
         ssize_t n = read(fd, block, BLOCK);

@@ -6,8 +6,8 @@
 /* Visible ASCII that can be in a file name everywhere. */
 static bool is_plain(struct str filename) {
     for (ptrdiff_t i = 0; i < filename.len; i++) {
-        char c = filename.data[i];
-        if (c <= ' ' || c == 0x7F || c == '/' || c == '\\') return false;
+        unsigned char c = (unsigned char)filename.data[i];
+        if (c <= ' ' || c >= 0x7F || c == '/' || c == '\\') return false;
     }
     return filename.len <= FILENAME_MAX_LEN;
 }

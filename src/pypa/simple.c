@@ -263,6 +263,12 @@ static void set_metadata(struct arena *arena, struct simple_file *file, struct s
     if (str_starts(value, S("sha256="))) file->metadata_sha256 = sha256_of(arena, str_from(value, 7));
 }
 
+/* -1 for what is no size of a file: sums of sizes never overflow. */
+static int64_t size_of(struct str value) {
+    int64_t size;
+    return str_to_int(value, &size) && size <= SIMPLE_SIZE_MAX ? size : -1;
+}
+
 static void set_attribute(struct arena *arena, struct simple_file *file, const struct attribute *attribute) {
     struct str name = attribute->name, value = attribute->value;
     if (str_eq_nocase(name, S("href"))) {
@@ -279,7 +285,7 @@ static void set_attribute(struct arena *arena, struct simple_file *file, const s
     } else if (str_eq_nocase(name, S("data-upload-time"))) {
         (void)simple_date_parse(value, &file->uploaded);
     } else if (str_eq_nocase(name, S("data-size"))) {
-        (void)str_to_int(value, &file->size);
+        file->size = size_of(value);
     }
 }
 
@@ -384,7 +390,7 @@ static bool file_of_json(struct arena *arena, const struct json *json, struct si
     if (!file.filename.len || !file.url.len || file.url.len > SIMPLE_TEXT_MAX || file.filename.len > SIMPLE_TEXT_MAX ||
         file.requires_python.len > SIMPLE_TEXT_MAX || file.yanked_reason.len > SIMPLE_TEXT_MAX)
         return false;
-    if (file.size < 0) file.size = -1;
+    if (file.size < 0 || file.size > SIMPLE_SIZE_MAX) file.size = -1;
     *ret = file;
     return true;
 }

@@ -15,6 +15,7 @@ enum {
     SIMPLE_TEXT_MAX = 8192, /* bytes of an attribute; a file with a longer one is passed over */
     SIMPLE_PAGE_MAX = 64 << 20,
 };
+#define SIMPLE_SIZE_MAX ((int64_t)1 << 44) /* bytes of a file; a page that says more has not given its size */
 
 struct simple_file {
     struct str filename; /* last part of the URL's path, percent-decoded; of JSON: as given */

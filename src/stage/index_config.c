@@ -57,6 +57,16 @@ bool index_local_path(struct arena *arena, struct str url, struct str *ret) {
     return str_find(url, S("://")) < 0;
 }
 
+static bool has_scheme(struct str url, struct str scheme) {
+    return str_eq_nocase(str_slice(url, 0, scheme.len), scheme);
+}
+
+bool index_may_link(struct str page, struct str url, bool known) {
+    bool plain = has_scheme(url, S("http:")), tls = has_scheme(url, S("https:"));
+    if (has_scheme(page, S("https:"))) return tls || (plain && known);
+    return !has_scheme(page, S("http:")) || plain || tls;
+}
+
 struct str index_local_url(struct arena *arena, struct str path) {
     struct buf buf = {.arena = arena};
     buf_add(&buf, S("file://"));

@@ -64,7 +64,7 @@ static struct err *start(struct index *index, struct job *job, int32_t *open) {
     TRY(index_http(index));
     struct str url = is_local ? index_local_url(index->arena, local) : artifact->url;
     /* A server that sends more than was promised is cut off at once. */
-    int64_t limit = artifact->size >= 0 ? artifact->size : INT64_MAX;
+    int64_t limit = artifact->size >= 0 ? artifact->size : INDEX_ARTIFACT_MAX;
     http_add(index->http, &(struct http_request){.url = url, .limit = limit, .path = job->path, .user = job});
     ++*open;
     return NULL;

@@ -30,15 +30,18 @@ static struct err *list_dir(struct index *index, struct arena *arena, struct str
     return NULL;
 }
 
-/* Makes the URLs of a page absolute. */
+/* Makes the URLs of a page absolute, and leaves out those that it may not name. */
 static void absolutize(struct arena *arena, struct simple_page *page, struct str url) {
     struct simple_file *files = arena_new(arena, struct simple_file, page->len);
     struct str base = page->base.len ? simple_url(arena, url, page->base) : url;
+    int32_t len = 0;
     for (int32_t i = 0; i < page->len; i++) {
-        files[i] = page->files[i];
-        files[i].url = simple_url(arena, base, files[i].url);
+        files[len] = page->files[i];
+        files[len].url = simple_url(arena, base, files[len].url);
+        if (index_may_link(url, files[len].url, files[len].sha256.len > 0)) len++;
     }
     page->files = files;
+    page->len = len;
     page->base = (struct str){0};
 }
 
@@ -58,6 +61,7 @@ struct err *index_local_page(struct index *index, struct arena *arena, struct st
     struct simple_page page;
     TRY(fs_read(index->fs, arena, file, INDEX_PAGE_MAX, &text));
     TRY(index_page_parse(arena, text, (struct str){0}, &page));
+    TRY(index_page_check(arena, &page, file));
     absolutize(arena, &page, index_local_url(arena, file));
     *ret = page;
     return NULL;
@@ -82,6 +86,7 @@ static struct err *fetch_page(struct index *index, struct str url) {
     struct simple_page page;
     struct str text = str_copy(index->arena, response.body);
     TRY(index_page_parse(index->arena, text, str_copy(index->arena, response.content_type), &page));
+    TRY(index_page_check(index->arena, &page, response.url));
     absolutize(index->arena, &page, str_copy(index->arena, response.url));
     add_files(index, &page);
     return NULL;

@@ -17,6 +17,7 @@ struct job {
     struct str key; /* in the cache */
     enum step step;
     int64_t size;           /* of the wheel, once it is known */
+    int32_t tails;          /* how often its end was asked for */
     struct zip_entry entry; /* STEP_SPAN: METADATA */
     bool done, found;
     struct index_document document;
@@ -45,6 +46,7 @@ static void ask(struct index *index, struct jobs *jobs, struct job *job, enum st
 }
 
 static void ask_tail(struct index *index, struct jobs *jobs, struct job *job, int64_t len) {
+    job->tails++;
     ask(index, jobs, job, STEP_TAIL, str_format(index->arena, "-%lld", (long long)len));
 }
 
@@ -151,7 +153,7 @@ static void settle_tail(struct index *index, struct pool *pool, struct jobs *job
     struct index_document document = {0};
     bool part = response->status == 206;
     int64_t size = part ? response->range_total : response->body.len;
-    if (part && (size < 0 || response->range_first < 0 || response->range_first + response->body.len != size)) {
+    if (part && (size < 0 || response->range_first < 0 || size - response->body.len != response->range_first)) {
         ask(index, jobs, job, STEP_WHOLE, (struct str){0});
         return;
     }
@@ -164,7 +166,7 @@ static void settle_tail(struct index *index, struct pool *pool, struct jobs *job
     job->size = size;
     if (err) give_up(job, err);
     else if (want == INDEX_WHEEL_DONE) succeed(job, pool->arena, document);
-    else if (want == INDEX_WHEEL_TAIL && from <= response->body.len)
+    else if (want == INDEX_WHEEL_TAIL && (from <= response->body.len || job->tails == INDEX_TAILS_MAX))
         give_up(job, err_make(index->arena, ERR_WHEEL, "its directory cannot be found"));
     else if (want == INDEX_WHEEL_TAIL) ask_tail(index, jobs, job, from);
     else ask(index, jobs, job, STEP_SPAN, str_format(index->arena, "%lld-%lld", (long long)from, (long long)to - 1));

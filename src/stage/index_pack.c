@@ -41,6 +41,7 @@ struct pack_file {
 struct named {
     const struct simple_file *file;
     struct version version;
+    struct str url; /* absolute */
     struct str tags, build;
     int32_t place; /* on the page */
     bool sdist;
@@ -97,10 +98,9 @@ static int named_order(const void *a, const void *b) {
     return order ? order : (x->place > y->place) - (x->place < y->place);
 }
 
-static void pack_one(struct arena *arena, struct buf *heap, struct str base, const struct named *named,
-                     struct pack_file *ret) {
+static void pack_one(struct buf *heap, const struct named *named, struct pack_file *ret) {
     const struct simple_file *file = named->file;
-    struct str url = simple_url(arena, base, file->url);
+    struct str url = named->url;
     *ret = (struct pack_file){.size = file->size, .uploaded = file->uploaded};
     ret->url = add_text(heap, url);
     if (str_ends(url, file->filename))
@@ -144,9 +144,13 @@ static void set_facts(struct buf *heap, struct pack_head *head, const struct ind
 struct index_packed index_pack(struct arena *arena, struct str project, const struct simple_page *page,
                                const struct index_page_facts *facts) {
     struct named *named = arena_new(arena, struct named, page->len);
+    struct str base = page->base.len ? simple_url(arena, facts->url, page->base) : facts->url;
     int32_t len = 0;
     for (int32_t i = 0; i < page->len; i++) {
         if (!name_file(arena, project, &page->files[i], &named[len])) continue;
+        named[len].url = simple_url(arena, base, page->files[i].url);
+        bool known = page->files[i].sha256.len > 0;
+        if (named[len].url.len > HTTP_URL_MAX || !index_may_link(facts->url, named[len].url, known)) continue;
         named[len++].place = i;
     }
     if (len) qsort(named, (size_t)len, sizeof *named, named_order);
@@ -154,10 +158,9 @@ struct index_packed index_pack(struct arena *arena, struct str project, const st
     struct pack_file *files = arena_new(arena, struct pack_file, len);
     struct buf heap = {.arena = arena};
     (void)buf_reserve(&heap, (ptrdiff_t)len * FILE_BYTES);
-    struct str base = page->base.len ? simple_url(arena, facts->url, page->base) : facts->url;
     struct pack_head head = {.files = (uint32_t)len, .flags = page->quarantined ? PACK_QUARANTINED : 0u};
     for (int32_t i = 0; i < len; i++) {
-        pack_one(arena, &heap, base, &named[i], &files[i]);
+        pack_one(&heap, &named[i], &files[i]);
         if (i == 0 || version_cmp(&named[i - 1].version, &named[i].version) != 0)
             releases[head.releases++] =
                 (struct pack_release){.version = add_text(&heap, named[i].version.text), .first = (uint32_t)i};

@@ -33,6 +33,11 @@ struct err *index_page_parse(struct arena *arena, struct str text, struct str co
     return json ? simple_parse_json(arena, text, ret) : simple_parse_html(arena, text, ret);
 }
 
+struct err *index_page_check(struct arena *arena, const struct simple_page *page, struct str url) {
+    if ((url.len + page->base.len) * page->len <= INDEX_BASES_MAX) return NULL;
+    return err_make(arena, ERR_LIMIT, "the page's own URL is too long for the number of files that it lists");
+}
+
 static struct str page_key(struct index *index, struct str url) {
     return store_key(index->arena, url);
 }
@@ -45,8 +50,10 @@ static struct index_packed keep_page(struct index *index, struct arena *arena, c
     struct index_page_facts facts = {response->url, response->etag,     response->last_modified,
                                      index->now,    index->now + fresh, response->status != 200};
     if (facts.absent)
-        facts = (struct index_page_facts){
-            .url = job->url, .fetched = index->now, .fresh_until = index->now + INDEX_PAGE_FRESH_S, .absent = true};
+        facts = (struct index_page_facts){.url = http_strip(arena, job->url),
+                                          .fetched = index->now,
+                                          .fresh_until = index->now + INDEX_PAGE_FRESH_S,
+                                          .absent = true};
     struct index_packed packed = index_pack(arena, job->name, page, &facts);
     index_cache_write(index, "pages", page_key(index, job->url), packed.bytes);
     return packed;
@@ -132,8 +139,9 @@ static struct err *advance(struct index *index, struct pool *pool, struct jobs *
             return NULL;
         }
         if (index->options.offline) {
-            job->unreachable = true;
-            continue;
+            /* Whether this index has the project is not known: another one may not stand in for it. */
+            job->done = job->unreachable = true;
+            return NULL;
         }
         TRY(index_http(index));
         ask(index, job);
@@ -184,6 +192,7 @@ static struct err *settle(struct index *index, struct pool *pool, struct jobs *j
         return NULL;
     }
     struct err *err = index_page_parse(index->arena, response->body, response->content_type, &page);
+    if (!err) err = index_page_check(index->arena, &page, response->url);
     if (err) {
         struct str masked = http_mask(index->arena, job->url);
         fail(job, err_because(err_make(index->arena, ERR_INDEX, "%.*s is no page of an index", FMT(masked)), err),

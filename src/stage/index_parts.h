@@ -23,13 +23,16 @@ enum {
     INDEX_METADATA_MAX = 4 << 20,
     INDEX_TAIL = 32 << 10,       /* last bytes of a wheel that are asked for first */
     INDEX_TAIL_MAX = 16 << 20,   /* the most that a directory may make us ask for */
+    INDEX_TAILS_MAX = 3,         /* how often: the second time all of the directory comes */
     INDEX_WHOLE_MAX = 200 << 20, /* a file that is fetched for its metadata */
     INDEX_HOST_FAILURES = 8,     /* so many files without metadata and none with: the host serves none */
     INDEX_HOST_S = 7 * 86400,    /* how long a host is known to serve no metadata files */
     INDEX_PLACES_MAX = 64,
     INDEX_PROBLEMS_MAX = 1000,
-    INDEX_LISTED_MAX = 100000, /* files in the directories of find-links */
+    INDEX_LISTED_MAX = 100000,   /* files in the directories of find-links */
+    INDEX_BASES_MAX = 128 << 20, /* bytes that the URL of a page may add to those of its links in all */
 };
+#define INDEX_ARTIFACT_MAX ((int64_t)16 << 30) /* bytes of a file whose size the index does not tell */
 
 /* A host that files come from. */
 struct index_host {
@@ -80,6 +83,11 @@ struct index_page_facts {
 void index_config_apply(struct index *index);
 /* True for a file URL or a path; its decoded path. */
 bool index_local_path(struct arena *arena, struct str url, struct str *ret);
+/* True if the page at `page` may name a file at `url`, both absolute: no server names files of this machine, and none
+ * that was asked over TLS names one without, unless the file's hash is `known`. */
+bool index_may_link(struct str page, struct str url, bool known);
+/* ERR_LIMIT where `page` at `url` would take far more memory than it has bytes. */
+ERR_MUST_CHECK struct err *index_page_check(struct arena *arena, const struct simple_page *page, struct str url);
 /* The file URL of an absolute path. */
 struct str index_local_url(struct arena *arena, struct str path);
 
