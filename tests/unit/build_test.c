@@ -15,9 +15,13 @@ struct fake {
 };
 
 static struct err *fake_run(void *self, struct arena *arena, const struct proc_call *call, struct proc_result *ret) {
-    (void)arena;
     struct fake *fake = self;
+    struct str *argv = arena_new(arena, struct str, call->argv_len), *env = arena_new(arena, struct str, call->env_len);
+    for (int32_t i = 0; i < call->argv_len; i++) argv[i] = call->argv[i];
+    for (int32_t i = 0; i < call->env_len; i++) env[i] = call->env[i];
     fake->call = *call;
+    fake->call.argv = argv;
+    fake->call.env = env;
     *ret = fake->result;
     return NULL;
 }
