@@ -76,7 +76,7 @@ struct err *cmd_apply(struct session *session, int *ret_status) {
     TRY(saved_read(session->arena, session->fs, words.items[0], &saved));
     TRY(session_open_environment(session));
     TRY(session_need_live(session));
-    if (!str_eq(saved.fingerprint, session->env.fingerprint))
+    if (!str_eq(saved.fingerprint, environment_fingerprint(session->arena, &session->env)))
         return err_hint(
             session->arena,
             err_make(session->arena, ERR_CHANGED, "the environment is not the one that the plan was made for"),

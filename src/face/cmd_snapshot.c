@@ -24,7 +24,7 @@ struct err *cmd_snapshot(struct session *session, int *ret_status) {
     report_begin_json(&w, session->command, S("ok"));
     json_key_string(&w, S("file"), output);
     json_key_int(&w, S("installed"), session->env.by_name.len);
-    json_key_string(&w, S("fingerprint"), session->env.fingerprint);
+    json_key_string(&w, S("fingerprint"), environment_fingerprint(session->arena, &session->env));
     if (output.len == 0) {
         struct json snapshot;
         TRY(json_parse(session->arena, text, SNAPSHOT_FILE_MAX, &snapshot));

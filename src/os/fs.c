@@ -80,25 +80,40 @@ static int real_list_dir(void *self, struct arena *arena, const char *path, stru
     return 0;
 }
 
+static struct fs_stat stat_convert(const struct stat *st) {
+    return (struct fs_stat){
+        .exists = true,
+        .is_dir = S_ISDIR(st->st_mode),
+        .is_file = S_ISREG(st->st_mode),
+        .is_link = S_ISLNK(st->st_mode),
+        .mode = st->st_mode & 07777,
+        .size = st->st_size,
+        .inode = (int64_t)st->st_ino,
+        .device = (int64_t)st->st_dev,
+        .mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+        .ctime_ns = (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec,
+    };
+}
+
 static int real_stat_path(void *self, const char *path, bool follow, struct fs_stat *ret) {
     (void)self;
     struct stat st;
     *ret = (struct fs_stat){0};
     if (fstatat(AT_FDCWD, path, &st, follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT || errno == ENOTDIR ? 0 : errno;
-    *ret = (struct fs_stat){
-        .exists = true,
-        .is_dir = S_ISDIR(st.st_mode),
-        .is_file = S_ISREG(st.st_mode),
-        .is_link = S_ISLNK(st.st_mode),
-        .mode = st.st_mode & 07777,
-        .size = st.st_size,
-        .inode = (int64_t)st.st_ino,
-        .device = (int64_t)st.st_dev,
-        .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
-        .ctime_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec,
-    };
+    *ret = stat_convert(&st);
     return 0;
+}
+
+static void real_stat_names(void *self, const char *path, const char *const *names, int32_t len, struct fs_stat *ret) {
+    (void)self;
+    int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    for (int32_t i = 0; i < len; i++) {
+        struct stat st;
+        bool there = dir >= 0 && fstatat(dir, names[i], &st, 0) == 0;
+        ret[i] = there ? stat_convert(&st) : (struct fs_stat){0};
+    }
+    if (dir >= 0) (void)close(dir);
 }
 
 /* Makes the directories above `path`, which is changed on the way and put back. */
@@ -136,7 +151,8 @@ static int real_replace_file(void *self, const char *path, struct str data) {
 }
 
 const struct fs *fs_real(void) {
-    static const struct fs real = {NULL, real_read_file, real_list_dir, real_stat_path, real_replace_file};
+    static const struct fs real = {NULL,           real_read_file,  real_list_dir,
+                                   real_stat_path, real_stat_names, real_replace_file};
     return &real;
 }
 
@@ -164,6 +180,19 @@ struct err *fs_list(const struct fs *fs, struct arena *arena, struct str path, s
 struct err *fs_stat(const struct fs *fs, struct arena *arena, struct str path, bool follow, struct fs_stat *ret) {
     int status = fs->stat_path(fs->self, str_copy_z(arena, path), follow, ret);
     return status ? err_errno(arena, status, "cannot look at '%.*s'", FMT(path)) : NULL;
+}
+
+void fs_stat_names(const struct fs *fs, struct arena *arena, struct str dir, const char *const *names, int32_t len,
+                   struct fs_stat *ret) {
+    if (fs->stat_names) {
+        fs->stat_names(fs->self, str_copy_z(arena, dir), names, len, ret);
+        return;
+    }
+    for (int32_t i = 0; i < len; i++) {
+        struct str path = path_join(arena, dir, str_of(names[i]));
+        ret[i] = (struct fs_stat){0};
+        if (fs->stat_path(fs->self, str_copy_z(arena, path), true, &ret[i]) != 0) ret[i] = (struct fs_stat){0};
+    }
 }
 
 struct err *fs_replace(const struct fs *fs, struct arena *arena, struct str path, struct str data) {

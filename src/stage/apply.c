@@ -245,7 +245,8 @@ static struct err *environment_again(struct run *run, struct environment *ret) {
 static struct err *fingerprint_check(struct run *run) {
     struct environment now;
     TRY(environment_again(run, &now));
-    if (str_eq(now.fingerprint, run->plan->env->fingerprint)) return NULL;
+    struct str planned = environment_fingerprint(run->arena, run->plan->env);
+    if (str_eq(environment_fingerprint(run->arena, &now), planned)) return NULL;
     struct err *err = err_make(run->arena, ERR_CHANGED, "the environment was changed since the plan was made");
     return err_hint(run->arena, err, "make the plan again; nothing was touched");
 }

@@ -1,8 +1,11 @@
 #include "stage/environment.h"
 
 #include "base/arena.h"
+#include "os/digest.h"
 
 #include <stdlib.h>
+
+enum { SHA256_SIZE = 32 };
 
 const struct dist *environment_find(const struct environment *env, struct str name) {
     int32_t at = map_find(&env->by_name, name);
@@ -14,6 +17,11 @@ uint32_t environment_vendor_confirm(const struct dist *dist, bool on_index) {
     if (on_index) return dist->vendor & ~by_index;
     bool prerelease = dist->version_valid && version_is_prerelease(&dist->version);
     return dist->vendor | (prerelease ? VENDOR_DEV_NOT_ON_INDEX : VENDOR_NOT_ON_INDEX);
+}
+
+struct str environment_fingerprint(struct arena *arena, const struct environment *env) {
+    if (env->state.len == 0) return env->fingerprint;
+    return digest_hex(arena, digest_make(arena, env->state, SHA256_SIZE));
 }
 
 static int dist_order(const void *a, const void *b) {

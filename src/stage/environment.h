@@ -65,10 +65,14 @@ struct environment {
     int32_t dists_len;
     struct map by_name;         /* normalized name to position of the effective (not shadowed) distribution */
     int64_t image_date;         /* seconds since 1970, the newest upload among what is locked; INT64_MIN: not known */
-    struct str fingerprint;     /* hex SHA-256 over the sorted names, versions, sites and RECORD identities */
+    struct str state;           /* text: the sorted names, versions, sites and RECORD identities; empty for snapshots */
+    struct str fingerprint;     /* where it came with a snapshot; environment_fingerprint gives it for all */
     const struct str *problems; /* sentences: broken metadata and the like, survived */
     int32_t problems_len;
 };
+
+/* Hex SHA-256 over the state. Made when it is asked for: starting OpenSSL takes longer than reading the environment. */
+struct str environment_fingerprint(struct arena *arena, const struct environment *env);
 
 /*
  * The vendor bits of a distribution once the index has been asked for its project: `on_index`, an index has this very

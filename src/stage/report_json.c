@@ -19,7 +19,7 @@ static void add_environment(struct arena *arena, struct json_writer *w, const st
     json_end_array(w);
     json_key_int(w, S("locks"), report_lock_count(plan));
     json_key_int(w, S("installed"), env->by_name.len);
-    json_key_string(w, S("fingerprint"), env->fingerprint);
+    json_key_string(w, S("fingerprint"), environment_fingerprint(arena, env));
     json_key_string(w, S("lock_fingerprint"), lock_fingerprint(arena, plan->locks));
     json_end_object(w);
 }

@@ -6,7 +6,6 @@
 #include "stage/scan_facts.h"
 #include "stage/scan_sites.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -127,9 +126,8 @@ static int found_order(const void *a, const void *b) {
     return order ? order : str_cmp(x->dist.info_dir, y->dist.info_dir);
 }
 
-/* SHA-256 in hex over what a plan relies on: which distributions are where, and in which state. */
-static struct str fingerprint(struct arena *arena, const struct environment *env, const struct found *found,
-                              int32_t len) {
+/* What a plan relies on: which distributions are where, and in which state. */
+static struct str state_of(struct arena *arena, const struct environment *env, const struct found *found, int32_t len) {
     struct buf text = {.arena = arena};
     buf_addf(&text, "python %.*s %.*s\n", FMT(env->markers.python_full_version), FMT(env->prefix));
     for (int32_t i = 0; i < len; i++) {
@@ -138,12 +136,7 @@ static struct str fingerprint(struct arena *arena, const struct environment *env
                  FMT(env->sites[dist->site]), FMT(dist->info_dir), (long long)found[i].identity.size,
                  (long long)found[i].identity.mtime_ns);
     }
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int digest_len = 0;
-    if (!EVP_Digest(text.data, (size_t)text.len, digest, &digest_len, EVP_sha256(), NULL)) return (struct str){0};
-    struct buf hex = {.arena = arena};
-    for (unsigned int i = 0; i < digest_len; i++) buf_addf(&hex, "%02x", digest[i]);
-    return buf_str(&hex);
+    return buf_str(&text);
 }
 
 static bool describes(struct str name) {
@@ -158,9 +151,11 @@ static void site_read(struct scan_dist_reader *reader, const struct scan_site *s
     reader->cache = &cache;
     reader->fresh = (struct scan_cache){0};
     reader->stale = false;
+    const struct scan_dist_state *states = scan_dist_states(reader, site->names, site->names_len);
     for (int32_t k = 0; k < site->names_len && found->items.len < SCAN_DISTS_MAX; k++) {
         struct found one;
-        if (!describes(site->names[k]) || !scan_dist_read(reader, site->names[k], &one.dist, &one.identity)) continue;
+        if (!describes(site->names[k]) || !scan_dist_read(reader, site->names[k], &states[k], &one.dist, &one.identity))
+            continue;
         /* A source tree on the path describes itself by an egg-info; nothing was installed from it. */
         if (site->by_pth && one.dist.form == DIST_EGG_INFO_DIR) one.dist.editable = true;
         *vec_push(reader->arena, &found->items) = one;
@@ -185,7 +180,7 @@ static void dists_read(struct arena *arena, const struct fs *fs, const struct sc
     }
     int32_t len = (int32_t)found.items.len;
     if (len) qsort(found.items.data, (size_t)len, sizeof *found.items.data, found_order);
-    env->fingerprint = fingerprint(arena, env, found.items.data, len);
+    env->state = state_of(arena, env, found.items.data, len);
     struct dist *dists = arena_new(arena, struct dist, len);
     for (int32_t i = 0; i < len; i++) dists[i] = found.items.data[i].dist;
     environment_seal(arena, env, dists, len);

@@ -19,6 +19,15 @@ static char *append(char *to, struct str part) {
     return to + part.len;
 }
 
+/* `name`/`file`, or `name` alone; NUL-terminated. */
+static const char *relative(struct arena *arena, struct str name, const char *file) {
+    struct str last = str_of(file);
+    char *path = arena_alloc(arena, name.len + last.len + 2), *at = append(path, name);
+    if (last.len) *at++ = '/';
+    *append(at, last) = '\0';
+    return path;
+}
+
 /* The path of a file of the description, NUL-terminated. By hand: it is made a thousand times in a scan. */
 static const char *path_of(const struct scan_dist_reader *reader, struct str name, const char *file) {
     struct str last = str_of(file);
@@ -123,16 +132,38 @@ static struct fs_stat stat_of(struct scan_dist_reader *reader, struct str name, 
     return status == 0 ? st : (struct fs_stat){0};
 }
 
-static void identity_of(struct scan_dist_reader *reader, struct str name, const char *file,
-                        struct scan_identity *identity) {
-    struct fs_stat st = stat_of(reader, name, file);
-    *identity = st.exists ? (struct scan_identity){st.size, st.mtime_ns} : (struct scan_identity){-1, -1};
+static struct scan_identity identity_of(const struct fs_stat *st) {
+    return st->exists ? (struct scan_identity){st->size, st->mtime_ns} : (struct scan_identity){-1, -1};
+}
+
+enum { PLACES = 3 }; /* of a dist-info directory that are looked at: itself, METADATA, RECORD */
+
+const struct scan_dist_state *scan_dist_states(const struct scan_dist_reader *reader, const struct str *names,
+                                               int32_t len) {
+    struct arena *arena = reader->arena;
+    const char **paths = arena_new(arena, const char *, (ptrdiff_t)len *PLACES);
+    int32_t *owners = arena_new(arena, int32_t, len);
+    int32_t n = 0;
+    for (int32_t i = 0; i < len; i++) {
+        if (!str_ends(names[i], S(".dist-info"))) continue;
+        owners[n] = i;
+        paths[n * PLACES] = relative(arena, names[i], "");
+        paths[n * PLACES + 1] = relative(arena, names[i], "METADATA");
+        paths[n * PLACES + 2] = relative(arena, names[i], "RECORD");
+        n++;
+    }
+    struct fs_stat *found = arena_new(arena, struct fs_stat, (ptrdiff_t)n * PLACES);
+    fs_stat_names(reader->fs, arena, reader->site, paths, n * PLACES, found);
+    struct scan_dist_state *states = arena_new(arena, struct scan_dist_state, len);
+    for (int32_t i = 0; i < n; i++)
+        states[owners[i]] = (struct scan_dist_state){found[i * PLACES], found[i * PLACES + 1], found[i * PLACES + 2]};
+    return states;
 }
 
 /* The files of a dist-info directory, from the cache where they are as they were. False: there is no METADATA. */
-static bool files_read(struct scan_dist_reader *reader, struct str name, struct scan_cache_entry *ret) {
-    struct fs_stat dir = stat_of(reader, name, ""), metadata = stat_of(reader, name, "METADATA");
-    const struct scan_cache_entry *known = scan_cache_find(reader->cache, name, &dir, &metadata);
+static bool files_read(struct scan_dist_reader *reader, struct str name, const struct scan_dist_state *state,
+                       struct scan_cache_entry *ret) {
+    const struct scan_cache_entry *known = scan_cache_find(reader->cache, name, &state->dir, &state->metadata);
     if (known) {
         *ret = *known;
         *vec_push(reader->arena, &reader->fresh.entries) = *known;
@@ -140,10 +171,10 @@ static bool files_read(struct scan_dist_reader *reader, struct str name, struct 
     }
     struct str ignored;
     *ret = (struct scan_cache_entry){.name = name,
-                                     .inode = dir.inode,
-                                     .mtime_ns = dir.mtime_ns,
-                                     .metadata_size = metadata.size,
-                                     .metadata_mtime_ns = metadata.mtime_ns};
+                                     .inode = state->dir.inode,
+                                     .mtime_ns = state->dir.mtime_ns,
+                                     .metadata_size = state->metadata.size,
+                                     .metadata_mtime_ns = state->metadata.mtime_ns};
     if (!read_optional(reader, name, "METADATA", METADATA_MAX_SIZE, &ret->metadata)) return false;
     if (!read_optional(reader, name, "INSTALLER", SCAN_SMALL_FILE_MAX, &ret->installer)) ret->installer = S("");
     if (!read_optional(reader, name, "direct_url.json", SCAN_SMALL_FILE_MAX, &ret->direct_url)) ret->direct_url = S("");
@@ -154,10 +185,10 @@ static bool files_read(struct scan_dist_reader *reader, struct str name, struct 
     return true;
 }
 
-static bool dist_info_read(struct scan_dist_reader *reader, struct str name, struct dist *ret,
-                           struct scan_identity *identity) {
+static bool dist_info_read(struct scan_dist_reader *reader, struct str name, const struct scan_dist_state *state,
+                           struct dist *ret, struct scan_identity *identity) {
     struct scan_cache_entry files;
-    if (!files_read(reader, name, &files)) {
+    if (!files_read(reader, name, state, &files)) {
         problem_add(reader, name, "it has no METADATA: not counted as installed");
         return false;
     }
@@ -167,7 +198,7 @@ static bool dist_info_read(struct scan_dist_reader *reader, struct str name, str
     ret->installer = str_trim(files.installer);
     ret->requested = files.requested;
     direct_url_of(reader, name, files.direct_url, ret);
-    identity_of(reader, name, "RECORD", identity);
+    *identity = identity_of(&state->record);
     ret->system = is_systems(reader->site, ret->installer);
     return true;
 }
@@ -188,7 +219,8 @@ static bool egg_info_read(struct scan_dist_reader *reader, struct str name, stru
     if (is_dir && ret->metadata.requires_len == 0 &&
         read_optional(reader, name, "requires.txt", SCAN_SMALL_FILE_MAX, &requires))
         metadata_add_requires_txt(reader->arena, requires, &ret->metadata);
-    identity_of(reader, name, is_dir ? "PKG-INFO" : "", identity);
+    struct fs_stat st = stat_of(reader, name, is_dir ? "PKG-INFO" : "");
+    *identity = identity_of(&st);
     ret->system = is_systems(reader->site, S(""));
     return true;
 }
@@ -220,11 +252,11 @@ static bool egg_link_read(struct scan_dist_reader *reader, struct str name, stru
     return false;
 }
 
-bool scan_dist_read(struct scan_dist_reader *reader, struct str name, struct dist *ret,
-                    struct scan_identity *identity) {
+bool scan_dist_read(struct scan_dist_reader *reader, struct str name, const struct scan_dist_state *state,
+                    struct dist *ret, struct scan_identity *identity) {
     *ret = (struct dist){0};
     *identity = (struct scan_identity){-1, -1};
-    if (str_ends(name, S(".dist-info"))) return dist_info_read(reader, name, ret, identity);
+    if (str_ends(name, S(".dist-info"))) return dist_info_read(reader, name, state, ret, identity);
     if (str_ends(name, S(".egg-info"))) return egg_info_read(reader, name, ret, identity);
     if (str_ends(name, S(".egg-link"))) return egg_link_read(reader, name, ret, identity);
     return false;

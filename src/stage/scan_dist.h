@@ -15,6 +15,11 @@ struct scan_identity {
     int64_t size, mtime_ns; /* of RECORD, or of what stands for it; -1: there is none */
 };
 
+/* What is at the places that tell whether a dist-info directory has changed; all zero: not looked at. */
+struct scan_dist_state {
+    struct fs_stat dir, metadata, record;
+};
+
 /* A directory to read from, and what is wrong with what is in it. */
 struct scan_dist_reader {
     struct arena *arena;
@@ -28,8 +33,14 @@ struct scan_dist_reader {
     VEC(struct str) problems;
 };
 
-/* Reads the description named `name` in the site directory into `ret`. False where there is none to count: another kind
- * of file, remains of an installation that was cut off (told in `problems`). */
-bool scan_dist_read(struct scan_dist_reader *reader, struct str name, struct dist *ret, struct scan_identity *identity);
+/* Looks at the dist-info directories among `names`, in one pass: a state for each name, in `reader->arena`. */
+const struct scan_dist_state *scan_dist_states(const struct scan_dist_reader *reader, const struct str *names,
+                                               int32_t len);
+
+/* Reads the description named `name` in the site directory into `ret`; `state` is what scan_dist_states gave for it.
+ * False where there is none to count: another kind of file, remains of an installation that was cut off (told in
+ * `problems`). */
+bool scan_dist_read(struct scan_dist_reader *reader, struct str name, const struct scan_dist_state *state,
+                    struct dist *ret, struct scan_identity *identity);
 
 #endif

@@ -91,7 +91,7 @@ static void environment_format(struct json_writer *writer, const struct environm
     key_text(writer, S("prefix"), env->prefix);
     key_text(writer, S("image"), env->image);
     key_text(writer, S("ngc"), env->ngc);
-    key_text(writer, S("fingerprint"), env->fingerprint);
+    key_text(writer, S("fingerprint"), environment_fingerprint(writer->buf->arena, env));
     if (env->image_date != INT64_MIN) json_key_int(writer, S("image_date"), env->image_date);
     json_key_bool(writer, S("externally_managed"), env->externally_managed);
     json_key_strings(writer, S("sites"), env->sites, env->sites_len);
