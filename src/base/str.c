@@ -115,15 +115,22 @@ bool str_is_utf8(struct str s) {
     return true;
 }
 
+static uint64_t hash_mix(uint64_t hash, uint64_t word) {
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+    return hash ^ (hash >> 32);
+}
+
 uint64_t str_hash(struct str s) {
     uint64_t hash = (uint64_t)s.len;
-    for (ptrdiff_t at = 0; at < s.len; at += 8) {
-        uint64_t word = 0;
-        memcpy(&word, s.data + at, s.len - at < 8 ? (size_t)(s.len - at) : 8);
-        hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-        hash ^= hash >> 32;
+    ptrdiff_t at = 0;
+    uint64_t word;
+    for (; s.len - at >= 8; at += 8) {
+        memcpy(&word, s.data + at, 8);
+        hash = hash_mix(hash, word);
     }
-    return hash;
+    word = 0;
+    for (ptrdiff_t i = at; i < s.len; i++) word = word << 8 | (unsigned char)s.data[i];
+    return hash_mix(hash, word);
 }
 
 char *str_copy_z(struct arena *arena, struct str s) {

@@ -68,6 +68,11 @@ bool sat_failed(struct sat *sat, int literal) {
     return ccadical_failed(sat->engine, literal) != 0;
 }
 
+int sat_fixed(struct sat *sat, int literal) {
+    flush(sat);
+    return ccadical_fixed(sat->engine, literal);
+}
+
 int32_t sat_variables(const struct sat *sat) {
     return sat->variables;
 }

@@ -110,12 +110,34 @@ static void relax_core(struct search *search, const int32_t *core, int32_t len) 
     search->active.len = kept;
 }
 
+/* Pays for costs that every plan has, and leaves out those that none has, without asking for each: a bound on a project
+ * with many releases makes dozens of them. */
+static int64_t settle_fixed(struct search *search) {
+    struct sat *sat = search->model->sat;
+    int64_t paid = 0;
+    ptrdiff_t kept = 0;
+    for (ptrdiff_t i = 0; i < search->active.len; i++) {
+        struct assumed active = search->active.data[i];
+        int fixed = sat_fixed(sat, active.literal);
+        while (fixed > 0 && ++active.at < active.chain->costs.len) {
+            paid++;
+            active.literal = active.chain->costs.data[active.at];
+            fixed = sat_fixed(sat, active.literal);
+        }
+        if (fixed > 0) paid++;
+        if (fixed == 0) search->active.data[kept++] = active;
+    }
+    search->active.len = kept;
+    return paid;
+}
+
 /* The optimum of one level, which then binds the next ones. False: no plan at all. */
 static bool optimize_level(struct model *model, enum level level, int64_t *ret) {
     struct search search = {.model = model};
     for (ptrdiff_t i = 0; i < model->levels[level].len; i++) activate(&search, &model->levels[level].data[i], 0);
     int64_t cost = 0;
     for (;;) {
+        cost += settle_fixed(&search);
         int32_t len = (int32_t)search.active.len;
         int32_t *core = arena_new(model->arena, int32_t, len);
         for (int32_t i = 0; i < len; i++) core[i] = i;
