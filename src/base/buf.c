@@ -10,7 +10,7 @@ char *buf_reserve(struct buf *buf, ptrdiff_t size) {
     if (buf->cap - buf->len < size) {
         ptrdiff_t cap = buf->cap < 128 ? 128 : buf->cap;
         while (cap - buf->len < size) cap = cap > PTRDIFF_MAX / 2 ? PTRDIFF_MAX : cap * 2;
-        buf->data = arena_grow(buf->arena, buf->data, buf->len, cap);
+        buf->data = arena_grow(buf->arena, buf->data, buf->cap, cap);
         buf->cap = cap;
     }
     return buf->data + buf->len;
