@@ -41,10 +41,18 @@ static struct err *read_config(struct session *session, struct str prefix) {
     return config_read(session->arena, session->fs, prefix, &variables, &session->config);
 }
 
+/* True for what shows no fingerprint and changes nothing. */
+static bool needs_no_state(const struct session *session) {
+    const struct options *options = session->options;
+    bool reads = str_eq(session->command, S("check")) || str_eq(session->command, S("plan"));
+    return reads && !options->json && options->output.len == 0;
+}
+
 static struct err *scan(struct session *session) {
     struct scan_options options = {0};
     TRY(read_config(session, S("")));
     options.cache_dir = cache_dir(session);
+    options.no_state = needs_no_state(session);
     TRY(scan_find_python(session->arena, session->options->python, &options.python));
     session_progress(session, S("reading the environment"));
     TRY(scan_environment(session->arena, session->fs, proc_real(), &options, &session->env));

@@ -59,7 +59,8 @@ struct environment {
     struct tags_input tags_input; /* what `tags` was made from, for snapshots */
     const struct str *sites;      /* site directories, in sys.path order, absolute */
     int32_t sites_len;
-    struct str purelib, platlib, scripts, data, headers; /* install scheme; empty for snapshots */
+    struct str purelib, platlib, scripts, data, headers; /* install scheme; empty for snapshots,
+ and where the scan left it out */
     bool externally_managed;                             /* an EXTERNALLY-MANAGED file is there (PEP 668) */
     const struct dist *dists; /* sorted by name; within a name the one that is imported comes first */
     int32_t dists_len;

@@ -30,7 +30,6 @@ struct err *index_open(struct arena *arena, const struct fs *fs, const struct in
         return err_make(arena, ERR_USAGE, "\"%.*s\" is no version of Python", FMT(str_slice(python, 0, 80)));
     index->scratch = arena_open();
     index_config_apply(index);
-    index->circumstances = index_view_circumstances(index);
     *ret = index;
     return NULL;
 }

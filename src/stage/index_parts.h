@@ -56,7 +56,7 @@ struct index {
     bool links_listed;
     VEC(struct simple_file) linked; /* files of find-links, URLs absolute */
     struct arena *scratch;          /* emptied after each document */
-    struct str circumstances;       /* what views depend on */
+    struct str circumstances;       /* what views depend on; empty until a view is looked for */
     struct map ranks;               /* "py3-none-any" to rank + 1, 0 for none */
     struct map pythons;             /* Requires-Python to 1 if it holds, 0 if not */
     struct version python;
@@ -147,9 +147,7 @@ struct index_packed_file index_packed_file(const struct index_packed *packed, in
 void index_load(struct index *index, struct pool *pool, struct project_id id, const struct index_packed *packed,
                 struct str url);
 /* The key of the view of the page at `url` for this environment and these wishes. */
-struct str index_view_key(const struct index *index, struct arena *arena, struct str url);
-/* Everything besides the page that decides about a view, as one text; called once. */
-struct str index_view_circumstances(const struct index *index);
+struct str index_view_key(struct index *index, struct arena *arena, struct str url);
 
 /* index_page.c, index_links.c, index_metadata.c */
 /* Reads a page of `content_type` (empty: by its look) found at `url`. */

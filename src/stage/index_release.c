@@ -114,7 +114,7 @@ static struct release release_make(struct arena *arena, const struct choice *cho
     return release;
 }
 
-struct str index_view_circumstances(const struct index *index) {
+static struct str view_circumstances(const struct index *index) {
     const struct want *want = index->options.want;
     const struct tags *tags = &index->options.env->tags;
     struct buf buf = {.arena = index->arena};
@@ -127,7 +127,8 @@ struct str index_view_circumstances(const struct index *index) {
     return store_key(index->arena, buf_str(&buf));
 }
 
-struct str index_view_key(const struct index *index, struct arena *arena, struct str url) {
+struct str index_view_key(struct index *index, struct arena *arena, struct str url) {
+    if (index->circumstances.len == 0) index->circumstances = view_circumstances(index);
     return store_key(arena, str_format(arena, "%.*s %.*s", FMT(index->circumstances), FMT(url)));
 }
 

@@ -166,21 +166,23 @@ static void site_read(struct scan_dist_reader *reader, const struct scan_site *s
 
 /* Reads every site directory's distributions. */
 static void dists_read(struct arena *arena, const struct fs *fs, const struct scan_site *sites, int32_t sites_len,
-                       struct str cache_dir, struct environment *env) {
+                       const struct scan_options *options, struct environment *env) {
     struct found_list found = {0};
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    struct scan_dist_reader reader = {
-        .arena = arena, .fs = fs, .now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec};
+    struct scan_dist_reader reader = {.arena = arena,
+                                      .fs = fs,
+                                      .no_state = options->no_state,
+                                      .now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec};
     for (int32_t i = 0; i < env->problems_len; i++) *vec_push(arena, &reader.problems) = env->problems[i];
     for (int32_t i = 0; i < sites_len; i++) {
         reader.site = sites[i].path;
         reader.site_number = i;
-        site_read(&reader, &sites[i], cache_dir, &found);
+        site_read(&reader, &sites[i], options->cache_dir, &found);
     }
     int32_t len = (int32_t)found.items.len;
     if (len) qsort(found.items.data, (size_t)len, sizeof *found.items.data, found_order);
-    env->state = state_of(arena, env, found.items.data, len);
+    if (!options->no_state) env->state = state_of(arena, env, found.items.data, len);
     struct dist *dists = arena_new(arena, struct dist, len);
     for (int32_t i = 0; i < len; i++) dists[i] = found.items.data[i].dist;
     environment_seal(arena, env, dists, len);
@@ -205,7 +207,7 @@ struct err *scan_environment(struct arena *arena, const struct fs *fs, const str
     for (int32_t i = 0; i < sites_len; i++) site_names[i] = sites[i].path;
     env.sites = site_names;
     env.sites_len = sites_len;
-    dists_read(arena, fs, sites, sites_len, options->cache_dir, &env);
+    dists_read(arena, fs, sites, sites_len, options, &env);
     *ret = env;
     return NULL;
 }

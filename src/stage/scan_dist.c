@@ -143,20 +143,24 @@ const struct scan_dist_state *scan_dist_states(const struct scan_dist_reader *re
     struct arena *arena = reader->arena;
     const char **paths = arena_new(arena, const char *, (ptrdiff_t)len *PLACES);
     int32_t *owners = arena_new(arena, int32_t, len);
-    int32_t n = 0;
+    int32_t n = 0, places = reader->no_state ? PLACES - 1 : PLACES;
     for (int32_t i = 0; i < len; i++) {
         if (!str_ends(names[i], S(".dist-info"))) continue;
         owners[n] = i;
-        paths[n * PLACES] = relative(arena, names[i], "");
-        paths[n * PLACES + 1] = relative(arena, names[i], "METADATA");
-        paths[n * PLACES + 2] = relative(arena, names[i], "RECORD");
+        paths[n * places] = relative(arena, names[i], "");
+        paths[n * places + 1] = relative(arena, names[i], "METADATA");
+        if (!reader->no_state) paths[n * places + 2] = relative(arena, names[i], "RECORD");
         n++;
     }
     struct fs_stat *found = arena_new(arena, struct fs_stat, (ptrdiff_t)n * PLACES);
-    fs_stat_names(reader->fs, arena, reader->site, paths, n * PLACES, found);
+    fs_stat_names(reader->fs, arena, reader->site, paths, n * places, found);
     struct scan_dist_state *states = arena_new(arena, struct scan_dist_state, len);
-    for (int32_t i = 0; i < n; i++)
-        states[owners[i]] = (struct scan_dist_state){found[i * PLACES], found[i * PLACES + 1], found[i * PLACES + 2]};
+    for (int32_t i = 0; i < n; i++) {
+        struct scan_dist_state *state = &states[owners[i]];
+        state->dir = found[i * places];
+        state->metadata = found[i * places + 1];
+        if (!reader->no_state) state->record = found[i * places + 2];
+    }
     return states;
 }
 

@@ -29,6 +29,7 @@ struct scan_dist_reader {
     const struct scan_cache *cache; /* of that directory, as it was */
     struct scan_cache fresh;        /* as it should be */
     bool stale;                     /* something was read that the cache did not have */
+    bool no_state;                  /* RECORD is not looked at */
     int64_t now_ns;                 /* since 1970 */
     VEC(struct str) problems;
 };
