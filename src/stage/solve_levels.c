@@ -106,19 +106,27 @@ static void add_builds(struct model *model, struct node *node) {
     }
 }
 
-/* Distance from the newest slot, absence costing nothing. */
+void model_grow_age(struct model *model, struct chain *chain) {
+    const struct node *node = &model->nodes[chain->node - 1];
+    int32_t k = node->slots_len - 1 - (int32_t)chain->costs.len;
+    if (k <= 0) return;
+    int cost = sat_variable(model->sat);
+    model_clause(model, -1, (int[]){-node->ge[0], node->ge[k], cost}, 3);
+    if (chain->costs.len) model_clause(model, -1, (int[]){-cost, chain->costs.data[chain->costs.len - 1]}, 2);
+    *vec_push(model->arena, &chain->costs) = cost;
+}
+
+/* Distance from the newest slot, absence costing nothing. Where the project may be absent each step takes a literal of
+ * its own; few of them are ever looked at, so the search makes them as it goes. */
 static void add_age(struct model *model, struct node *node, enum level level) {
     struct chain *chain = vec_push(model->arena, &model->levels[level]);
     *chain = (struct chain){0};
-    for (int32_t k = node->slots_len - 1; k > 0; k--) {
-        int cost = -node->ge[k];
-        if (node->ge[0] != model->yes) {
-            cost = sat_variable(model->sat);
-            model_clause(model, -1, (int[]){-node->ge[0], node->ge[k], cost}, 3);
-            if (chain->costs.len) model_clause(model, -1, (int[]){-cost, chain->costs.data[chain->costs.len - 1]}, 2);
-        }
-        *vec_push(model->arena, &chain->costs) = cost;
+    if (node->ge[0] != model->yes) {
+        chain->node = node->project + 1;
+        model_grow_age(model, chain);
+        return;
     }
+    for (int32_t k = node->slots_len - 1; k > 0; k--) *vec_push(model->arena, &chain->costs) = -node->ge[k];
 }
 
 /* Distance from the installed slot, upwards and downwards. */

@@ -87,6 +87,8 @@ struct fact {
 /* An ordered group of cost literals: costs[j+1] implies costs[j]. */
 struct chain {
     VEC(int) costs;
+    int32_t
+        node; /* position + 1 of the node whose age it counts, where model_grow_age makes the costs; 0: all are there */
 };
 
 /* What is minimized, in the order of problem.md; 4 and 7 have two parts, and two levels stand between 4 and 5. */
@@ -129,9 +131,9 @@ struct model {
     VEC(struct fact) facts;
     VEC(struct chain) levels[LEVEL_COUNT];
     VEC(struct mark) lax, below, allowances, soft;
-    struct map mentioned; /* "name version" of pre-releases that a requirement (1) or a lock (2) names exactly */
+    struct map mentioned;       /* "name version" of pre-releases that a requirement (1) or a lock (2) names exactly */
     struct map mentioned_names; /* the projects of these */
-    struct map bad_cache; /* who and which set, as bytes, to a position in `bads` */
+    struct map bad_cache;       /* who and which set, as bytes, to a position in `bads` */
     VEC(struct runs) bads;
 };
 
@@ -147,6 +149,8 @@ void model_clause(struct model *model, int32_t fact, const int *literals, int32_
 int32_t model_fact(struct model *model, enum plan_fact_kind kind, int32_t node, int32_t rule, int32_t advisory);
 /* A fresh cost of the level: true costs one. */
 int model_cost(struct model *model, enum level level);
+/* Adds the next cost to a chain that counts the age of a node, unless it has all. */
+void model_grow_age(struct model *model, struct chain *chain);
 /* The node of a project name, brought into scope. */
 int32_t model_node(struct model *model, struct str name);
 /* Slots of `node` outside `specifiers`, absence not among them. */

@@ -12,7 +12,7 @@ enum { TRIM_ROUNDS = 3, MINIMIZE_MAX = 12, MINIMIZE_CONFLICTS = 200 };
 /* A cost that is assumed to be false, and where its successors are. */
 struct assumed {
     int literal;
-    const struct chain *chain;
+    struct chain *chain;
     int32_t at; /* position in the chain */
 };
 
@@ -21,8 +21,14 @@ struct search {
     VEC(struct assumed) active;
 };
 
-static void activate(struct search *search, const struct chain *chain, int32_t at) {
-    if (at >= chain->costs.len) return;
+/* The literal at `at`, made if the chain is one of those that grow; 0: the chain ends before it. */
+static int chain_literal(struct model *model, struct chain *chain, int32_t at) {
+    if (at == chain->costs.len && chain->node) model_grow_age(model, chain);
+    return at < chain->costs.len ? chain->costs.data[at] : 0;
+}
+
+static void activate(struct search *search, struct chain *chain, int32_t at) {
+    if (!chain_literal(search->model, chain, at)) return;
     *vec_push(search->model->arena, &search->active) = (struct assumed){chain->costs.data[at], chain, at};
 }
 
@@ -119,12 +125,11 @@ static int64_t settle_fixed(struct search *search) {
     for (ptrdiff_t i = 0; i < search->active.len; i++) {
         struct assumed active = search->active.data[i];
         int fixed = sat_fixed(sat, active.literal);
-        while (fixed > 0 && ++active.at < active.chain->costs.len) {
+        while (fixed > 0) {
             paid++;
-            active.literal = active.chain->costs.data[active.at];
-            fixed = sat_fixed(sat, active.literal);
+            active.literal = chain_literal(search->model, active.chain, ++active.at);
+            fixed = active.literal ? sat_fixed(sat, active.literal) : -1;
         }
-        if (fixed > 0) paid++;
         if (fixed == 0) search->active.data[kept++] = active;
     }
     search->active.len = kept;
