@@ -53,6 +53,7 @@ struct err {
     struct str file;   /* where, if in a file; may be empty */
     int32_t line;      /* from 1; 0: none */
     int32_t column;    /* from 1, in bytes; 0: none */
+    int signal;        /* ERR_INTERRUPTED: by which; else 0 */
     struct err *cause; /* what led to it; may be NULL */
 };
 

@@ -97,7 +97,7 @@ int main(int argc, char **argv) {
     session_progress(&session, S(""));
     session_close(&session);
     if (err) {
-        status = err_exit_status(err->kind);
+        status = err->signal ? STATUS_SIGNAL + err->signal : err_exit_status(err->kind);
         if (options.json && !session.printed) session_print(&session, report_err_json(arena, err, session.command));
         if (!options.json) (void)term_write(&session.err, report_err_format(arena, err, &session.err_look));
     }

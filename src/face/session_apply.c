@@ -4,8 +4,6 @@
 #include "base/arena.h"
 #include "stage/apply.h"
 
-enum { STATUS_SIGNAL = 128 };
-
 static void show_step(void *self, struct str what) {
     session_progress(self, what);
 }
@@ -78,7 +76,7 @@ struct err *session_offer(struct session *session, const struct plan *plan, int 
     if (err) return err;
     if (plan->status == PLAN_INFEASIBLE) *ret_status = err_exit_status(ERR_INFEASIBLE);
     if (plan->status != PLAN_FEASIBLE) return NULL;
+    if (result.signal) session_note(session, S("note: the interruption came too late, the change is complete"));
     if (!json) print_done(session, &result);
-    if (result.signal) *ret_status = STATUS_SIGNAL + result.signal;
     return NULL;
 }

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "os/curl.h"
+#include "os/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,6 @@
 #include <unistd.h>
 
 #include <openssl/evp.h>
-#include <signal.h>
 
 enum {
     TICK_MS = 50,
@@ -524,14 +524,6 @@ static bool take_finished(struct http *http, struct http_response *ret) {
     return false;
 }
 
-/* A transaction blocks these signals; while bytes arrive nothing is committed, so one that waits need not wait longer.
- */
-static bool signal_waits(void) {
-    sigset_t set;
-    if (sigpending(&set) < 0) return false;
-    return sigismember(&set, SIGINT) == 1 || sigismember(&set, SIGTERM) == 1 || sigismember(&set, SIGHUP) == 1;
-}
-
 bool http_next(struct http *http, struct http_response *ret) {
     if (http->given) release(http->given);
     http->given = NULL;
@@ -548,7 +540,8 @@ bool http_next(struct http *http, struct http_response *ret) {
         if (http->running == 0 && http->queue_from == http->queue.len) return false;
         int wait_ms = wait_us / 1000 < TICK_MS ? (int)(wait_us / 1000) + 1 : TICK_MS;
         (void)http->curl.multi_poll(http->multi, NULL, 0, wait_ms, NULL);
-        if (signal_waits()) return false;
+        /* While bytes arrive nothing is committed: a signal that waits need not wait longer. */
+        if (signals_waiting()) return false;
         if (http->options.tick) http->options.tick(http->options.tick_self, http->received);
     }
 }

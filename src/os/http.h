@@ -77,7 +77,7 @@ void http_close(struct http *http);
 /* Remembers the credentials in `url` for other URLs of its scheme, host and port. */
 void http_know(struct http *http, struct str url);
 void http_add(struct http *http, const struct http_request *request);
-/* Waits for the next answer; false when none is outstanding, or when a blocked SIGINT, SIGTERM or SIGHUP waits. */
+/* Waits for the next answer; false when none is outstanding, or when a signal that is held back waits (os/signals). */
 bool http_next(struct http *http, struct http_response *ret);
 
 int32_t http_requests(const struct http *http); /* sent so far, retries included */

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "os/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHUNK = 64 << 10, POLL_STEP_MS = 1000, WAIT_STEP_NS = 100000, WAIT_STEP_MAX_NS = 20000000 };
+enum { CHUNK = 64 << 10, POLL_STEP_MS = 100, WAIT_STEP_NS = 100000, WAIT_STEP_MAX_NS = 20000000 };
 
 /* The three ends that a program is started with, and our ends of its output. */
 struct ends {
@@ -119,7 +120,7 @@ static void collect(const struct proc_call *call, int64_t deadline, struct ends 
         int64_t left = deadline - now_ms();
         ret->timed_out = left <= 0;
         ret->too_much = output->len > call->output_max || error->len > call->output_max;
-        if (ret->timed_out || ret->too_much) return;
+        if (ret->timed_out || ret->too_much || signals_waiting()) return;
         struct pollfd polled[2] = {{.fd = ends->output[0], .events = POLLIN}, {.fd = ends->error[0], .events = POLLIN}};
         if (poll(polled, 2, left < POLL_STEP_MS ? (int)left : POLL_STEP_MS) < 0 && errno != EINTR) return;
         if (polled[0].revents) drain(&ends->output[0], output);
@@ -167,11 +168,13 @@ static struct err *real_run(void *self, struct arena *arena, const struct proc_c
     struct proc_result result = {0};
     int64_t deadline = now_ms() + call->timeout_ms;
     collect(call, deadline, &ends, &output, &error, &result);
-    if (result.timed_out || result.too_much) (void)kill(-pid, SIGKILL);
+    struct err *interrupted = signals_check(arena);
+    if (result.timed_out || result.too_much || interrupted) (void)kill(-pid, SIGKILL);
     close_ends(&ends);
     bool late = false;
     int wait_status = wait_end(pid, deadline, &late);
     result.timed_out = result.timed_out || late;
+    if (interrupted) return interrupted;
     result.status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
     result.output = buf_str(&output);
     result.error = buf_str(&error);

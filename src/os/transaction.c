@@ -287,48 +287,8 @@ void transaction_close(struct transaction_store *store) {
     store->lock_fds_len = 0;
 }
 
-static const int held_signals[] = {SIGINT, SIGTERM, SIGHUP};
-
-static void signals_hold(struct transaction *transaction) {
-    sigset_t set;
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    (void)sigemptyset(&set);
-    for (size_t i = 0; i < sizeof held_signals / sizeof *held_signals; i++) (void)sigaddset(&set, held_signals[i]);
-    (void)pthread_sigmask(SIG_BLOCK, &set, &transaction->old_mask);
-    transaction->holds = true;
-    /* A closed pipe or `ulimit -f` is an error to handle, not a death. */
-    (void)sigaction(SIGPIPE, &ignore, &transaction->old_pipe);
-    (void)sigaction(SIGXFSZ, &ignore, &transaction->old_fsize);
-}
-
-/* Takes a waiting signal away, so that the caller ends by its own exit status, and lets new ones through. Gives it or
- * 0. */
-static int signals_release(struct transaction *transaction) {
-    sigset_t set;
-    int signal = 0;
-    if (!transaction->holds) return 0;
-    transaction->holds = false;
-    (void)sigemptyset(&set);
-    for (size_t i = 0; i < sizeof held_signals / sizeof *held_signals; i++)
-        if (!sigismember(&transaction->old_mask, held_signals[i])) (void)sigaddset(&set, held_signals[i]);
-    static const struct timespec now = {0};
-    for (int got = sigtimedwait(&set, NULL, &now); got > 0; got = sigtimedwait(&set, NULL, &now)) signal = got;
-    (void)sigaction(SIGPIPE, &transaction->old_pipe, NULL);
-    (void)sigaction(SIGXFSZ, &transaction->old_fsize, NULL);
-    (void)pthread_sigmask(SIG_SETMASK, &transaction->old_mask, NULL);
-    return signal;
-}
-
 struct err *transaction_interrupted(struct transaction_store *store) {
-    sigset_t set;
-    if (sigpending(&set) < 0) return NULL;
-    for (size_t i = 0; i < sizeof held_signals / sizeof *held_signals; i++)
-        if (sigismember(&set, held_signals[i]))
-            return err_make(store->arena, ERR_INTERRUPTED, "interrupted by %s; nothing was changed",
-                            held_signals[i] == SIGINT    ? "SIGINT"
-                            : held_signals[i] == SIGTERM ? "SIGTERM"
-                                                         : "SIGHUP");
-    return NULL;
+    return signals_check(store->arena);
 }
 
 static struct err *id_next(struct transaction_store *store, struct str *ret) {
@@ -374,7 +334,7 @@ struct err *transaction_begin(struct transaction_store *store, struct transactio
 static struct err *give_up(struct transaction *transaction, struct err *err) {
     bool found;
     struct err *litter = transaction_discard(transaction->store, &found);
-    (void)signals_release(transaction);
+    (void)signals_release(&transaction->signals);
     /* What cannot be removed from the store now goes at the next opening. */
     return litter && litter->kind == ERR_RECOVER ? err_because(litter, err) : err;
 }
@@ -416,7 +376,7 @@ struct err *transaction_carry_out(struct transaction *transaction, const struct 
     struct transaction_store *store = transaction->store;
     str_vec warnings = {0};
     bool committed = false;
-    signals_hold(transaction);
+    if (!transaction->signals.holds) signals_hold(&transaction->signals);
     journal->id = transaction->id;
     journal->time = (int64_t)time(NULL);
     journal->no_undo = store->no_undo;
@@ -424,7 +384,7 @@ struct err *transaction_carry_out(struct transaction *transaction, const struct 
     if (!err) err = go_forward(store, journal, &committed, &warnings);
     if (err && !committed) return give_up(transaction, err);
     struct err *failed = err ? go_back(store, journal) : NULL;
-    int signal = signals_release(transaction);
+    int signal = signals_release(&transaction->signals);
     if (failed) {
         struct err *outer = err_make(store->arena, ERR_RECOVER, "the transaction could be neither finished nor undone");
         outer = err_hint(store->arena, outer, "the journal is kept; run `unpin recover` when the cause is gone");

@@ -12,9 +12,9 @@
  * is old. After ERR_RECOVER the journal is kept, and transaction_open of any later process ends what was begun.
  *
  * Paths are absolute, without `.`/`..` components, beneath one of the roots; nothing beneath a root is reached through
- * a symbolic link. SIGINT, SIGTERM and SIGHUP are held back while transaction_commit runs: one that
- * comes before its point of no return makes it fail with ERR_INTERRUPTED, a later one waits. Between transaction_begin
- * and that a signal ends the process as usual (downloads can be long), and the next opening discards what was staged.
+ * a symbolic link. SIGINT, SIGTERM and SIGHUP are held back while transaction_commit and
+ * transaction_undo run: one that comes before the point of no return makes them fail with ERR_INTERRUPTED, a later one
+ * waits. A caller whose staging has to end in order holds them from before transaction_begin (os/signals).
  */
 #ifndef UNPIN_OS_TRANSACTION_H
 #define UNPIN_OS_TRANSACTION_H

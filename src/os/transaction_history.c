@@ -289,6 +289,7 @@ struct err *transaction_undo(struct transaction_store *store, struct str id, boo
     TRY(done_read(store, id, &done));
     TRY(undo_allowed(store, id));
     TRY(transaction_begin(store, &undoing.transaction));
+    signals_hold(&undoing.transaction->signals);
     struct err *err = undo_ops(&undoing, extra, extra_len);
     if (err) {
         transaction_abort(undoing.transaction);

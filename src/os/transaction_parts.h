@@ -9,9 +9,8 @@
 #define UNPIN_OS_TRANSACTION_PARTS_H
 
 #include "base/arena.h"
+#include "os/signals.h"
 #include "os/transaction.h"
-
-#include <signal.h>
 
 enum { HASH_SIZE = 32, JOURNAL_MAX = 1 << 30, XATTRS_MAX = 256 };
 
@@ -108,9 +107,7 @@ struct transaction {
     int32_t next;
     const struct undoing *undoing; /* set by undo alone */
     const struct state *exact;     /* undo: per operation, the state that a directory gets; else NULL */
-    bool holds;                    /* signals are held back */
-    sigset_t old_mask;
-    struct sigaction old_pipe, old_fsize;
+    struct signals signals;        /* held back from the preparation on */
 };
 
 typedef VEC(struct str) str_vec;

@@ -1,12 +1,15 @@
 #include "stage/apply_parts.h"
 
 #include "base/map.h"
+#include "os/signals.h"
 #include "stage/build.h"
 #include "stage/check.h"
 #include "stage/history.h"
 #include "stage/scan.h"
 
 #include <string.h>
+
+enum { SIGNALS_MAX = 100 };
 
 /* One run of apply. */
 struct run {
@@ -24,6 +27,7 @@ struct run {
     VEC(struct transaction_op) ops;
     VEC(struct import_check) imports;
     VEC(struct str) notes;
+    struct signals signals; /* held back from the opening of the store to the end */
 };
 
 static void tell(const struct run *run, struct str what) {
@@ -374,7 +378,12 @@ static struct err *verify(struct run *run) {
 /* Back to the old state because of `err`; the two transactions leave no trace in the history. */
 static struct err *undo(struct run *run, struct str id, struct err *err) {
     struct transaction_result result;
-    struct err *failed = history_undo_in(run->arena, run->store, id, true, S("{}"), &result);
+    struct err *failed = NULL;
+    for (int i = 0; i < SIGNALS_MAX; i++) {
+        (void)signals_take(); /* the way back is gone to its end */
+        failed = history_undo_in(run->arena, run->store, id, true, S("{}"), &result);
+        if (!failed || failed->kind != ERR_INTERRUPTED) break;
+    }
     if (failed) {
         struct err *outer =
             err_make(run->arena, failed->kind, "the verification failed, and undoing the change failed too");
@@ -382,7 +391,7 @@ static struct err *undo(struct run *run, struct str id, struct err *err) {
     }
     struct err *kept = transaction_forget(run->store, result.id, true);
     if (!kept) kept = transaction_forget(run->store, id, true);
-    if (err->kind == ERR_VERIFY) return err;
+    if (err->kind == ERR_VERIFY || err->kind == ERR_INTERRUPTED) return err;
     return err_because(err_make(run->arena, ERR_VERIFY, "the change could not be verified and was undone"), err);
 }
 
@@ -403,7 +412,6 @@ static struct err *carry_out(struct run *run, struct apply_result *ret) {
     if (err && !run->input->options->no_undo) return undo(run, result.id, err);
     if (err) return err;
     ret->id = result.id;
-    ret->signal = result.signal;
     ret->imported = (int32_t)run->imports.len;
     return NULL;
 }
@@ -418,9 +426,11 @@ static struct err *apply_locked(struct run *run, struct apply_result *ret) {
         if (run->locks[i].len) *vec_push(run->arena, &files) = run->locks[i];
     TRY(history_options(run->arena, plan->env, files.data, (int32_t)files.len, &options));
     options.no_undo = run->input->options->no_undo;
-    TRY(transaction_open(run->arena, &options, &ret->recovered, &run->store));
-    struct err *err = carry_out(run, ret);
+    signals_hold(&run->signals);
+    struct err *err = transaction_open(run->arena, &options, &ret->recovered, &run->store);
+    if (!err) err = carry_out(run, ret);
     transaction_close(run->store);
+    ret->signal = signals_release(&run->signals);
     for (int32_t i = 0; i < run->wheels_len; i++) wheel_close(&run->wheels[i]);
     return err;
 }

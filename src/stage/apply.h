@@ -45,13 +45,14 @@ struct apply_result {
     int32_t imported;                    /* modules that were imported to verify */
     const struct str *notes;             /* sentences */
     int32_t notes_len;
-    int signal; /* came too late: the transaction is complete; exit with 128 + it. 0: none */
+    int signal; /* came too late: the transaction is complete. 0: none */
 };
 
 /*
  * ERR_PERMISSION and ERR_ENVIRONMENT before anything is fetched; ERR_NETWORK, ERR_INDEX, ERR_HASH, ERR_WHEEL,
  * ERR_CONFLICT, ERR_CONSENT, ERR_BUILD, ERR_SPACE, ERR_CHANGED, ERR_BUSY, ERR_INTERRUPTED: old state; ERR_VERIFY:
- * undone, old state; ERR_RECOVER: see os/transaction.h.
+ * undone, old state; ERR_RECOVER: see os/transaction.h. SIGINT, SIGTERM and SIGHUP end it with ERR_INTERRUPTED, also
+ * while it verifies: then the change is undone.
  */
 ERR_MUST_CHECK struct err *apply_plan(struct arena *arena, const struct apply_input *input, struct apply_result *ret);
 

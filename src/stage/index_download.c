@@ -3,6 +3,7 @@
 #include "stage/index_parts.h"
 
 #include "base/arena.h"
+#include "os/signals.h"
 
 #include <inttypes.h>
 
@@ -89,7 +90,8 @@ struct err *index_download_all(struct index *index, const struct artifact *const
         done += response.size;
         index_progress(index, job->artifact->filename, done, total > done ? total : done);
     }
-    if (!err && open > 0) err = err_make(index->arena, ERR_INTERRUPTED, "interrupted while downloading");
+    if (!err && open > 0) err = signals_check(index->arena);
+    if (!err && open > 0) err = err_make(index->arena, ERR_NETWORK, "the downloads ended early");
     if (!err) return NULL;
     index_http_drop(index);
     for (int32_t i = 0; i < len; i++)

@@ -3,6 +3,8 @@
 
 #include "base/json.h"
 
+enum { STATUS_SIGNAL = 128 }; /* as a shell has it */
+
 void report_begin_json(struct json_writer *w, struct str command, struct str status) {
     json_begin_object(w);
     json_key_int(w, S("schema"), REPORT_SCHEMA);
@@ -20,7 +22,7 @@ static void add_err(struct json_writer *w, const struct err *err) {
     json_begin_object(w);
     json_key_string(w, S("code"), err_code(err->kind));
     json_key_string(w, S("kind"), err_name(err->kind));
-    json_key_int(w, S("exit_status"), err_exit_status(err->kind));
+    json_key_int(w, S("exit_status"), err->signal ? STATUS_SIGNAL + err->signal : err_exit_status(err->kind));
     json_key_string(w, S("what"), report_mask(w->buf->arena, err->what));
     json_key_string(w, S("hint"), report_mask(w->buf->arena, err->hint));
     json_key_string(w, S("file"), report_mask(w->buf->arena, err->file));

@@ -229,6 +229,7 @@ ERR_MUST_CHECK static struct err *ask(struct arena *arena, const struct proc *pr
         call.env_len += proc_variable(arena, passed_variables[i], &env[call.env_len]);
     struct proc_result result;
     struct err *err = proc_run(proc, arena, &call, &result);
+    if (err && err->kind == ERR_INTERRUPTED) return err;
     if (err)
         return err_because(err_make(arena, ERR_ENVIRONMENT, "cannot run the interpreter '%.*s'", FMT(python)), err);
     if (result.timed_out || result.too_much || result.status)

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "os/digest.h"
+#include "os/signals.h"
 #include "os/term.h"
 #include "os/workers.h"
 
@@ -48,6 +49,7 @@ static struct err *unpack(void *self, struct arena *arena, int32_t i) {
     const struct wheel_file *file = job->item->file;
     if (!file->entry) return file_create(arena, file->source, file->text);
     struct str data;
+    TRY(signals_check(arena));
     struct str bytes = str_from(job->item->wheel->bytes, (ptrdiff_t)file->entry->offset);
     TRY(zip_data(arena, file->entry, bytes, &data));
     if (file->entry->size > UNPACK_MEMORY_MAX) return unpack_large(arena, job, data);

@@ -82,20 +82,41 @@ def test_kill_at_each_rename(env, world, unpin_binary):
     assert states == {True, False}, "the kills hit both before and after the commit"
 
 
-@pytest.mark.parametrize("which, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_interruption_while_downloading_leaves_the_old_state(env, index, which, status):
+@pytest.mark.parametrize("which, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_interruption_while_downloading_leaves_the_old_state(env, index, which, status, form):
     tree, lock = env.tree(), env.lock_bytes()
     env.run("plan", "click==8.1.8").ok()
     index.stall.set()  # wheels do not arrive
-    child = subprocess.Popen(env.argv("install", "-y", "click==8.1.8"), env=env.variables, cwd=env.folder, stdin=subprocess.DEVNULL,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child = subprocess.Popen(env.argv("install", "-y", "click==8.1.8", *(["--json"] if form == "json" else [])), env=env.variables, cwd=env.folder,
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert index.stalled.wait(60), "the wheel was never asked for"
     child.send_signal(which)
-    _, err = child.communicate(timeout=30)
+    out, err = child.communicate(timeout=30)
     assert child.returncode == status, err
     assert env.tree() == tree and env.lock_bytes() == lock
-    env.run("recover").ok()
-    assert env.tree() == tree and not files_left(env)
+    assert not files_left(env), "what was staged is gone already"
+    assert signal.Signals(which).name in (out if form == "json" else err).decode()
+    if form == "json":
+        assert "interrupted" in out.decode() and json.loads(out)
+    assert json.loads(env.run("recover", "--json", "--offline").ok().out)["outcome"] == "clean"
+
+
+def test_interruption_while_verifying_undoes_the_change(env):
+    """A module that takes its time when it is imported: the files are changed already when the signal comes."""
+    tree, lock = env.tree(), env.lock_bytes()
+    flag = os.path.join(env.folder, "importing")
+    slow = worlds.stub_wheel(env.folder, "sleepy", "1.0", files={"sleepy/__init__.py": f"import time\nopen({flag!r}, 'w').close()\ntime.sleep(60)\n"})
+    child = subprocess.Popen(env.argv("install", "-y", slow), env=env.variables, cwd=env.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
+    for _ in range(600):
+        if os.path.exists(flag) or child.poll() is not None:
+            break
+        time.sleep(0.1)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=30)
+    assert child.returncode == 130, (out, err)
+    assert env.tree() == tree and env.lock_bytes() == lock and not files_left(env)
 
 
 def test_a_second_process_is_told_to_come_again(env):
