@@ -136,7 +136,7 @@ static int wait_end(pid_t pid, int64_t deadline, bool *timed_out) {
     for (;;) {
         pid_t done = waitpid(pid, &status, WNOHANG);
         if (done == pid || (done < 0 && errno != EINTR)) return status;
-        if (now_ms() >= deadline) break;
+        if (now_ms() >= deadline || signals_waiting()) break;
         (void)nanosleep(&pause, NULL);
         if (pause.tv_nsec < WAIT_STEP_MAX_NS) pause.tv_nsec *= 2;
     }
@@ -168,13 +168,12 @@ static struct err *real_run(void *self, struct arena *arena, const struct proc_c
     struct proc_result result = {0};
     int64_t deadline = now_ms() + call->timeout_ms;
     collect(call, deadline, &ends, &output, &error, &result);
-    struct err *interrupted = signals_check(arena);
-    if (result.timed_out || result.too_much || interrupted) (void)kill(-pid, SIGKILL);
+    if (result.timed_out || result.too_much || signals_waiting()) (void)kill(-pid, SIGKILL);
     close_ends(&ends);
     bool late = false;
     int wait_status = wait_end(pid, deadline, &late);
     result.timed_out = result.timed_out || late;
-    if (interrupted) return interrupted;
+    TRY(signals_check(arena));
     result.status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
     result.output = buf_str(&output);
     result.error = buf_str(&error);
