@@ -238,6 +238,10 @@ struct report_extra session_extra(struct session *session, const struct plan *pl
         *vec_push(session->arena, &notes) =
             str_format(session->arena, "%d lines of the lock are kept but not understood (unpin locks -v)",
                        session->locks.problems_len);
+    int32_t problems_len = 0;
+    const struct str *problems = session->index ? index_problems(session->index, &problems_len) : NULL;
+    for (int32_t i = 0; session->options->verbose && i < problems_len; i++)
+        *vec_push(session->arena, &notes) = problems[i];
     extra.notes = notes.data;
     extra.notes_len = (int32_t)notes.len;
     extra.total_us = session_clock_us() - session->started_us;

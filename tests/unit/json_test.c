@@ -126,6 +126,41 @@ static void test_write(void **state) {
     arena_close(arena);
 }
 
+static void test_write_what_steers(void **state) {
+    (void)state;
+    struct arena *arena = arena_open();
+    struct buf buf = {.arena = arena};
+    struct json_writer writer = {.buf = &buf};
+    /* U+009B, U+00A0, U+061C, U+200B, U+200E, U+2028, U+202E, U+2066, U+2069, U+206A */
+    json_string(&writer,
+                S("\xC2\x9B\xC2\xA0\xD8\x9C\xE2\x80\x8B\xE2\x80\x8E\xE2\x80\xA8\xE2\x80\xAE\xE2\x81\xA6\xE2\x81\xA9"
+                  "\xE2\x81\xAA"));
+    assert_true(str_eq(buf_str(&buf),
+                       S("\"\\u009b\xC2\xA0\\u061c\xE2\x80\x8B\\u200e\\u2028\\u202e\\u2066\\u2069\xE2\x81\xAA\"")));
+    arena_close(arena);
+}
+
+static void test_many(void **state) {
+    (void)state;
+    struct arena *arena = arena_open();
+    struct buf buf = {.arena = arena};
+    struct json json;
+    for (int i = 0; i < 1000; i++) buf_addf(&buf, "%c\"%d\":0", i ? ',' : '{', i * 7919 % 1000);
+    struct str unique = str_format(arena, "%.*s}", FMT(buf_str(&buf)));
+    assert_null(json_parse(arena, unique, LIMIT, &json));
+    assert_int_equal(json.len, 1000);
+    struct err *err = json_parse(arena, str_format(arena, "%.*s,\"5\":0}", FMT(buf_str(&buf))), LIMIT, &json);
+    assert_non_null(err);
+    assert_int_equal(err->kind, ERR_MALFORMED);
+    ptrdiff_t len = 2 * (ptrdiff_t)JSON_VALUES_MAX + 3;
+    char *commas = arena_alloc(arena, len);
+    for (ptrdiff_t i = 0; i < len; i++) commas[i] = i == 0 ? '[' : i + 1 == len ? ']' : i % 2 ? '0' : ',';
+    err = json_parse(arena, (struct str){commas, len}, len, &json);
+    assert_non_null(err);
+    assert_int_equal(err->kind, ERR_LIMIT);
+    arena_close(arena);
+}
+
 static void test_write_indented(void **state) {
     (void)state;
     struct arena *arena = arena_open();
@@ -147,8 +182,14 @@ static void test_write_indented(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values), cmocka_unit_test(test_refused), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_place),  cmocka_unit_test(test_write),   cmocka_unit_test(test_write_indented),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_place),
+        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_write_indented),
+        cmocka_unit_test(test_write_what_steers),
+        cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

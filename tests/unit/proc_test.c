@@ -48,6 +48,19 @@ static void test_limits(void **state) {
     arena_close(arena);
 }
 
+static void test_closed_outputs(void **state) {
+    (void)state;
+    struct arena *arena = arena_open();
+    /* Nothing is left to read, but the program goes on. */
+    struct proc_result result = run(arena, "exec >&- 2>&-; sleep 60", S(""), 1000, 50);
+    assert_true(result.timed_out);
+    assert_int_equal(result.status, 128 + 9);
+    result = run(arena, "exec >&- 2>&-; exit 4", S(""), 1000, 10000);
+    assert_false(result.timed_out);
+    assert_int_equal(result.status, 4);
+    arena_close(arena);
+}
+
 static void test_not_there(void **state) {
     (void)state;
     struct arena *arena = arena_open();
@@ -67,6 +80,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words_environment_and_input),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_closed_outputs),
         cmocka_unit_test(test_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,6 +71,13 @@ static void test_json(void **state) {
     assert_null(
         simple_parse_json(arena, S("{\"files\": [], \"project-status\": {\"status\": \"quarantined\"}}"), &page));
     assert_true(page.quarantined);
+    /* Sizes that no file has: their sum would overflow. */
+    assert_null(simple_parse_json(
+        arena, S("{\"files\": [{\"filename\": \"a\", \"url\": \"a\", \"size\": 9007199254740992}]}"), &page));
+    assert_int_equal(page.files[0].size, -1);
+    assert_null(simple_parse_html(arena, S("<a href=a data-size=9223372036854775807><a href=b data-size=7>"), &page));
+    assert_int_equal(page.files[0].size, -1);
+    assert_int_equal(page.files[1].size, 7);
     arena_close(arena);
 }
 
