@@ -1,6 +1,8 @@
 #include "stage/apply_parts.h"
 
+#include "base/json.h"
 #include "base/map.h"
+#include "os/http.h"
 #include "os/signals.h"
 #include "stage/build.h"
 #include "stage/check.h"
@@ -108,6 +110,25 @@ static struct err *of_change(struct run *run, const struct plan_change *change, 
     return err_because(outer, err);
 }
 
+/* direct_url.json of PEP 610: where the artifact came from, without credentials. */
+static struct str direct_url_format(struct arena *arena, const struct artifact *artifact) {
+    struct buf buf = {.arena = arena};
+    struct json_writer writer = {.buf = &buf};
+    json_begin_object(&writer);
+    json_key_string(&writer, S("url"), http_strip(arena, artifact->url));
+    json_key(&writer, S("archive_info"));
+    json_begin_object(&writer);
+    if (artifact->sha256.len) {
+        json_key(&writer, S("hashes"));
+        json_begin_object(&writer);
+        json_key_string(&writer, S("sha256"), artifact->sha256);
+        json_end_object(&writer);
+    }
+    json_end_object(&writer);
+    json_end_object(&writer);
+    return buf_str(&buf);
+}
+
 /* Opens and verifies every wheel before anything of them is unpacked. */
 static struct err *wheels_open(struct run *run, const struct fetched *fetched) {
     const struct plan *plan = run->plan;
@@ -124,6 +145,7 @@ static struct err *wheels_open(struct run *run, const struct fetched *fetched) {
         if (err) return of_change(run, change, err);
         struct wheel_layout *layout = &run->layouts[run->wheels_len++];
         struct wheel_options options = {.requested = change->requested};
+        if (change->direct) options.direct_url = direct_url_format(run->arena, &change->artifact);
         const struct dist *old = environment_find(plan->env, change->name);
         if (old && old->requested) options.requested = true;
         err = wheel_layout_make(run->arena, wheel, &run->scheme, &options, layout);

@@ -32,6 +32,7 @@ struct plan_change {
     const struct str *because; /* a chain from this change down to a request, each a sentence without a full stop */
     int32_t because_len;
     struct artifact artifact; /* what is installed; empty url for a removal */
+    bool direct;              /* a request named the artifact itself, by URL or path (PEP 610) */
     bool below_floor, lax; /* level 1 of the objective counts it */
 };
 

@@ -61,6 +61,7 @@ static void make_changes(struct arena *arena, const struct solve_input *input, c
             .to = release ? release->version.text : (struct str){0},
             .requested = is_requested(input->want, project->name),
             .artifact = release ? release->artifact : (struct artifact){.size = -1},
+            .direct = release && by_url(input->want, project->name),
             .below_floor = has_mark(&solution->below, p),
             .lax = has_mark(&solution->lax, p),
         };
