@@ -104,7 +104,7 @@ static int teardown(void **state) {
 static struct environment scan(struct world *world) {
     struct proc proc = {world, answer};
     struct scan_options options = {path_join(world->arena, world->root, S("bin/python")),
-                                   path_join(world->arena, world->root, S("cache"))};
+                                   path_join(world->arena, world->root, S("cache")), false};
     struct environment env;
     struct err *err = scan_environment(world->arena, fs_real(), &proc, &options, &env);
     if (err) fail_msg("%.*s", FMT(err_format(world->arena, err)));
