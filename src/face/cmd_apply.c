@@ -9,6 +9,10 @@
 #include "base/arena.h"
 #include "face/saved.h"
 
+/* Most often the plan is good, and another environment was found. */
+static const char which[] =
+    "is it the right one? --python and --lock name it as they did for `unpin plan`; else make the plan again";
+
 /* Words that pin every version; a request by URL stays as it is. */
 static struct session_request request_of(struct arena *arena, const struct saved *saved) {
     struct session_request request = {
@@ -32,6 +36,14 @@ static const struct plan_change *change_find(const struct saved *saved, struct s
     return NULL;
 }
 
+/* The plan tells what was asked for then, without the words that pin every version. */
+static void tell_requests(struct arena *arena, const struct saved *saved, struct plan *plan) {
+    struct want *want = arena_new(arena, struct want, 1);
+    *want = *plan->want;
+    want->requests_len = saved->requests_len; /* the pins follow */
+    plan->want = want;
+}
+
 /* ERR_CHANGED unless the plans are the same. Takes over who asked for what: every version is pinned now. */
 static struct err *compare(struct session *session, const struct saved *saved, struct plan *plan) {
     struct arena *arena = session->arena;
@@ -51,6 +63,7 @@ static struct err *compare(struct session *session, const struct saved *saved, s
         changes[i].requested = old->requested;
     }
     plan->changes = changes;
+    tell_requests(arena, saved, plan);
     return NULL;
 }
 
@@ -79,12 +92,12 @@ struct err *cmd_apply(struct session *session, int *ret_status) {
     if (!str_eq(saved.fingerprint, environment_fingerprint(session->arena, &session->env)))
         return err_hint(
             session->arena,
-            err_make(session->arena, ERR_CHANGED, "the environment is not the one that the plan was made for"),
-            "make the plan again");
+            err_make(session->arena, ERR_CHANGED, "the environment is not the one that the plan was made for"), "%s",
+            which);
     if (!str_eq(saved.lock_fingerprint, lock_fingerprint(session->arena, &session->locks)))
         return err_hint(session->arena,
                         err_make(session->arena, ERR_CHANGED, "the lock is not the one that the plan was made for"),
-                        "make the plan again");
+                        "%s", which);
     struct options *limits = arena_new(session->arena, struct options, 1);
     *limits = limits_of(session, &saved);
     session->options = limits;

@@ -6,7 +6,7 @@
 
 #include <time.h>
 
-enum { TIME_MAX = 32, COLUMNS = 5 };
+enum { TIME_MAX = 32 };
 
 /* "2026-11-21 12:30:05Z". */
 static struct str time_text(struct arena *arena, int64_t seconds) {
@@ -39,17 +39,21 @@ static void print_list(struct session *session, const struct history_entry *entr
     struct arena *arena = session->arena;
     struct buf buf = {.arena = arena};
     if (len == 0) buf_add(&buf, S("No transaction of unpin in this environment.\n"));
-    struct str *cells = arena_new(arena, struct str, len * COLUMNS);
-    for (int32_t i = 0; i < len; i++) {
-        const struct history_entry *entry = &entries[len - 1 - i];
-        struct str *cell = &cells[i * COLUMNS];
-        cell[0] = entry->transaction.id;
-        cell[1] = time_text(arena, entry->transaction.time);
-        cell[2] = report_mask(arena, report_shell(arena, entry->argv, entry->argv_len));
-        cell[3] = changes_text(arena, entry->changes, entry->changes_len);
-        cell[4] = state_text(arena, entry);
+    for (int32_t i = len - 1; i >= 0; i--) {
+        const struct history_entry *entry = &entries[i];
+        struct str state = state_text(arena, entry);
+        report_paint(&buf, &session->look, "1", entry->transaction.id);
+        buf_addf(&buf, "  %.*s", FMT(time_text(arena, entry->transaction.time)));
+        if (state.len) {
+            buf_add(&buf, S("  "));
+            report_paint(&buf, &session->look, "33", state);
+        }
+        buf_add(&buf, S("\n    "));
+        term_escape(&buf, changes_text(arena, entry->changes, entry->changes_len));
+        buf_add(&buf, S("\n    "));
+        report_paint(&buf, &session->look, "2", report_mask(arena, report_shell(arena, entry->argv, entry->argv_len)));
+        buf_add_char(&buf, '\n');
     }
-    report_table(&buf, &session->look, cells, len, COLUMNS, (const char *const[]){"1", "2", "", "", "33"});
     session_print(session, buf_str(&buf));
 }
 

@@ -93,8 +93,7 @@ static void print_text(struct session *session, const struct lock_row *rows, con
         if (counts[i] > 0 || i == KEPT) buf_addf(&buf, "%s %d %.*s", i ? "," : "", counts[i], FMT(state_names[i]));
     buf_addf(&buf, "%s\n", n < session->locks.lines_len ? " (-v lists all)" : "");
     session_print(session, buf_str(&buf));
-    for (int32_t i = 0; i < session->locks.problems_len; i++)
-        if (session->options->verbose) session_note(session, session->locks.problems[i]);
+    for (int32_t i = 0; i < session->locks.problems_len; i++) session_note(session, session->locks.problems[i]);
 }
 
 /* What transactions changed in the lock, one line per lift; the lines are found by name in the lock as it is. */

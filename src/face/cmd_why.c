@@ -78,7 +78,9 @@ static void add_dependents(struct buf *buf, struct session *session, const struc
         struct str *cell = &cells[n++ * 3];
         cell[0] =
             str_format(session->arena, "%.*s %.*s", FMT(dependent->dist->name), FMT(dependent->dist->version.text));
-        cell[1] = requirement_text(session, dependent);
+        struct requirement plain = *dependent->requirement;
+        if (active && !session->options->verbose) plain.marker = NULL; /* it holds here */
+        cell[1] = report_mask(session->arena, requirement_format(session->arena, &plain));
         cell[2] = dependent->met ? S("") : S("not met");
     }
     if (n == 0) {
@@ -105,7 +107,8 @@ static void print_text(struct session *session, const struct findings *found) {
         buf_add(&buf, found->dist->requested ? S(", because somebody asked for it\n") : S("\n"));
     }
     for (ptrdiff_t i = 0; i < found->vendor.len; i++)
-        buf_addf(&buf, "  vendor build: %.*s\n", FMT(found->vendor.data[i]));
+        buf_addf(&buf, "%s%.*s%s", i ? "; " : "  vendor build: ", FMT(found->vendor.data[i]),
+                 i + 1 < found->vendor.len ? "" : "\n");
     for (int32_t i = 0; i < found->locks_len; i++) {
         const struct lock_line *line = found->locks[i];
         struct str path = report_mask(arena, session->locks.files[line->file].path);

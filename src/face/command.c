@@ -4,9 +4,11 @@
 #include "base/buf.h"
 
 enum {
-    WHERE = OPTION_ENVIRONMENT | OPTION_LOCK | OPTION_OFFLINE,
-    PLANNING = WHERE | OPTION_INDEX | OPTION_WANT,
+    HERE = OPTION_PYTHON | OPTION_LOCK | OPTION_OFFLINE,
+    WHERE = HERE | OPTION_ENVIRONMENT,
+    PLANNING = OPTION_INDEX | OPTION_WANT,
     REQUESTING = PLANNING | OPTION_FILES | OPTION_UPGRADE,
+    CHANGING = HERE | OPTION_CONSENT | OPTION_APPLY,
 };
 
 static const struct command table[] = {
@@ -18,7 +20,7 @@ static const struct command table[] = {
      "  unpin install nvidia-modelopt==0.27.0\n"
      "  unpin install -r requirements.txt -y\n"
      "  unpin install 'transformers>=4.51' --keep numpy\n",
-     REQUESTING | OPTION_CONSENT | OPTION_APPLY, cmd_install},
+     REQUESTING | CHANGING, cmd_install},
     {S_INIT("plan"), "REQ… [-r FILE] [-U] [-o plan.json]", "the same without changing anything",
      "Prints the plan that `install` would carry out, with its reasons, the lock's difference and the proof that no "
      "plan\n"
@@ -26,10 +28,10 @@ static const struct command table[] = {
      "  unpin plan nvidia-modelopt==0.27.0\n"
      "  unpin plan nvidia-modelopt==0.27.0 --image ngc-pytorch:25.04\n"
      "  unpin plan -r requirements.txt -o plan.json\n",
-     REQUESTING | OPTION_OUTPUT, cmd_plan},
+     WHERE | REQUESTING | OPTION_OUTPUT | OPTION_CASE, cmd_plan},
     {S_INIT("apply"), "plan.json [-y]", "apply a saved plan",
      "Carries out a plan that `unpin plan -o` saved. Refused if the environment is no longer the one it was made for.",
-     "  unpin apply plan.json\n", WHERE | OPTION_INDEX | OPTION_CONSENT | OPTION_APPLY, cmd_apply},
+     "  unpin apply plan.json\n", CHANGING | OPTION_INDEX, cmd_apply},
     {S_INIT("options"), "REQ [--all]", "which versions are possible, and what each costs",
      "Shows which versions of REQ are worth having: from the newest one at the fewest lifted locks up to the newest "
      "one that is\n"
@@ -37,14 +39,14 @@ static const struct command table[] = {
      "newest versions one by one instead.",
      "  unpin options transformers\n"
      "  unpin options 'numpy>=2' --image ngc-pytorch:25.04\n",
-     PLANNING | OPTION_OPTIONS, cmd_options},
+     WHERE | PLANNING | OPTION_OPTIONS, cmd_options},
     {S_INIT("why"), "NAME", "why NAME is at its version",
      "Shows who requires NAME and in which versions, which lock names it and where, whether it is a vendor build, and\n"
      "which transaction brought it.",
      "  unpin why numpy\n", WHERE, cmd_why},
     {S_INIT("remove"), "NAME… [-y]", "a plan without NAME",
      "Removes distributions, if nothing that stays needs them; refused with the reasons otherwise.",
-     "  unpin remove tensorboard\n", PLANNING | OPTION_CONSENT | OPTION_APPLY, cmd_remove},
+     "  unpin remove tensorboard\n", CHANGING | PLANNING, cmd_remove},
     {S_INIT("locks"), "[diff]", "the locks: kept, lifted, drifted, stale",
      "Lists the locks. kept: installed as locked. drifted: installed at another version than the lock says. lifted: by "
      "a\n"
@@ -63,18 +65,18 @@ static const struct command table[] = {
      WHERE | OPTION_CHECK, cmd_check},
     {S_INIT("history"), "", "the transactions, newest first",
      "Lists the transactions that unpin carried out in this environment, with what each changed.", "  unpin history\n",
-     WHERE, cmd_history},
+     HERE, cmd_history},
     {S_INIT("undo"), "[N] [-y]", "take the last transaction back, or the last N",
      "Gives back the files, the lock and everything else as they were, byte for byte. It is a transaction itself. "
      "Refused\n"
      "where files were changed since (unless --force).",
      "  unpin undo\n"
      "  unpin undo 2 -y\n",
-     WHERE | OPTION_CONSENT | OPTION_UNDO, cmd_undo},
+     HERE | OPTION_CONSENT | OPTION_UNDO, cmd_undo},
     {S_INIT("recover"), "[--forward | --back]", "finish or take back an interrupted transaction",
      "After a crash or a power cut: brings the environment to the state before or after the interrupted transaction.\n"
      "Every command that changes something does this first by itself.",
-     "  unpin recover\n", WHERE | OPTION_RECOVER, cmd_recover},
+     "  unpin recover\n", HERE | OPTION_RECOVER, cmd_recover},
     {S_INIT("snapshot"), "[-o FILE]", "the environment as a file",
      "Writes what is installed, its requirements, the locks and the interpreter's properties as JSON, so that plans "
      "can be\n"
@@ -134,8 +136,8 @@ struct str command_overview(struct arena *arena) {
 
 struct str command_help(struct arena *arena, const struct command *command) {
     struct buf buf = {.arena = arena};
-    buf_addf(&buf, "usage: unpin %.*s %s\n\n%s\n\nExamples\n%s", FMT(command->name), command->arguments, command->text,
-             command->examples);
+    buf_addf(&buf, "usage: unpin %.*s%s%s\n\n%s\n\nExamples\n%s", FMT(command->name), *command->arguments ? " " : "",
+             command->arguments, command->text, command->examples);
     buf_add(&buf, options_help(arena, command->groups));
     return buf_str(&buf);
 }

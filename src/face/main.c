@@ -10,8 +10,10 @@
 #include "base/arena.h"
 #include "face/command.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { STATUS_SIGNAL = 128 };
@@ -102,6 +104,9 @@ int main(int argc, char **argv) {
         if (!options.json) (void)term_write(&session.err, report_err_format(arena, err, &session.err_look));
     }
     if (session.output_failed && status == 0) status = err_exit_status(ERR_IO);
+    if (session.output_failed && session.output_errno != EPIPE)
+        (void)term_write(&session.err, str_format(arena, "unpin: cannot write to standard output: %s\n",
+                                                  strerror(session.output_errno)));
     arena_close(arena);
     return status;
 }

@@ -21,7 +21,7 @@ struct option_row {
 static const struct option_row rows[] = {
     {"image", 0, TEXT, OPTION_ENVIRONMENT, AT(image), "NAME", "an image of the catalog (see: unpin images)"},
     {"snapshot", 0, TEXT, OPTION_ENVIRONMENT, AT(snapshot), "FILE", "a snapshot, or a list of name==version lines"},
-    {"python", 0, TEXT, OPTION_ENVIRONMENT, AT(python), "PATH", "an interpreter; its version with a list as snapshot"},
+    {"python", 0, TEXT, OPTION_PYTHON, AT(python), "PATH", "an interpreter, or its environment; 3.12 finds python3.12"},
     {"platform", 0, TEXT, OPTION_ENVIRONMENT, AT(platform), "TAG", "platform of a list, e.g. linux_x86_64"},
     {"lock", 0, LIST, OPTION_LOCK, AT(locks), "FILE", "a constraint file (repeatable)"},
     {"index-url", 'i', TEXT, OPTION_INDEX, AT(index_url), "URL", "the package index"},
@@ -56,7 +56,7 @@ static const struct option_row rows[] = {
      "wheels may bring code that runs at every start of Python"},
     {"no-imports", 0, FLAG, OPTION_APPLY, AT(no_imports), NULL, "verify without importing what changed"},
     {"no-undo", 0, FLAG, OPTION_APPLY, AT(no_undo), NULL, "keep nothing for undo"},
-    {"save-case", 0, TEXT, OPTION_OUTPUT, AT(save_case), "FILE", "write the problem as a regression test of unpin"},
+    {"save-case", 0, TEXT, OPTION_CASE, AT(save_case), "FILE", "write the problem as a regression test of unpin"},
     {"output", 'o', TEXT, OPTION_OUTPUT, AT(output), "FILE", "write the document there as well"},
     {"files", 0, FLAG, OPTION_CHECK, AT(check_files), NULL, "verify the hashes of all installed files (RECORD)"},
     {"all", 0, FLAG, OPTION_OPTIONS, AT(all), NULL, "the newest versions one by one, the impossible included"},
@@ -80,11 +80,11 @@ static const struct {
     const char *title;
 } titles[] = {
     {OPTION_UPGRADE | OPTION_FILES, "Request"},
-    {OPTION_ENVIRONMENT, "Environment (default: $VIRTUAL_ENV, else python3 on PATH)"},
+    {OPTION_ENVIRONMENT | OPTION_PYTHON, "Environment (default: $VIRTUAL_ENV, else python3 on PATH)"},
     {OPTION_LOCK, "Lock (default: PIP_CONSTRAINT, pip's configuration, UV_CONSTRAINT, /etc/pip/constraint.txt)"},
     {OPTION_WANT, "Limits"},
     {OPTION_CHECK | OPTION_OPTIONS | OPTION_EXPORT | OPTION_RECOVER | OPTION_UNDO | OPTION_CONSENT | OPTION_OUTPUT |
-         OPTION_APPLY,
+         OPTION_APPLY | OPTION_CASE,
      "Options"},
     {OPTION_INDEX, "Index (default: what pip and uv are configured to use)"},
     {OPTION_GENERAL, "General"},
@@ -168,6 +168,10 @@ struct err *options_allow(struct arena *arena, const struct options *options, st
     for (int32_t i = 0; i < options->seen_len; i++) {
         if (options->seen_groups[i] & (groups | OPTION_GENERAL)) continue;
         struct err *err = err_make(arena, ERR_USAGE, "unpin %.*s does not take --%s", FMT(command), options->seen[i]);
+        if (options->seen_groups[i] == OPTION_ENVIRONMENT)
+            return err_hint(arena, err,
+                            "it is about an environment on this machine (--python); `unpin plan` takes --%s",
+                            options->seen[i]);
         return err_hint(arena, err, "see: unpin %.*s --help", FMT(command));
     }
     return NULL;

@@ -13,7 +13,7 @@
 /* Groups of options, by what they are about (bits). A command takes some of them. */
 enum option_group {
     OPTION_GENERAL = 1,     /* every command */
-    OPTION_ENVIRONMENT = 2, /* which environment */
+    OPTION_ENVIRONMENT = 2, /* an environment that is not here */
     OPTION_LOCK = 4,        /* which lock */
     OPTION_INDEX = 8,       /* which index */
     OPTION_WANT = 16,       /* how far a plan may go */
@@ -28,6 +28,8 @@ enum option_group {
     OPTION_UPGRADE = 8192,
     OPTION_APPLY = 16384,
     OPTION_OFFLINE = 32768, /* --offline, taken as well by commands that never ask an index */
+    OPTION_PYTHON = 65536, /* which environment of this machine */
+    OPTION_CASE = 131072,   /* for those who work on unpin */
 };
 
 /* The values of an option that may be repeated. */

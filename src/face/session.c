@@ -37,7 +37,9 @@ struct option_list session_words(const struct session *session) {
 }
 
 void session_print(struct session *session, struct str text) {
-    if (!term_write(&session->out, text)) session->output_failed = true;
+    if (term_write(&session->out, text)) return;
+    session->output_failed = true;
+    session->output_errno = errno;
 }
 
 void session_note(struct session *session, struct str sentence) {

@@ -130,15 +130,20 @@ static struct err *supply_url(void *self, struct pool *pool, struct str url, str
     return index_supply_url(session->index, pool, url, name, ret, ret_release);
 }
 
-/* The options that say which environment, lock and index are meant, as they were given. */
-static void add_place(struct session *session, struct words *argv) {
+/* The options that say which environment, lock and index are meant, as they were given; with `limits` also the date up
+ * to which the index counts. */
+static void add_place(struct session *session, struct words *argv, bool limits) {
     const struct options *o = session->options;
     const struct {
         const char *name;
         struct str value;
-    } texts[] = {{"--image", session->image},          {"--snapshot", o->snapshot},   {"--python", o->python},
-                 {"--platform", o->platform},          {"--index-url", o->index_url}, {"--cache-dir", o->cache_dir},
-                 {"--exclude-newer", o->exclude_newer}};
+    } texts[] = {{"--image", session->image},
+                 {"--snapshot", o->snapshot},
+                 {"--python", o->python},
+                 {"--platform", o->platform},
+                 {"--index-url", o->index_url},
+                 {"--cache-dir", o->cache_dir},
+                 {"--exclude-newer", limits ? o->exclude_newer : S("")}};
     const struct {
         const char *name;
         const struct option_list *values;
@@ -165,7 +170,7 @@ static void place_suggestions(struct session *session, struct plan *plan) {
         struct words argv = {0};
         for (int32_t k = 0; k < plan->suggestions[i].argv_len; k++)
             *vec_push(session->arena, &argv) = plan->suggestions[i].argv[k];
-        add_place(session, &argv);
+        add_place(session, &argv, true);
         placed[i] = plan->suggestions[i];
         placed[i].argv = argv.data;
         placed[i].argv_len = (int32_t)argv.len;
@@ -194,10 +199,21 @@ struct err *session_propose(struct session *session, const struct session_reques
     return session_write_file(session, session->options->save_case, text);
 }
 
+/* The command that carries a saved plan out. */
+static struct str apply_command(struct session *session) {
+    struct words argv = {0};
+    *vec_push(session->arena, &argv) = S("unpin");
+    *vec_push(session->arena, &argv) = S("apply");
+    *vec_push(session->arena, &argv) = session->options->output;
+    if (session->live) add_place(session, &argv, false);
+    return report_mask(session->arena, report_shell(session->arena, argv.data, (int32_t)argv.len));
+}
+
 /* The command line again with `install` in place of the command. */
 static struct str next_command(struct session *session) {
     const struct options *o = session->options;
     struct words argv = {0};
+    if (o->output.len) return apply_command(session);
     struct option_list words = session_words(session);
     *vec_push(session->arena, &argv) = S("unpin");
     *vec_push(session->arena, &argv) = S("install");
@@ -224,7 +240,7 @@ static struct str next_command(struct session *session) {
                  {"--allow-stale", o->allow_stale}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].given) *vec_push(session->arena, &argv) = str_of(flags[i].name);
-    if (session->live) add_place(session, &argv);
+    if (session->live) add_place(session, &argv, true);
     return report_mask(session->arena, report_shell(session->arena, argv.data, (int32_t)argv.len));
 }
 

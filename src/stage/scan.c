@@ -22,9 +22,14 @@ struct found_list {
 struct err *scan_find_python(struct arena *arena, struct str given, struct str *ret) {
     struct str active = str_of(getenv("VIRTUAL_ENV")), name = given, path;
     if (name.len == 0) name = active.len ? path_join(arena, active, S("bin/python")) : S("python3");
-    if (!proc_find(arena, name, &path))
+    struct version version;
+    bool is_version = version_try_parse(arena, given, &version);
+    if (is_version) name = str_format(arena, "python%.*s", FMT(given));
+    struct str inside = path_join(arena, given, S("bin/python"));
+    bool found = proc_find(arena, name, &path) || (given.len && !is_version && proc_find(arena, inside, &path));
+    if (!found)
         return err_hint(arena, err_make(arena, ERR_ENVIRONMENT, "there is no interpreter '%.*s'", FMT(name)),
-                        "name one with --python PATH");
+                        "name one with --python PATH, or its environment with --python DIR");
     *ret = path;
     return NULL;
 }

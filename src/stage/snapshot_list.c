@@ -24,8 +24,11 @@ struct err *snapshot_platform_apply(struct arena *arena, const struct snapshot_p
     int64_t minor = 0, micro = 0;
     bool full = rest.len > 0 && str_to_int(rest, &micro);
     if (!str_eq(major, S("3")) || !str_to_int(minor_text, &minor) || minor > 99 || (rest.len && !full))
-        return err_hint(arena, err_make(arena, ERR_USAGE, "'%.*s' is no version of Python 3", FMT(platform->python)),
-                        "a list of distributions needs --python, as in --python 3.12");
+        return err_hint(arena,
+                        platform->python.len
+                            ? err_make(arena, ERR_USAGE, "'%.*s' is no version of Python 3", FMT(platform->python))
+                            : err_make(arena, ERR_USAGE, "a list of distributions does not say for which Python"),
+                        "say it with --python, as in --python 3.12 --platform linux_x86_64");
     int64_t glibc =
         platform->glibc_minor > 0 && platform->glibc_minor < 1000 ? platform->glibc_minor : SNAPSHOT_GLIBC_MINOR;
     struct tags_input *input = &env->tags_input;

@@ -92,7 +92,8 @@ static void tell_node(struct model *model, const struct fact *fact, struct plan_
             ret->line = line->line;
             ret->text = line->requirement.text;
         }
-        ret->sentence = str_format(arena, "the lock %.*s may not be lifted (--no-lift)", FMT(ret->text));
+        ret->sentence = str_format(arena, "the lock %.*s may not be lifted (--no-lift%s)", FMT(ret->text),
+                                   model->input->want->no_lifts ? "s" : "");
     } else {
         ret->sentence = str_format(arena, "%.*s %.*s must not change (--keep)", FMT(ret->name), FMT(ret->version));
     }

@@ -274,3 +274,29 @@ def test_removal_leaves_no_empty_directory(env):
     empty = [d for d, folders, files in os.walk(env.site) if not folders and not files and ".unpin" not in d]
     assert empty == []
     assert not [f for _, _, files in os.walk(env.site) for f in files if f.startswith("tabulate")]
+
+
+def test_a_saved_plan_names_the_command_that_carries_it_out(env):
+    """Where the environment was named, the next command names it as well; without, the refusal says what to name."""
+    path = os.path.join(env.folder, "plan.json")
+    out = env.run("plan", "click==8.1.8", "--python", env.python, "--lock", env.lock, "-o", path).ok().out
+    next_command = out.strip().splitlines()[-1]
+    assert next_command == f"Next: unpin apply {path} --python {env.python} --lock {env.lock}"
+    done = env.run(*next_command.split()[2:], "-y").ok()
+    assert done.out.startswith("Plan for click==8.1.8  (")
+    assert "--python and --lock" in env.run("apply", path, "-y").ok(75).err
+
+
+def test_what_cannot_be_written_is_told(env):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(env.argv("locks", "-v"), env=env.variables, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and "No space left" in done.stderr
+
+
+def test_an_environment_is_named_by_its_folder(env):
+    assert env.run("locks", "--json", "--python", env.prefix).ok().json == env.run("locks", "--json", "--python", env.python).ok().json
+
+
+@pytest.mark.parametrize("command", ["install x", "remove x", "history", "undo", "recover"])
+def test_commands_of_this_machine_refuse_an_image(env, command):
+    assert "`unpin plan` takes --image" in env.run(*command.split(), "--image", "x").ok(2).err
