@@ -28,7 +28,7 @@ enum option_group {
     OPTION_UPGRADE = 8192,
     OPTION_APPLY = 16384,
     OPTION_OFFLINE = 32768, /* --offline, taken as well by commands that never ask an index */
-    OPTION_PYTHON = 65536, /* which environment of this machine */
+    OPTION_PYTHON = 65536,  /* which environment of this machine */
     OPTION_CASE = 131072,   /* for those who work on unpin */
 };
 
