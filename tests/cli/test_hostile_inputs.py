@@ -1,9 +1,12 @@
 """What others may put before unpin to break it, to lead it elsewhere or to make it talk: pages of an index, files of an
 environment, saved plans, variables, interpreters. No run may crash, hang, or show what is not theirs."""
+import http.server
 import json
 import os
 import re
+import ssl
 import subprocess
+import threading
 
 import pytest
 
@@ -324,3 +327,53 @@ def test_snapshots_that_are_none(place, text):
         f.write(text)
     for words in (["plan", "b", "--offline"], ["check"], ["locks"], ["snapshot"]):
         quiet(place.run(*words, "--snapshot", path, *(["--python", "3.12"] if not text.startswith("{") else [])))
+
+
+# --- TLS
+
+@pytest.fixture
+def tls(tmp_path):
+    """A server over TLS: tls.answers maps paths to (status, headers, body)."""
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "1", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            status, headers, body = self.server.answers.get(self.path, (404, {}, b""))
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *unused):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.answers, server.variables = {}, {"PIP_INDEX_URL": f"https://127.0.0.1:{server.server_port}/simple", "PIP_CERT": str(cert), "PIP_RETRIES": "0"}
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_no_redirect_gives_up_tls(run, server, tls):  # noqa: F811
+    """An index that was asked over TLS sends us on to a server without."""
+    serve(server, wheel())
+    tls.answers["/simple/a/"] = (302, {"Location": server.url + "/a/"}, b"")
+    assert run("a==1.0", status=7, **tls.variables)["error"] == "network"
+    assert server.seen == []
+
+
+def test_a_page_over_tls_names_plain_files_only_with_their_hash(run, server, tls):  # noqa: F811
+    data = wheel()
+    serve(server, data)
+    link = f"{server.root}/files/a-1.0-py3-none-any.whl"
+    tls.answers["/simple/a/"] = (200, {"Content-Type": "text/html"}, f'<a href="{link}">a</a>'.encode())
+    assert run("a==1.0", **tls.variables)["projects"]["a"]["releases"] == []
+    assert server.seen == []
+    tls.answers["/simple/a/"] = (200, {"Content-Type": "text/html"}, f'<a href="{link}#sha256={sha256(data)}">a</a>'.encode())
+    assert release(run("a==1.0", UNPIN_CACHE_DIR="/nowhere/at/all", **tls.variables))["requires"] == ["idna>=2"]
