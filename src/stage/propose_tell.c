@@ -324,7 +324,7 @@ static void warn_marks(struct warnings *warnings, const struct pool *pool, const
 static void warn_changes(struct warnings *warnings, const struct solve_input *input, const struct pool *pool,
                          const struct solution *solution, const struct plan *plan) {
     struct arena *arena = warnings->arena;
-    bool dateless = false;
+    bool dateless = false, ageless = false;
     for (int32_t i = 0; i < plan->changes_len; i++) {
         const struct plan_change *change = &plan->changes[i];
         const struct project *project = pool_find(pool, change->name);
@@ -338,13 +338,16 @@ static void warn_changes(struct warnings *warnings, const struct solve_input *in
             *vec_push(arena, &warnings->list) =
                 str_format(arena, "%.*s %.*s was yanked: %.*s", FMT(change->raw_name), FMT(change->to),
                            FMT(release->yanked_reason.len ? release->yanked_reason : S("no reason given")));
-        if (change->action == PLAN_ADD && !by_url(input->want, change->name) &&
-            (!project->has_dates || input->env->image_date == INT64_MIN))
-            dateless = true;
+        bool added = change->action == PLAN_ADD && !by_url(input->want, change->name);
+        dateless = dateless || (added && !project->has_dates);
+        ageless = ageless || (added && project->has_dates && input->env->image_date == INT64_MIN);
     }
     if (dateless)
         *vec_push(arena, &warnings->list) =
             S("the index gives no upload dates: whether what is added is too old for this image was not judged");
+    else if (ageless && input->env->dists_len > 0) /* what is empty is of no age */
+        *vec_push(arena, &warnings->list) =
+            S("the age of this image is not known: whether what is added is too old for it was not judged");
 }
 
 /* True if `name` is required by a distribution of `dists` other than itself. */

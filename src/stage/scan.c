@@ -23,7 +23,7 @@ struct err *scan_find_python(struct arena *arena, struct str given, struct str *
     struct str active = str_of(getenv("VIRTUAL_ENV")), name = given, path;
     if (name.len == 0) name = active.len ? path_join(arena, active, S("bin/python")) : S("python3");
     struct version version;
-    bool is_version = version_try_parse(arena, given, &version);
+    bool is_version = given.len && char_is_digit(given.data[0]) && version_try_parse(arena, given, &version);
     if (is_version) name = str_format(arena, "python%.*s", FMT(given));
     struct str inside = path_join(arena, given, S("bin/python"));
     bool found = proc_find(arena, name, &path) || (given.len && !is_version && proc_find(arena, inside, &path));

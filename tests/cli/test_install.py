@@ -300,3 +300,11 @@ def test_an_environment_is_named_by_its_folder(env):
 @pytest.mark.parametrize("command", ["install x", "remove x", "history", "undo", "recover"])
 def test_commands_of_this_machine_refuse_an_image(env, command):
     assert "`unpin plan` takes --image" in env.run(*command.split(), "--image", "x").ok(2).err
+
+
+@pytest.mark.parametrize("name", ["v3.8", "env", "3x"])
+def test_an_environment_may_be_called_like_a_version(env, name):
+    os.makedirs(os.path.join(env.folder, "cwd"))
+    os.symlink(env.prefix, os.path.join(env.folder, "cwd", name))
+    done = subprocess.run(env.argv("locks", "--json", "--python", name), cwd=os.path.join(env.folder, "cwd"), env=env.variables, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
