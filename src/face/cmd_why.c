@@ -59,6 +59,7 @@ static void find_vendor(struct session *session, struct findings *found) {
         {VENDOR_DEV_NOT_ON_INDEX, S_INIT("it is a development release that the index lacks")},
         {VENDOR_URL_GONE, S_INIT("it was installed from a path that is gone")},
         {VENDOR_NOT_ON_INDEX, S_INIT("the index does not have it")},
+        {VENDOR_LOCAL_BUILD, S_INIT("it was built by the vendor, or here: no index takes wheels with its tag")},
         {VENDOR_LISTED, S_INIT("the catalog lists it as built by the vendor")},
     };
     for (size_t i = 0; found->dist && i < sizeof reasons / sizeof *reasons; i++)

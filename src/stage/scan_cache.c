@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 
-#define HEAD "unpin-site 1 "
+#define HEAD "unpin-site 2 "
 
 enum { NUMBERS = 9 };
 
@@ -63,7 +63,7 @@ struct str scan_cache_format(struct arena *arena, struct str site, const struct 
         const struct scan_cache_entry *e = &cache->entries.data[i];
         buf_addf(&body, "\n%td %lld %lld %lld %lld %td %td %td %d\n", e->name.len, (long long)e->inode,
                  (long long)e->mtime_ns, (long long)e->metadata_size, (long long)e->metadata_mtime_ns, e->metadata.len,
-                 e->installer.len, e->direct_url.len, e->requested);
+                 e->installer.len, e->direct_url.len, (e->requested ? 1 : 0) | (e->local_build ? 2 : 0));
         buf_add(&body, e->name);
         buf_add(&body, e->metadata);
         buf_add(&body, e->installer);
@@ -88,7 +88,7 @@ static bool entry_parse(struct str *rest, struct scan_cache_entry *ret) {
     for (int i = 0; i < NUMBERS; i++)
         if (!str_to_int(str_cut(&line, ' '), &n[i])) return false;
     *ret = (struct scan_cache_entry){
-        .inode = n[1], .mtime_ns = n[2], .metadata_size = n[3], .metadata_mtime_ns = n[4], .requested = n[8] != 0};
+        .inode = n[1], .mtime_ns = n[2], .metadata_size = n[3], .metadata_mtime_ns = n[4], .requested = n[8] & 1, .local_build = n[8] & 2};
     struct str end;
     return take(rest, n[0], &ret->name) && take(rest, n[5], &ret->metadata) && take(rest, n[6], &ret->installer) &&
            take(rest, n[7], &ret->direct_url) && (rest->len == 0 || (take(rest, 1, &end) && end.data[0] == '\n'));

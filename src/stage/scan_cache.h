@@ -25,6 +25,7 @@ struct scan_cache_entry {
     struct str installer;                     /* INSTALLER, as it is */
     struct str direct_url;                    /* direct_url.json, as it is; empty: none */
     bool requested;
+    bool local_build; /* WHEEL has a plain linux_… tag */
 };
 
 struct scan_cache {

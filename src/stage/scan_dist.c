@@ -164,6 +164,18 @@ const struct scan_dist_state *scan_dist_states(const struct scan_dist_reader *re
     return states;
 }
 
+/* True if a tag of WHEEL names a plain platform (linux_x86_64): indexes take only manylinux and musllinux (PEP 600, 656). */
+static bool is_local_build(struct str wheel) {
+    struct str line;
+    while (str_line(&wheel, &line)) {
+        if (line.len == 0) break;
+        if (!str_starts(line, S("Tag:"))) continue;
+        struct str tag = str_trim(str_from(line, 4));
+        if (str_starts(str_from(tag, str_find_last(tag, '-') + 1), S("linux_"))) return true;
+    }
+    return false;
+}
+
 /* The files of a dist-info directory, from the cache where they are as they were. False: there is no METADATA. */
 static bool files_read(struct scan_dist_reader *reader, struct str name, const struct scan_dist_state *state,
                        struct scan_cache_entry *ret) {
@@ -173,7 +185,7 @@ static bool files_read(struct scan_dist_reader *reader, struct str name, const s
         *vec_push(reader->arena, &reader->fresh.entries) = *known;
         return true;
     }
-    struct str ignored;
+    struct str ignored, wheel;
     *ret = (struct scan_cache_entry){.name = name,
                                      .inode = state->dir.inode,
                                      .mtime_ns = state->dir.mtime_ns,
@@ -183,6 +195,7 @@ static bool files_read(struct scan_dist_reader *reader, struct str name, const s
     if (!read_optional(reader, name, "INSTALLER", SCAN_SMALL_FILE_MAX, &ret->installer)) ret->installer = S("");
     if (!read_optional(reader, name, "direct_url.json", SCAN_SMALL_FILE_MAX, &ret->direct_url)) ret->direct_url = S("");
     ret->requested = read_optional(reader, name, "REQUESTED", SCAN_SMALL_FILE_MAX, &ignored);
+    ret->local_build = read_optional(reader, name, "WHEEL", SCAN_SMALL_FILE_MAX, &wheel) && is_local_build(wheel);
     ptrdiff_t before = reader->fresh.entries.len;
     scan_cache_add(reader->arena, &reader->fresh, ret, reader->now_ns);
     reader->stale |= reader->fresh.entries.len > before;
@@ -201,6 +214,7 @@ static bool dist_info_read(struct scan_dist_reader *reader, struct str name, con
     if (!identify(reader, name, ret)) return false;
     ret->installer = str_trim(files.installer);
     ret->requested = files.requested;
+    if (files.local_build) ret->vendor |= VENDOR_LOCAL_BUILD;
     direct_url_of(reader, name, files.direct_url, ret);
     *identity = identity_of(&state->record);
     ret->system = is_systems(reader->site, ret->installer);

@@ -10,6 +10,7 @@
     X(VENDOR_DEV_NOT_ON_INDEX, "prerelease-not-on-index")                                                              \
     X(VENDOR_URL_GONE, "url-gone")                                                                                     \
     X(VENDOR_NOT_ON_INDEX, "not-on-index")                                                                             \
+    X(VENDOR_LOCAL_BUILD, "local-build")                                                                               \
     X(VENDOR_LISTED, "listed")
 
 /* X(form, name in JSON) */

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     (void)scan_cache_parse(arena, body, S("/s"), &cache);
     /* The hash keeps a fuzzer out, so it is put right here. */
     struct buf text = {.arena = arena};
-    buf_addf(&text, "unpin-site 1 %016llx ", (unsigned long long)str_hash(body));
+    buf_addf(&text, "unpin-site 2 %016llx ", (unsigned long long)str_hash(body));
     buf_add(&text, body);
     if (scan_cache_parse(arena, buf_str(&text), S("/s"), &cache)) {
         struct scan_cache again;

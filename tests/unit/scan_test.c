@@ -82,7 +82,7 @@ static int setup(void **state) {
     write_file(world, "site/flat-0.1.egg-info", "Metadata-Version: 1.0\nName: flat\nVersion: 0.1\n");
     write_file(world, "site/odd-1.egg-info", "Metadata-Version: 1.0\nName: odd\nVersion: 2023-not-pep440\n");
     write_file(world, "site/linked.egg-link", str_copy_z(arena, str_format(arena, "%.*s/tree\n.", FMT(world->root))));
-    write_file(world, "site/a.pth", "# comment\nimport os; os.system('touch ran')\n../tree\n/nowhere\n\n");
+    write_file(world, "site/a.pth", "# comment\nimport os; os.system('touch ran')\n../tree\n../absent\n\n");
     write_file(world, "tree/linked.egg-info/PKG-INFO", "Metadata-Version: 1.0\nName: linked\nVersion: 5\n");
     write_file(world, "system/six-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: six\nVersion: 1.0\n");
     write_file(world, "system/foo_bar-0.5.dist-info/METADATA", "Metadata-Version: 2.1\nName: foo-bar\nVersion: 0.5\n");
