@@ -35,6 +35,13 @@ static struct err *keep_others(struct session *session, const struct session_req
     return NULL;
 }
 
+/* True if the command lets something change that a removal keeps: then it is no `unpin remove`. */
+static bool lets_change(const struct plan_suggestion *suggestion, int32_t keep_len) {
+    int32_t kept = 0;
+    for (int32_t k = 0; k < suggestion->argv_len; k++) kept += str_eq(suggestion->argv[k], S("--keep"));
+    return kept < keep_len;
+}
+
 /* Tells the plan in the words of a removal: that the others stay is no wish of the user, and no option to repeat. */
 static void tell_kept(struct session *session, const struct options *given, struct plan *plan) {
     struct plan_fact *facts = arena_new(session->arena, struct plan_fact, plan->reason_len);
@@ -48,15 +55,18 @@ static void tell_kept(struct session *session, const struct options *given, stru
     struct plan_suggestion *suggestions = arena_new(session->arena, struct plan_suggestion, plan->suggestions_len);
     for (int32_t i = 0; i < plan->suggestions_len; i++) {
         const struct plan_suggestion *old = &plan->suggestions[i];
-        struct str *argv = arena_new(session->arena, struct str, old->argv_len);
+        struct str *argv = arena_new(session->arena, struct str, old->argv_len * 2); /* "--remove" before each name */
+        bool plans = lets_change(old, session->options->keep.len), names = true;
         int32_t len = 0;
         for (int32_t k = 0; k < old->argv_len; k++) {
             bool kept = str_eq(old->argv[k], S("--keep")) && k + 1 < old->argv_len;
             bool own = false;
             for (int32_t j = 0; kept && j < given->keep.len; j++)
                 own = own || str_eq(given->keep.items[j], old->argv[k + 1]);
+            names = names && !str_starts(old->argv[k], S("-"));
+            if (plans && names && k > 1) argv[len++] = S("--remove");
             if (kept && !own) k++;
-            else argv[len++] = old->argv[k];
+            else argv[len++] = plans && k == 1 ? S("plan") : old->argv[k];
         }
         suggestions[i] = *old;
         suggestions[i].argv = argv;

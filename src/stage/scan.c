@@ -26,7 +26,8 @@ struct err *scan_find_python(struct arena *arena, struct str given, struct str *
     bool is_version = given.len && char_is_digit(given.data[0]) && version_try_parse(arena, given, &version);
     if (is_version) name = str_format(arena, "python%.*s", FMT(given));
     struct str inside = path_join(arena, given, S("bin/python"));
-    bool found = proc_find(arena, name, &path) || (given.len && !is_version && proc_find(arena, inside, &path));
+    /* A folder comes first: a program on PATH may have its name. */
+    bool found = (given.len && !is_version && proc_find(arena, inside, &path)) || proc_find(arena, name, &path);
     if (!found)
         return err_hint(arena, err_make(arena, ERR_ENVIRONMENT, "there is no interpreter '%.*s'", FMT(name)),
                         "name one with --python PATH, or its environment with --python DIR");

@@ -308,3 +308,11 @@ def test_an_environment_may_be_called_like_a_version(env, name):
     os.symlink(env.prefix, os.path.join(env.folder, "cwd", name))
     done = subprocess.run(env.argv("locks", "--json", "--python", name), cwd=os.path.join(env.folder, "cwd"), env=env.variables, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_ways_out_of_a_removal_are_commands_that_work(env):
+    """One that lets something change is no removal any more, but a plan."""
+    found = env.run("remove", "itsdangerous", "--json").ok(3).json["suggestions"]
+    assert found
+    for suggestion in found:
+        assert env.run(*suggestion["argv"][1:]).status in (0, 4), suggestion
