@@ -7,11 +7,12 @@
 #include "stage/build.h"
 #include "stage/check.h"
 #include "stage/history.h"
+#include "stage/integrity.h"
 #include "stage/scan.h"
 
 #include <string.h>
 
-enum { SIGNALS_MAX = 100 };
+enum { SIGNALS_MAX = 100, VERIFY_HASH_MAX = 1 << 20 };
 
 /* One run of apply. */
 struct run {
@@ -354,6 +355,26 @@ static struct err *verify_changes(struct run *run, const struct environment *now
     return NULL;
 }
 
+/* What the new RECORDs list is there. The bytes were hashed when they were unpacked: large files are not read again. */
+static struct err *verify_records(struct run *run, const struct environment *now) {
+    bool *wanted = arena_new(run->arena, bool, now->dists_len);
+    struct integrity found = {0};
+    for (int32_t i = 0; i < run->plan->changes_len; i++) {
+        const struct plan_change *change = &run->plan->changes[i];
+        const struct dist *dist = installs(change) ? environment_find(now, change->name) : NULL;
+        if (dist) wanted[dist - now->dists] = true;
+    }
+    TRY(integrity_check_some(run->arena, run->input->fs, now, wanted, VERIFY_HASH_MAX, &found));
+    if (found.len == 0) return NULL;
+    struct str first = str_format(run->arena, "%.*s (%.*s)", FMT(found.items[0].path), FMT(found.items[0].what));
+    if (run->input->options->modified != WHEEL_KEEP)
+        return verify_failed(run, "an installed file is not what RECORD says", first);
+    /* Files that were kept differ from the new RECORD, as was asked for. */
+    *vec_push(run->arena, &run->notes) =
+        str_format(run->arena, "%d files are not what RECORD says, such as %.*s", found.len, FMT(first));
+    return NULL;
+}
+
 static struct err *verify_breaks(struct run *run, const struct environment *now) {
     const struct plan *plan = run->plan;
     const struct check_dist *dists = NULL;
@@ -393,6 +414,7 @@ static struct err *verify(struct run *run) {
     struct environment now;
     TRY(environment_again(run, &now));
     TRY(verify_changes(run, &now));
+    TRY(verify_records(run, &now));
     TRY(verify_breaks(run, &now));
     return verify_imports(run);
 }

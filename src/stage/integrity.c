@@ -18,6 +18,8 @@ struct work {
     const struct fs *fs;
     const struct environment *env;
     struct finding *findings; /* one per distribution */
+    const bool *wanted;       /* NULL: all */
+    int64_t hash_max;
 };
 
 static void add_damage(struct finding *finding, const struct dist *dist, struct str path, struct str what) {
@@ -76,6 +78,7 @@ static void check_row(const struct work *work, struct finding *finding, const st
         add_damage(finding, dist, path, S("size"));
         return;
     }
+    if (stat.is_file && stat.size > work->hash_max) return;
     struct mapping mapping = {.fd = -1};
     if (!stat.is_file || mapping_open(scratch, path, &mapping)) {
         add_damage(finding, dist, path, S("unreadable"));
@@ -94,6 +97,7 @@ static struct err *check_dist(void *self, struct arena *arena, int32_t i) {
     const struct dist *dist = &work->env->dists[i];
     struct finding *finding = &work->findings[i];
     finding->arena = arena_open();
+    if (work->wanted && !work->wanted[i]) return NULL;
     finding->no_record = dist->form != DIST_INFO || dist->site < 0;
     if (finding->no_record) return NULL;
     struct str folder = path_join(arena, work->env->sites[dist->site], dist->info_dir);
@@ -140,12 +144,17 @@ static struct integrity gather(struct arena *arena, struct finding *findings, in
     return sum;
 }
 
-struct err *integrity_check(struct arena *arena, const struct fs *fs, const struct environment *env,
-                            struct integrity *ret) {
-    struct work work = {fs, env, arena_new(arena, struct finding, env->dists_len)};
+struct err *integrity_check_some(struct arena *arena, const struct fs *fs, const struct environment *env,
+                                 const bool *wanted, int64_t hash_max, struct integrity *ret) {
+    struct work work = {fs, env, arena_new(arena, struct finding, env->dists_len), wanted, hash_max};
     const struct workers_step step = {&work, check_dist};
     struct err *err = workers_run(arena, &step, env->dists_len);
     struct integrity found = gather(arena, work.findings, env->dists_len);
     if (!err) *ret = found;
     return err;
+}
+
+struct err *integrity_check(struct arena *arena, const struct fs *fs, const struct environment *env,
+                            struct integrity *ret) {
+    return integrity_check_some(arena, fs, env, NULL, INT64_MAX, ret);
 }

@@ -29,4 +29,9 @@ struct integrity {
 ERR_MUST_CHECK struct err *integrity_check(struct arena *arena, const struct fs *fs, const struct environment *env,
                                            struct integrity *ret);
 
+/* The same for the distributions env->dists[i] with wanted[i] alone; files of more than `hash_max` bytes are looked at
+ * for their size only. */
+ERR_MUST_CHECK struct err *integrity_check_some(struct arena *arena, const struct fs *fs, const struct environment *env,
+                                                const bool *wanted, int64_t hash_max, struct integrity *ret);
+
 #endif
