@@ -70,11 +70,19 @@ static void add_requires(struct buf *buf, const struct metadata *metadata) {
     }
 }
 
+/* A specifier without the blanks that may stand in it. */
+static struct str without_blanks(struct arena *arena, struct str s) {
+    struct buf buf = {.arena = arena};
+    for (ptrdiff_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.data[i] > 0x20 && s.data[i] != 0x7f) buf_add_char(&buf, s.data[i]);
+    return buf_str(&buf);
+}
+
 static void add_python(struct buf *buf, const char *flag, const struct specifier_set *set) {
     if (set->len == 0) return;
     buf_addf(buf, " %s", flag);
     for (int32_t i = 0; i < set->len; i++)
-        buf_addf(buf, "%s%.*s", i ? "," : "", FMT(one_word(buf->arena, set->items[i].text)));
+        buf_addf(buf, "%s%.*s", i ? "," : "", FMT(without_blanks(buf->arena, set->items[i].text)));
 }
 
 /* True where the page is known and lacks what is installed. */
