@@ -25,7 +25,7 @@ enum vendor_reason {
     VENDOR_URL_GONE = 4,         /* direct_url.json names a path that is gone */
     VENDOR_NOT_ON_INDEX = 8,     /* the index has the project but not this version, or not the project */
     VENDOR_LOCAL_BUILD = 32, /* its WHEEL has a plain linux_… tag, which no index takes: built by the vendor, or here */
-    VENDOR_LISTED = 16,          /* the catalog says so */
+    VENDOR_LISTED = 16,      /* the catalog says so */
 };
 
 /* One installed distribution. */

@@ -33,7 +33,7 @@ struct plan_change {
     int32_t because_len;
     struct artifact artifact; /* what is installed; empty url for a removal */
     bool direct;              /* a request named the artifact itself, by URL or path (PEP 610) */
-    bool below_floor, lax; /* level 1 of the objective counts it */
+    bool below_floor, lax;    /* level 1 of the objective counts it */
 };
 
 struct plan_allowance {
@@ -62,8 +62,8 @@ enum plan_fact_kind {
     FACT_LOCK,        /* a lock that may not be lifted (--no-lift) */
     FACT_KEEP,        /* --keep, or not removable */
     FACT_ADVISORY,
-    FACT_VERSIONS,    /* the index has only these versions */
-    FACT_ABSENT,      /* no index has the project or the version */
+    FACT_VERSIONS, /* the index has only these versions */
+    FACT_ABSENT,   /* no index has the project or the version */
 };
 
 /* One of the facts that contradict each other. */

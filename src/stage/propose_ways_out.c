@@ -1,6 +1,6 @@
 /*
- * Ways out of an impossible request: one fact of its reason relaxed at a time, then what stands in the way of that, each
- * tried by planning it.
+ * Ways out of an impossible request: one fact of its reason relaxed at a time, then what stands in the way of that,
+ * each tried by planning it.
  */
 #include "base/arena.h"
 #include "stage/propose_parts.h"

@@ -32,8 +32,8 @@ enum sat_result sat_solve(struct sat *sat, int32_t conflicts);
 bool sat_value(struct sat *sat, int literal);
 /* After UNSATISFIABLE: whether the assumed literal is part of the reason. */
 bool sat_failed(struct sat *sat, int literal);
-/* 1 where the clauses are known to imply the literal, -1 its opposite, 0 where neither is known: found by the answers so
- * far, not searched for. */
+/* 1 where the clauses are known to imply the literal, -1 its opposite, 0 where neither is known: found by the answers
+ * so far, not searched for. */
 int sat_fixed(struct sat *sat, int literal);
 
 int32_t sat_variables(const struct sat *sat);

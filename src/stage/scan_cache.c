@@ -87,8 +87,12 @@ static bool entry_parse(struct str *rest, struct scan_cache_entry *ret) {
     int64_t n[NUMBERS];
     for (int i = 0; i < NUMBERS; i++)
         if (!str_to_int(str_cut(&line, ' '), &n[i])) return false;
-    *ret = (struct scan_cache_entry){
-        .inode = n[1], .mtime_ns = n[2], .metadata_size = n[3], .metadata_mtime_ns = n[4], .requested = n[8] & 1, .local_build = n[8] & 2};
+    *ret = (struct scan_cache_entry){.inode = n[1],
+                                     .mtime_ns = n[2],
+                                     .metadata_size = n[3],
+                                     .metadata_mtime_ns = n[4],
+                                     .requested = n[8] & 1,
+                                     .local_build = n[8] & 2};
     struct str end;
     return take(rest, n[0], &ret->name) && take(rest, n[5], &ret->metadata) && take(rest, n[6], &ret->installer) &&
            take(rest, n[7], &ret->direct_url) && (rest->len == 0 || (take(rest, 1, &end) && end.data[0] == '\n'));

@@ -164,7 +164,8 @@ const struct scan_dist_state *scan_dist_states(const struct scan_dist_reader *re
     return states;
 }
 
-/* True if a tag of WHEEL names a plain platform (linux_x86_64): indexes take only manylinux and musllinux (PEP 600, 656). */
+/* True if a tag of WHEEL names a plain platform (linux_x86_64): indexes take only manylinux and musllinux (PEP 600,
+ * 656). */
 static bool is_local_build(struct str wheel) {
     struct str line;
     while (str_line(&wheel, &line)) {

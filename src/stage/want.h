@@ -35,8 +35,8 @@ struct want {
     bool upgrade;     /* -U: the newest version of what was asked for comes before few lifts */
     bool pre;         /* pre-releases are candidates */
     bool only_binary; /* no sdists */
-    bool stale;         /* level 1 of the objective is off: old releases that merely state no bounds are welcome */
-    bool builds;        /* releases with only an sdist are candidates even where the project has wheels that fit */
+    bool stale;       /* level 1 of the objective is off: old releases that merely state no bounds are welcome */
+    bool builds;      /* releases with only an sdist are candidates even where the project has wheels that fit */
     bool no_allowances;
     bool no_lifts;         /* no lock may be lifted at all */
     int64_t exclude_newer; /* seconds since 1970; INT64_MAX: none */

@@ -40,8 +40,7 @@ static void test_utf8(void **state) {
         {S_INIT("\xE2\x82"), false},
         {S_INIT("\x80"), false},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_int_equal(str_is_utf8(cases[i].text), cases[i].ok);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) assert_int_equal(str_is_utf8(cases[i].text), cases[i].ok);
 }
 
 static void test_numbers(void **state) {
