@@ -133,6 +133,12 @@ uint64_t str_hash(struct str s) {
     return hash_mix(hash, word);
 }
 
+bool str_among(const struct str *texts, int32_t len, struct str s) {
+    for (int32_t i = 0; i < len; i++)
+        if (str_eq(texts[i], s)) return true;
+    return false;
+}
+
 char *str_copy_z(struct arena *arena, struct str s) {
     char *data = arena_alloc(arena, s.len + 1);
     if (s.len) memcpy(data, s.data, (size_t)s.len);

@@ -96,6 +96,9 @@ bool str_is_utf8(struct str s);
  * of one byte order. */
 uint64_t str_hash(struct str s);
 
+/* True if one of the `len` texts is `s`. */
+bool str_among(const struct str *texts, int32_t len, struct str s);
+
 /* A copy in `arena`. `str_copy_z` adds a NUL behind (not counted). */
 struct str str_copy(struct arena *arena, struct str s);
 char *str_copy_z(struct arena *arena, struct str s);

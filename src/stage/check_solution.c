@@ -13,12 +13,6 @@ struct trial {
     int32_t before_len;
 };
 
-static bool names_have(const struct str *names, int32_t len, struct str name) {
-    for (int32_t i = 0; i < len; i++)
-        if (str_eq(names[i], name)) return true;
-    return false;
-}
-
 static const struct release *chosen_release(const struct trial *trial, int32_t project) {
     int32_t at = trial->chosen[project];
     return at < 0 ? NULL : &trial->pool->projects.data[project].releases[at];
@@ -78,14 +72,14 @@ static struct err *check_stays(const struct trial *trial) {
     const struct want *want = trial->input->want;
     for (int32_t i = 0; i < trial->pool->projects.len; i++) {
         const struct project *project = &trial->pool->projects.data[i];
-        bool removed = names_have(want->remove, want->remove_len, project->name);
+        bool removed = str_among(want->remove, want->remove_len, project->name);
         if (removed && trial->chosen[i] >= 0) return violation(trial, project->name, "should have been removed");
         if (trial->chosen[i] == project->installed) continue;
         if (project->installed < 0 || removed) continue;
-        if (names_have(want->keep, want->keep_len, project->name))
+        if (str_among(want->keep, want->keep_len, project->name))
             return violation(trial, project->name, "should have been kept");
         if (trial->chosen[i] < 0) return violation(trial, project->name, "was removed though nobody asked for that");
-        if (project->held && !names_have(want->replace, want->replace_len, project->name))
+        if (project->held && !str_among(want->replace, want->replace_len, project->name))
             return violation(trial, project->name, "is held and changes");
     }
     return NULL;
@@ -201,7 +195,7 @@ static struct err *check_locks(const struct trial *trial) {
         const struct project *project = &trial->pool->projects.data[i];
         const struct release *release = chosen_release(trial, i);
         if (!release || trial->chosen[i] == project->installed) continue;
-        if (!want->no_lifts && !names_have(want->no_lift, want->no_lift_len, project->name)) continue;
+        if (!want->no_lifts && !str_among(want->no_lift, want->no_lift_len, project->name)) continue;
         if (lock_lifted(trial, project, release)) return violation(trial, project->name, "has a lock that must stay");
     }
     return NULL;
@@ -246,7 +240,7 @@ static struct err *check_new_advisories(const struct trial *trial) {
                      &after_len);
     for (int32_t i = 0; i < after_len; i++) {
         bool old = after[i]->severity == ADVISORY_INFO || after[i]->severity == ADVISORY_WARN ||
-                   names_have(input->want->ignore_advisories, input->want->ignore_advisories_len, after[i]->id);
+                   str_among(input->want->ignore_advisories, input->want->ignore_advisories_len, after[i]->id);
         for (int32_t b = 0; b < before_len && !old; b++) old = before[b] == after[i];
         if (!old) return violation(trial, after[i]->id, "is an advisory that the plan would trigger");
     }

@@ -190,12 +190,6 @@ static void make_breaks(struct arena *arena, const struct solve_input *input, co
     plan->breaks_new = breaks_without(arena, is, is_len, was, was_len, &plan->breaks_new_len);
 }
 
-static bool names_include(const struct str *names, int32_t len, struct str name) {
-    for (int32_t i = 0; i < len; i++)
-        if (str_eq(names[i], name)) return true;
-    return false;
-}
-
 static bool entry_holds(const struct requirement *entry, const struct check_dist *dists, int32_t len) {
     for (int32_t i = 0; i < len; i++)
         if (str_eq(dists[i].name, entry->name)) return specifier_set_match(&entry->specifiers, &dists[i].version);
@@ -258,7 +252,7 @@ static void make_advisories(struct arena *arena, const struct solve_input *input
         const struct advisory *advisory = &input->advisories->items[i];
         enum plan_advisory_effect effect;
         bool holds = advisory_holds(advisory, after, len);
-        bool ignored = names_include(input->want->ignore_advisories, input->want->ignore_advisories_len, advisory->id);
+        bool ignored = str_among(input->want->ignore_advisories, input->want->ignore_advisories_len, advisory->id);
         bool warned = false;
         for (int32_t s = 0; s < solution->soft.len; s++)
             if (solution->soft.items[s].advisory == i) warned = true;
@@ -384,7 +378,7 @@ static void warn_orphans(struct warnings *warnings, const struct solve_input *in
             if (!orphan || !pins_one_version(requirement) || map_find(&told, requirement->name) >= 0) continue;
             if (!marker_eval(arena, requirement->marker, &input->env->markers, (struct str){0})) continue;
             map_add(arena, &told, requirement->name, 1);
-            if (names_include(input->want->remove, input->want->remove_len, requirement->name)) continue;
+            if (str_among(input->want->remove, input->want->remove_len, requirement->name)) continue;
             if (is_required(arena, &input->env->markers, after, len, requirement->name)) continue;
             *vec_push(arena, &warnings->list) =
                 str_format(arena, "%.*s %.*s is no longer required by anything: 'unpin remove %.*s' removes it",
@@ -396,7 +390,7 @@ static void warn_orphans(struct warnings *warnings, const struct solve_input *in
 /* True if the metadata know the extra: by its name, or by a requirement that it switches on. */
 static bool has_extra(struct arena *arena, const struct metadata *metadata, const struct marker_env *markers,
                       struct str extra) {
-    if (names_include(metadata->extras, metadata->extras_len, extra)) return true;
+    if (str_among(metadata->extras, metadata->extras_len, extra)) return true;
     for (int32_t i = 0; i < metadata->requires_len; i++) {
         const struct marker *marker = metadata->requires_dist[i].marker;
         if (marker_has_extra(marker) && marker_eval(arena, marker, markers, extra)) return true;

@@ -3,10 +3,6 @@
 #include "base/arena.h"
 #include "stage/solve_model.h"
 
-int model_ge(const struct model *model, const struct node *node, int32_t slot) {
-    return slot >= node->slots_len ? -model->yes : node->ge[slot];
-}
-
 int32_t model_fact(struct model *model, enum plan_fact_kind kind, int32_t node, int32_t rule, int32_t advisory) {
     if (!model->explaining) return -1;
     *vec_push(model->arena, &model->facts) = (struct fact){kind, node, rule, advisory, sat_variable(model->sat)};

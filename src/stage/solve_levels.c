@@ -51,12 +51,6 @@ static bool lock_is_pin(const struct model *model, const struct node *node) {
     return false;
 }
 
-static bool names_include(const struct str *names, int32_t len, struct str name) {
-    for (int32_t i = 0; i < len; i++)
-        if (str_eq(names[i], name)) return true;
-    return false;
-}
-
 /* A literal that is true where the lock on the node is lifted. */
 static void add_lift(struct model *model, struct node *node) {
     const struct lock_set *locks = model->input->locks;
@@ -66,7 +60,7 @@ static void add_lift(struct model *model, struct node *node) {
     if (!named && !implied) return;
     if (node->removed) return;
     const struct want *want = model->input->want;
-    bool stays = want->no_lifts || names_include(want->no_lift, want->no_lift_len, project->name);
+    bool stays = want->no_lifts || str_among(want->no_lift, want->no_lift_len, project->name);
     if (implied && !named) {
         node->lifted = node->changed;
     } else {
@@ -494,7 +488,7 @@ static void add_advisory(struct model *model, int32_t number) {
     const struct advisory *advisory = &model->input->advisories->items[number];
     const struct want *want = model->input->want;
     if (advisory->severity == ADVISORY_INFO) return;
-    if (names_include(want->ignore_advisories, want->ignore_advisories_len, advisory->id)) return;
+    if (str_among(want->ignore_advisories, want->ignore_advisories_len, advisory->id)) return;
     struct trigger trigger;
     if (!trigger_make(model, advisory, &trigger)) return;
     if (trigger.before && !advisory->on_change_len) return;

@@ -44,7 +44,6 @@ struct node {
     int32_t slots_len;
     int32_t *slots;     /* release of each slot */
     bool *named_only;   /* per slot: a pre-release that is admissible only where a requirement names it */
-    int32_t *slot_of;   /* slot of each release, -1: not admissible */
     int32_t installed;  /* slot, -1 */
     int *ge;            /* slots_len + 1 literals */
     int escape;         /* literal; never true where the page is known */
@@ -141,8 +140,6 @@ struct model {
 ERR_MUST_CHECK struct err *model_build(struct arena *arena, const struct solve_input *input, struct pool *pool,
                                        bool explaining, struct model *ret);
 
-/* The literal "slot of `node` is `slot` or newer". */
-int model_ge(const struct model *model, const struct node *node, int32_t slot);
 /* A clause that rests on `fact` (position in facts, -1: nothing that could be taken back). Literals 0 are skipped. */
 void model_clause(struct model *model, int32_t fact, const int *literals, int32_t len);
 /* A fact, for model_clause. */

@@ -3,12 +3,6 @@
 
 #include "base/arena.h"
 
-static bool names_include(const struct str *names, int32_t len, struct str name) {
-    for (int32_t i = 0; i < len; i++)
-        if (str_eq(names[i], name)) return true;
-    return false;
-}
-
 /* What the requests say of a project. */
 struct asked {
     bool requested, version_given, prerelease, removed, kept, replaced;
@@ -22,9 +16,9 @@ struct admission {
 static struct asked asked_of(const struct model *model, struct str name) {
     const struct want *want = model->input->want;
     struct asked asked = {
-        .removed = names_include(want->remove, want->remove_len, name),
-        .kept = names_include(want->keep, want->keep_len, name),
-        .replaced = names_include(want->replace, want->replace_len, name),
+        .removed = str_among(want->remove, want->remove_len, name),
+        .kept = str_among(want->keep, want->keep_len, name),
+        .replaced = str_among(want->replace, want->replace_len, name),
     };
     for (int32_t i = 0; i < want->requests_len; i++) {
         const struct request *request = &want->requests[i];
@@ -140,18 +134,15 @@ static void fill_slots(struct model *model, struct node *node, const struct aske
         .builds = known && builds_admissible(model, project),
     };
     node->slots = arena_new(model->arena, int32_t, project->releases_len + 1);
-    node->slot_of = arena_new(model->arena, int32_t, project->releases_len + 1);
     node->named_only = arena_new(model->arena, bool, project->releases_len + 1);
     node->installed = -1;
     for (int32_t r = 0; r < project->releases_len; r++) {
-        node->slot_of[r] = -1;
         const struct release *release = &project->releases[r];
         if (!is_admissible(model, project, release, &admission)) continue;
         if (!release->installed && excludes_python(model, release)) continue;
         if (release->installed) node->installed = node->slots_len;
         node->named_only[node->slots_len] = !release->installed && release->prerelease && !admission.prereleases &&
                                             mentioned_by(model, project, &release->version) == 1;
-        node->slot_of[r] = node->slots_len;
         node->slots[node->slots_len++] = r;
     }
 }
@@ -207,8 +198,6 @@ void model_open_node(struct model *model, int32_t at) {
     *vec_push(model->arena, &model->scope) = at;
     if (asked.removed) {
         node->installed = -1;
-        node->slot_of = arena_new(model->arena, int32_t, project->releases_len + 1);
-        for (int32_t r = 0; r < project->releases_len; r++) node->slot_of[r] = -1;
         add_literals(model, node);
         return;
     }

@@ -53,6 +53,15 @@ static void test_numbers(void **state) {
     assert_false(str_to_int(S("-1"), &n));
 }
 
+static void test_among(void **state) {
+    (void)state;
+    const struct str texts[] = {S_INIT("a"), S_INIT("bc")};
+    assert_true(str_among(texts, 2, S("bc")));
+    assert_false(str_among(texts, 1, S("bc")));
+    assert_false(str_among(texts, 2, S("b")));
+    assert_false(str_among(NULL, 0, S("")));
+}
+
 static void test_map(void **state) {
     (void)state;
     struct arena *arena = arena_open();
@@ -69,10 +78,8 @@ static void test_map(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cut_and_line),
-        cmocka_unit_test(test_utf8),
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_map),
+        cmocka_unit_test(test_cut_and_line), cmocka_unit_test(test_utf8), cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_among),        cmocka_unit_test(test_map),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
