@@ -1,8 +1,5 @@
-#include "os/http.h"
+#include "os/http_parts.h"
 
-#include "base/arena.h"
-#include "base/buf.h"
-#include "os/curl.h"
 #include "os/signals.h"
 
 #include <errno.h>
@@ -13,60 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
 enum {
     TICK_MS = 50,
     PAUSE_US = 250000,         /* before the first repetition; doubled each time */
-    IGNORED_MAX = 1 << 20,     /* bytes of a body that nobody wants, such as a 404's */
     HOST_CONNECTIONS_MAX = 16, /* to one server that speaks only HTTP/1.1 */
-    DIGEST_HEX = 64,
-};
-
-/* One request on its way. */
-struct transfer {
-    struct http *http;
-    struct http_request request;
-    struct arena *arena; /* of this transfer alone, rewound when it is over */
-    CURL *easy;
-    struct curl_slist *headers;
-    EVP_MD_CTX *digest;
-    struct buf body;
-    int fd; /* -1: memory */
-    bool busy;
-    bool over_limit, write_failed;
-    int write_errno;
-    int64_t size;
-    int32_t attempt;
-    struct http_response answer; /* what the headers said */
-    char text[CURL_ERROR_SIZE];
-};
-
-/* A request that waits for its turn. */
-struct waiting {
-    struct http_request request;
-    int64_t not_before_us;
-    int32_t attempt;
-};
-
-struct known {
-    struct str origin;
-    char *user, *password;
-};
-
-struct http {
-    struct arena *arena;
-    struct http_options options;
-    struct curl curl;
-    CURLM *multi;
-    struct transfer transfers[HTTP_PARALLEL_MAX];
-    struct transfer *given; /* whose answer the caller has */
-    VEC(struct waiting) queue;
-    ptrdiff_t queue_from; /* what is before it has been started */
-    VEC(struct known) known;
-    int32_t running, requests;
-    int64_t received;
-    const char *ca_path, *ca_file, *proxy, *client_cert, *netrc;
 };
 
 static int64_t clock_us(void) {
@@ -135,178 +82,6 @@ void http_know(struct http *http, struct str url) {
     http->curl.url_cleanup(parts);
 }
 
-/* A body's bytes have come. Anything but their number ends the transfer. */
-static size_t on_body(char *data, size_t one, size_t len, void *self) {
-    struct transfer *transfer = self;
-    (void)one;
-    long status = 0;
-    (void)transfer->http->curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-    bool wanted = status == 0 || status == 200 || status == 206;
-    transfer->size += (int64_t)len;
-    transfer->http->received += (int64_t)len;
-    if (transfer->size > (wanted ? transfer->request.limit : IGNORED_MAX)) {
-        transfer->over_limit = wanted;
-        return 0;
-    }
-    if (!wanted) return len;
-    if (transfer->digest && EVP_DigestUpdate(transfer->digest, data, len) != 1) return 0;
-    if (transfer->fd < 0) {
-        if (transfer->size == (int64_t)len) {
-            curl_off_t expected = -1;
-            (void)transfer->http->curl.easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &expected);
-            if (expected > 0 && expected <= transfer->request.limit)
-                (void)buf_reserve(&transfer->body, (ptrdiff_t)expected);
-        }
-        buf_add(&transfer->body, (struct str){data, (ptrdiff_t)len});
-        return len;
-    }
-    for (size_t done = 0; done < len;) {
-        ssize_t n = write(transfer->fd, data + done, len - done);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) {
-            transfer->write_failed = true;
-            transfer->write_errno = errno;
-            return 0;
-        }
-        done += (size_t)n;
-    }
-    return len;
-}
-
-/* "bytes 5-9/100", or "bytes *" + "/100". */
-static void parse_content_range(struct str value, struct http_response *answer) {
-    if (!str_starts(value, S("bytes "))) return;
-    struct str rest = str_trim(str_from(value, 6));
-    struct str span = str_cut(&rest, '/');
-    int64_t n;
-    if (str_to_int(rest, &n)) answer->range_total = n;
-    if (str_to_int(str_cut(&span, '-'), &n)) answer->range_first = n;
-}
-
-static void parse_cache_control(struct str value, struct http_response *answer) {
-    while (value.len) {
-        struct str word = str_trim(str_cut(&value, ','));
-        int64_t n;
-        if (str_eq_nocase(word, S("no-store")) || str_eq_nocase(word, S("no-cache"))) {
-            answer->max_age = 0;
-            return;
-        }
-        if (str_eq_nocase(str_slice(word, 0, 8), S("max-age=")) && str_to_int(str_from(word, 8), &n))
-            answer->max_age = n;
-    }
-}
-
-static void reset_answer(struct transfer *transfer) {
-    transfer->answer = (struct http_response){.max_age = -1, .range_first = -1, .range_total = -1};
-}
-
-static size_t on_header(char *data, size_t one, size_t len, void *self) {
-    struct transfer *transfer = self;
-    struct http_response *answer = &transfer->answer;
-    struct str rest = {data, (ptrdiff_t)(one * len)};
-    if (str_starts(rest, S("HTTP/"))) reset_answer(transfer);
-    if (rest.len > HTTP_HEADERS_MAX) return len;
-    struct str name = str_trim(str_cut(&rest, ':')), value = str_trim(rest);
-    if (str_eq_nocase(name, S("content-type"))) answer->content_type = str_copy(transfer->arena, value);
-    else if (str_eq_nocase(name, S("etag"))) answer->etag = str_copy(transfer->arena, value);
-    else if (str_eq_nocase(name, S("last-modified"))) answer->last_modified = str_copy(transfer->arena, value);
-    else if (str_eq_nocase(name, S("cache-control"))) parse_cache_control(value, answer);
-    else if (str_eq_nocase(name, S("content-range"))) parse_content_range(value, answer);
-    return len;
-}
-
-static bool is_trusted(const struct http *http, struct arena *arena, struct str url) {
-    struct str origin = http_origin(arena, url);
-    struct str host = str_from(origin, str_find(origin, S("://")) + 3);
-    ptrdiff_t colon = str_find_last(host, ':');
-    for (int32_t i = 0; i < http->options.trusted_hosts_len; i++) {
-        struct str trusted = http->options.trusted_hosts[i];
-        if (str_eq_nocase(trusted, host) || str_eq_nocase(trusted, str_slice(host, 0, colon))) return true;
-    }
-    return false;
-}
-
-static void set_credentials(struct transfer *transfer) {
-    const struct curl *curl = &transfer->http->curl;
-    const struct http *http = transfer->http;
-    if (http->netrc) {
-        (void)curl->easy_setopt(transfer->easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
-        (void)curl->easy_setopt(transfer->easy, CURLOPT_NETRC_FILE, http->netrc);
-    }
-    struct str url = transfer->request.url;
-    if (http_strip(transfer->arena, url).len != url.len) return;
-    struct str origin = http_origin(transfer->arena, url);
-    for (ptrdiff_t i = 0; i < http->known.len; i++) {
-        if (!str_eq(http->known.data[i].origin, origin)) continue;
-        (void)curl->easy_setopt(transfer->easy, CURLOPT_USERNAME, http->known.data[i].user);
-        if (http->known.data[i].password)
-            (void)curl->easy_setopt(transfer->easy, CURLOPT_PASSWORD, http->known.data[i].password);
-        return;
-    }
-}
-
-static void set_security(struct transfer *transfer) {
-    const struct curl *curl = &transfer->http->curl;
-    const struct http *http = transfer->http;
-    CURL *easy = transfer->easy;
-    struct str url = transfer->request.url;
-    bool file = str_eq_nocase(str_slice(url, 0, 5), S("file:"));
-    (void)curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, file ? "file" : "http,https");
-    /* What was asked for over TLS is not taken from a redirect that gives it up. */
-    bool tls = str_eq_nocase(str_slice(url, 0, 6), S("https:"));
-    (void)curl->easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, tls ? "https" : "http,https");
-    (void)curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
-    (void)curl->easy_setopt(easy, CURLOPT_MAXREDIRS, (long)HTTP_REDIRECTS_MAX);
-    if (http->ca_file || http->ca_path) {
-        (void)curl->easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
-        (void)curl->easy_setopt(easy, CURLOPT_CAPATH, http->ca_path);
-    }
-    if (http->client_cert) (void)curl->easy_setopt(easy, CURLOPT_SSLCERT, http->client_cert);
-    if (is_trusted(http, transfer->arena, url)) {
-        (void)curl->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-        (void)curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-    }
-    set_credentials(transfer);
-}
-
-static void set_limits(struct transfer *transfer) {
-    const struct curl *curl = &transfer->http->curl;
-    const struct http_options *options = &transfer->http->options;
-    CURL *easy = transfer->easy;
-    long stall = options->timeout_s > 0 ? options->timeout_s : HTTP_STALL_S;
-    long connect = stall < HTTP_CONNECT_S ? stall : HTTP_CONNECT_S;
-    (void)curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, connect);
-    (void)curl->easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    (void)curl->easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, stall);
-    if (transfer->fd < 0) (void)curl->easy_setopt(easy, CURLOPT_TIMEOUT, (long)HTTP_DOCUMENT_S);
-    (void)curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-}
-
-static void set_request(struct transfer *transfer) {
-    const struct curl *curl = &transfer->http->curl;
-    const struct http_request *request = &transfer->request;
-    CURL *easy = transfer->easy;
-    (void)curl->easy_setopt(easy, CURLOPT_URL, str_copy_z(transfer->arena, request->url));
-    (void)curl->easy_setopt(easy, CURLOPT_USERAGENT, "unpin/" UNPIN_VERSION);
-    (void)curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    (void)curl->easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
-    (void)curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->text);
-    (void)curl->easy_setopt(easy, CURLOPT_PRIVATE, transfer);
-    (void)curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    (void)curl->easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-    (void)curl->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    (void)curl->easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
-    if (transfer->http->proxy) (void)curl->easy_setopt(easy, CURLOPT_PROXY, transfer->http->proxy);
-    if (request->range.len) (void)curl->easy_setopt(easy, CURLOPT_RANGE, str_copy_z(transfer->arena, request->range));
-    else if (!request->path.len) (void)curl->easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
-    for (int32_t i = 0; i < request->headers_len; i++) {
-        struct curl_slist *longer =
-            curl->slist_append(transfer->headers, str_copy_z(transfer->arena, request->headers[i]));
-        if (longer) transfer->headers = longer;
-    }
-    if (transfer->headers) (void)curl->easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
-}
-
 /* The file that the body goes to. */
 static int open_target(struct transfer *transfer) {
     if (!transfer->request.path.len) return 0;
@@ -332,7 +107,7 @@ static void start(struct http *http, struct transfer *transfer, const struct wai
     transfer->size = 0;
     transfer->text[0] = '\0';
     transfer->body = (struct buf){.arena = transfer->arena};
-    reset_answer(transfer);
+    http_reset_answer(transfer);
     transfer->write_errno = open_target(transfer);
     transfer->write_failed = transfer->write_errno != 0;
     if (transfer->request.hash || transfer->fd >= 0) {
@@ -342,9 +117,9 @@ static void start(struct http *http, struct transfer *transfer, const struct wai
     if (!transfer->easy) transfer->easy = http->curl.easy_init();
     else http->curl.easy_reset(transfer->easy);
     if (!transfer->easy || transfer->write_failed) return;
-    set_request(transfer);
-    set_security(transfer);
-    set_limits(transfer);
+    http_set_request(transfer);
+    http_set_security(transfer);
+    http_set_limits(transfer);
     if (http->curl.multi_add_handle(http->multi, transfer->easy) != CURLM_OK) return;
     http->running++;
     http->requests++;
@@ -436,18 +211,6 @@ static struct err *transfer_err(struct http *http, struct transfer *transfer, CU
     return err;
 }
 
-static struct str digest_hex(struct transfer *transfer) {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
-    if (!transfer->digest || EVP_DigestFinal_ex(transfer->digest, digest, &len) != 1) return (struct str){0};
-    char *hex = arena_alloc(transfer->arena, DIGEST_HEX);
-    for (unsigned i = 0; i < len && i < DIGEST_HEX / 2; i++) {
-        hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
-        hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
-    }
-    return (struct str){hex, DIGEST_HEX};
-}
-
 /* The answer of a transfer that is over. */
 static void give(struct http *http, struct transfer *transfer, CURLcode code, struct http_response *ret) {
     long status = 0;
@@ -473,7 +236,7 @@ static void give(struct http *http, struct transfer *transfer, CURLcode code, st
     answer.url = http_strip(transfer->arena, url ? str_copy(transfer->arena, str_of(url)) : transfer->request.url);
     answer.body = buf_str(&transfer->body);
     answer.size = transfer->size;
-    answer.sha256 = digest_hex(transfer);
+    answer.sha256 = http_digest_hex(transfer);
     drop_target(transfer, !answer.err && (status == 200 || status == 206));
     finish(transfer);
     http->given = transfer;

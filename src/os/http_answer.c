@@ -1,0 +1,102 @@
+/* What comes: headers that matter, the body into memory or a file, hashed on the way. */
+#include "os/http_parts.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+enum {
+    IGNORED_MAX = 1 << 20, /* bytes of a body that nobody wants, such as a 404's */
+    DIGEST_HEX = 64,
+};
+
+/* A body's bytes have come. Anything but their number ends the transfer. */
+size_t http_on_body(char *data, size_t one, size_t len, void *self) {
+    struct transfer *transfer = self;
+    (void)one;
+    long status = 0;
+    (void)transfer->http->curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    bool wanted = status == 0 || status == 200 || status == 206;
+    transfer->size += (int64_t)len;
+    transfer->http->received += (int64_t)len;
+    if (transfer->size > (wanted ? transfer->request.limit : IGNORED_MAX)) {
+        transfer->over_limit = wanted;
+        return 0;
+    }
+    if (!wanted) return len;
+    if (transfer->digest && EVP_DigestUpdate(transfer->digest, data, len) != 1) return 0;
+    if (transfer->fd < 0) {
+        if (transfer->size == (int64_t)len) {
+            curl_off_t expected = -1;
+            (void)transfer->http->curl.easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &expected);
+            if (expected > 0 && expected <= transfer->request.limit)
+                (void)buf_reserve(&transfer->body, (ptrdiff_t)expected);
+        }
+        buf_add(&transfer->body, (struct str){data, (ptrdiff_t)len});
+        return len;
+    }
+    for (size_t done = 0; done < len;) {
+        ssize_t n = write(transfer->fd, data + done, len - done);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) {
+            transfer->write_failed = true;
+            transfer->write_errno = errno;
+            return 0;
+        }
+        done += (size_t)n;
+    }
+    return len;
+}
+
+/* "bytes 5-9/100", or "bytes *" + "/100". */
+static void parse_content_range(struct str value, struct http_response *answer) {
+    if (!str_starts(value, S("bytes "))) return;
+    struct str rest = str_trim(str_from(value, 6));
+    struct str span = str_cut(&rest, '/');
+    int64_t n;
+    if (str_to_int(rest, &n)) answer->range_total = n;
+    if (str_to_int(str_cut(&span, '-'), &n)) answer->range_first = n;
+}
+
+static void parse_cache_control(struct str value, struct http_response *answer) {
+    while (value.len) {
+        struct str word = str_trim(str_cut(&value, ','));
+        int64_t n;
+        if (str_eq_nocase(word, S("no-store")) || str_eq_nocase(word, S("no-cache"))) {
+            answer->max_age = 0;
+            return;
+        }
+        if (str_eq_nocase(str_slice(word, 0, 8), S("max-age=")) && str_to_int(str_from(word, 8), &n))
+            answer->max_age = n;
+    }
+}
+
+void http_reset_answer(struct transfer *transfer) {
+    transfer->answer = (struct http_response){.max_age = -1, .range_first = -1, .range_total = -1};
+}
+
+size_t http_on_header(char *data, size_t one, size_t len, void *self) {
+    struct transfer *transfer = self;
+    struct http_response *answer = &transfer->answer;
+    struct str rest = {data, (ptrdiff_t)(one * len)};
+    if (str_starts(rest, S("HTTP/"))) http_reset_answer(transfer);
+    if (rest.len > HTTP_HEADERS_MAX) return len;
+    struct str name = str_trim(str_cut(&rest, ':')), value = str_trim(rest);
+    if (str_eq_nocase(name, S("content-type"))) answer->content_type = str_copy(transfer->arena, value);
+    else if (str_eq_nocase(name, S("etag"))) answer->etag = str_copy(transfer->arena, value);
+    else if (str_eq_nocase(name, S("last-modified"))) answer->last_modified = str_copy(transfer->arena, value);
+    else if (str_eq_nocase(name, S("cache-control"))) parse_cache_control(value, answer);
+    else if (str_eq_nocase(name, S("content-range"))) parse_content_range(value, answer);
+    return len;
+}
+
+struct str http_digest_hex(struct transfer *transfer) {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    if (!transfer->digest || EVP_DigestFinal_ex(transfer->digest, digest, &len) != 1) return (struct str){0};
+    char *hex = arena_alloc(transfer->arena, DIGEST_HEX);
+    for (unsigned i = 0; i < len && i < DIGEST_HEX / 2; i++) {
+        hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
+        hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
+    }
+    return (struct str){hex, DIGEST_HEX};
+}
