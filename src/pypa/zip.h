@@ -9,7 +9,7 @@
  * Refused, with the entry's name in the text: data before, between or behind the entries, comments, several disks,
  * encryption, methods other than stored and deflated, disagreeing headers, names that are empty, absolute, longer than
  * ZIP_NAME_MAX, not UTF-8, or hold control characters, bidirectional overrides, `\`, `:`, empty, `.` or `..` parts,
- * parts longer than ZIP_PART_MAX or with a blank or dot at their end; duplicates, a file where another has a directory;
+ * parts longer than ZIP_PART_MAX or with a blank at their end; duplicates, a file where another has a directory;
  * anything but regular files and empty directories. Data descriptors are accepted where signature, CRC and sizes agree.
  * All refusals are ERR_WHEEL, limits ERR_LIMIT.
  */

@@ -130,9 +130,10 @@ static struct err *read_wheel_file(struct arena *arena, struct draft *draft) {
             if (version.len) return refuse(arena, S("WHEEL"), "has two versions");
             version = value;
         } else if (str_eq_nocase(key, S("Root-Is-Purelib"))) {
-            if (purelib_known) return refuse(arena, S("WHEEL"), "says twice where its files go");
+            /* Wheels repaired after their build (nvidia-nvcomp-cu12 6.0.0.12) say it twice; the first counts, as for pip. */
+            if (purelib_known) warn(arena, draft, S("WHEEL"), "says twice where its files go; the first counts");
+            else wheel->purelib = str_eq_nocase(value, S("true"));
             purelib_known = true;
-            wheel->purelib = str_eq_nocase(value, S("true"));
         } else if (str_eq_nocase(key, S("Tag"))) {
             tagged = true;
             struct str rest = value, python = str_cut(&rest, '-'), abi = str_cut(&rest, '-');
