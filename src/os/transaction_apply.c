@@ -244,7 +244,12 @@ struct err *transaction_finish(struct transaction_store *store, const struct jou
     times_set(store, journal);
     TRY(live_sync(store, journal));
     TRY(finish_check(store, journal, warnings));
-    int status = sys_rename(store->sys, transaction_path(store, "journal"), done);
+    const char *from = transaction_path(store, "journal");
+    int status = sys_rename(store->sys, from, done);
+    if (status == ENOSPC || status == EDQUOT) {
+        ballast_remove(store, journal);
+        status = sys_rename(store->sys, from, done);
+    }
     if (status) return err_errno(store->arena, status, "cannot finish the journal");
     status = sys_fsync_path(store->sys, store->dir);
     if (status == 0) status = sys_fsync_path(store->sys, journal->sides[0].dir);
