@@ -61,6 +61,7 @@ enum plan_fact_kind {
     FACT_HELD,        /* a vendor build stays */
     FACT_LOCK,        /* a lock that may not be lifted (--no-lift) */
     FACT_KEEP,        /* --keep, or not removable */
+    FACT_REMOVE,      /* --remove */
     FACT_ADVISORY,
     FACT_VERSIONS, /* the index has only these versions */
     FACT_ABSENT,   /* no index has the project or the version */

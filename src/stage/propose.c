@@ -33,6 +33,7 @@ static struct solution copy_solution(struct arena *arena, const struct solution 
     copy_marks(arena, &copy.lax);
     copy_marks(arena, &copy.allowances);
     copy_marks(arena, &copy.soft);
+    copy.needs = (struct needs){0};
     struct plan_fact *facts = copied(arena, copy.reason, copy.reason_len, sizeof *facts);
     for (int32_t i = 0; i < copy.reason_len; i++) {
         facts[i].name = str_copy(arena, facts[i].name);
@@ -59,14 +60,21 @@ struct err *propose_search(struct arena *arena, const struct solve_input *input,
         struct err *err = solve_run(own, input, pool, &solution);
         *solve_us += clock_us() - start;
         *rounds = *rounds + 1;
-        bool definitive = !err && solution.status != SOLVE_NEEDS;
-        if (definitive) *ret = copy_solution(arena, &solution);
+        bool infeasible = !err && solution.status == SOLVE_INFEASIBLE;
+        bool definitive = !err && (infeasible ? !solution.needs.len : solution.status == SOLVE_OPTIMAL);
         if (!err && !definitive) {
             start = clock_us();
             err = source->supply(source->self, pool, &solution.needs);
-            if (!err) err = propose_follow(own, input, pool, source, &solution.needs);
+            if (!err && !infeasible) err = propose_follow(own, input, pool, source, &solution.needs);
             *index_us += clock_us() - start;
+            /* That there is no plan is certain already: a page that would only make the reason shorter may be missing.
+             */
+            if (err && infeasible) {
+                err = NULL;
+                definitive = true;
+            }
         }
+        if (definitive) *ret = copy_solution(arena, &solution);
         if (err) err = copy_err(arena, err);
         arena_close(own);
         if (err || definitive) return err;
@@ -260,8 +268,8 @@ struct err *propose_plan(struct arena *arena, const struct solve_input *given, s
         struct solution built;
         want->builds = true;
         TRY(propose_search(arena, &input, pool, source, &built, &index_us, &solve_us, &rounds));
-        if (built.status == SOLVE_OPTIMAL) solution = built;
-        else want->builds = false;
+        solution = built;
+        if (built.status != SOLVE_OPTIMAL) want->builds = false;
     }
     struct plan plan;
     if (solution.status == SOLVE_OPTIMAL) {

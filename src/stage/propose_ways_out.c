@@ -113,6 +113,10 @@ static void add_fact(struct outs *outs, const struct plan_fact *fact) {
         trial_add(outs, (struct trial){RELAX_REPLACE, fact->name, -1, S(""),
                                        str_format(arena, "give up the vendor's build of %.*s", FMT(fact->name))});
         break;
+    case FACT_REMOVE:
+        trial_add(outs, (struct trial){RELAX_OPTION, fact->name, -1, S(""),
+                                       str_format(arena, "leave %.*s in place", FMT(fact->name))});
+        break;
     case FACT_KEEP:
     case FACT_LOCK:
         trial_add(outs, (struct trial){RELAX_OPTION, fact->name, -1, S(""),
@@ -178,6 +182,7 @@ static struct err *want_relaxed(struct arena *arena, const struct trial *trial, 
         want->no_lifts = false;
         want->no_lift = names_without(arena, want->no_lift, want->no_lift_len, trial->name, &want->no_lift_len);
         want->keep = names_without(arena, want->keep, want->keep_len, trial->name, &want->keep_len);
+        want->remove = names_without(arena, want->remove, want->remove_len, trial->name, &want->remove_len);
         break;
     case RELAX_PRE: want->pre = true; break;
     case RELAX_REMOVE:

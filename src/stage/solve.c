@@ -128,7 +128,7 @@ struct err *solve_run(struct arena *arena, const struct solve_input *input, stru
     } else {
         sat_close(model.sat);
         solution.status = SOLVE_INFEASIBLE;
-        TRY(model_explain(arena, input, pool, &solution.reason, &solution.reason_len));
+        TRY(model_explain(arena, input, pool, &solution));
     }
     *ret = solution;
     return NULL;

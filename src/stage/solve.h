@@ -50,8 +50,8 @@ struct solution {
     struct solution_marks lax;        /* releases that merely lack a bound on `target` */
     struct solution_marks allowances; /* requirements that only an allowance meets */
     struct solution_marks soft;       /* bounds of extras left, warnings triggered */
-    struct needs needs;               /* where NEEDS */
-    const struct plan_fact *reason;   /* where INFEASIBLE: a minimal set */
+    struct needs needs; /* where NEEDS; where INFEASIBLE, pages without which a part of the reason may be superfluous */
+    const struct plan_fact *reason; /* where INFEASIBLE: a minimal set */
     int32_t reason_len;
     struct plan_proof proof;
 };

@@ -40,6 +40,38 @@ static int32_t minimal_core(struct model *model, int32_t *facts) {
     return len;
 }
 
+/* True if a fact of the core speaks of the node. */
+static bool core_names(const struct model *model, const int32_t *core, int32_t len, int32_t node) {
+    for (int32_t i = 0; i < len; i++) {
+        const struct fact *fact = &model->facts.data[core[i]];
+        if (fact->node == node) return true;
+        if (fact->rule >= 0 && model->rules.data[fact->rule].target == node) return true;
+    }
+    return false;
+}
+
+/* The pages that make the rest possible where one fact is taken out, though nobody has seen what is on them: a vendor
+ * build that stays is no reason where the index has nothing better. */
+static struct needs core_needs(struct model *model, const int32_t *core, int32_t len) {
+    VEC(struct need) needs = {0};
+    bool *asked = arena_new(model->arena, bool, model->nodes_len);
+    bool unseen = false;
+    for (ptrdiff_t s = 0; s < model->scope.len && !unseen; s++)
+        unseen = model->nodes[model->scope.data[s]].escape != -model->yes &&
+                 core_names(model, core, len, model->scope.data[s]);
+    for (int32_t i = 0; i < len && unseen; i++) {
+        if (solve_facts(model, core, len, i) != SAT_SATISFIABLE) continue;
+        for (ptrdiff_t s = 0; s < model->scope.len; s++) {
+            int32_t at = model->scope.data[s];
+            if (asked[at] || !sat_value(model->sat, model->nodes[at].escape) || !core_names(model, core, len, at))
+                continue;
+            asked[at] = true;
+            *vec_push(model->arena, &needs) = (struct need){{at}, -1};
+        }
+    }
+    return (struct needs){needs.data, (int32_t)needs.len};
+}
+
 static struct str version_text(struct model *model, const struct node *node, int32_t slot) {
     const struct project *project = &model->pool->projects.data[node->project];
     return project->releases[node->slots[slot]].version.text;
@@ -94,6 +126,8 @@ static void tell_node(struct model *model, const struct fact *fact, struct plan_
         }
         ret->sentence = str_format(arena, "the lock %.*s may not be lifted (--no-lift%s)", FMT(ret->text),
                                    model->input->want->no_lifts ? "s" : "");
+    } else if (fact->kind == FACT_REMOVE) {
+        ret->sentence = str_format(arena, "%.*s %.*s is to be removed", FMT(ret->name), FMT(ret->version));
     } else {
         ret->sentence = str_format(arena, "%.*s %.*s must not change (--keep)", FMT(ret->name), FMT(ret->version));
     }
@@ -106,7 +140,8 @@ static struct plan_fact tell(struct model *model, const struct fact *fact) {
     case FACT_REQUIREMENT: tell_requirement(model, fact, &told); break;
     case FACT_HELD:
     case FACT_LOCK:
-    case FACT_KEEP: tell_node(model, fact, &told); break;
+    case FACT_KEEP:
+    case FACT_REMOVE: tell_node(model, fact, &told); break;
     case FACT_ADVISORY: {
         const struct advisory *advisory = &model->input->advisories->items[fact->advisory];
         told.name = advisory->id;
@@ -123,7 +158,8 @@ static struct plan_fact tell(struct model *model, const struct fact *fact) {
 /* The order of an argument: what was asked, what requires what, what stays. */
 static int tell_rank(enum plan_fact_kind kind) {
     switch (kind) {
-    case FACT_REQUEST: return 0;
+    case FACT_REQUEST:
+    case FACT_REMOVE: return 0;
     case FACT_ABSENT:
     case FACT_VERSIONS: return 1;
     case FACT_REQUIREMENT: return 2;
@@ -203,7 +239,7 @@ static bool tell_missing(struct model *model, const struct rule *rule, struct pl
 }
 
 struct err *model_explain(struct arena *arena, const struct solve_input *input, struct pool *pool,
-                          const struct plan_fact **ret, int32_t *ret_len) {
+                          struct solution *ret) {
     struct model model;
     TRY(model_build(arena, input, pool, true, &model));
     int32_t *core = arena_new(arena, int32_t, model.facts.len);
@@ -216,10 +252,11 @@ struct err *model_explain(struct arena *arena, const struct solve_input *input, 
         if (fact->rule >= 0 && tell_missing(&model, &model.rules.data[fact->rule], &missing))
             *vec_push(arena, &told) = missing;
     }
+    ret->needs = core_needs(&model, core, len);
     sat_close(model.sat);
     if (len == 0) return err_make(arena, ERR_INTERNAL, "a request without a plan has no reason");
     sort_facts(told.data, (int32_t)told.len);
-    *ret = told.data;
-    *ret_len = (int32_t)told.len;
+    ret->reason = told.data;
+    ret->reason_len = (int32_t)told.len;
     return NULL;
 }

@@ -83,7 +83,7 @@ static void add_lift(struct model *model, struct node *node) {
 }
 
 static void add_change(struct model *model, struct node *node) {
-    if (node->installed < 0 || node->fixed) return;
+    if (node->installed < 0 || node->fixed || node->removed) return;
     chain_of_one(model, LEVEL_CHANGES, node->changed);
     if (node->installed > 0) chain_of_one(model, LEVEL_DOWNGRADES, -node->ge[node->installed]);
 }

@@ -72,6 +72,7 @@ struct rule {
     struct runs bad;      /* slots of `target` that do not meet it, maximal and ascending */
     int32_t allowed_slot; /* slot of target that meets it by an allowance only, -1: none */
     int32_t request;      /* position in want.requests where node is -1 */
+    int32_t fact;         /* position + 1 in model.facts, 0: none yet */
 };
 
 /* What a clause rests on, for explanations. */
@@ -172,8 +173,9 @@ int32_t model_slot(const struct model *model, const struct node *node);
 /* solve_needs.c: what the answer used without knowing it. */
 struct needs model_needs(struct model *model);
 
-/* solve_explain.c: a minimal set of facts without which there would be a plan. */
+/* solve_explain.c: a minimal set of facts without which there would be a plan, and the pages that may show a smaller
+ * one: sets `reason` and `needs`. */
 ERR_MUST_CHECK struct err *model_explain(struct arena *arena, const struct solve_input *input, struct pool *pool,
-                                         const struct plan_fact **ret, int32_t *ret_len);
+                                         struct solution *ret);
 
 #endif

@@ -64,6 +64,12 @@ static int32_t allowed_slot(const struct model *model, int32_t at, const struct 
     return specifier_set_allowance(&requirement->specifiers, &node->dist->version) ? node->installed : -1;
 }
 
+static bool runs_have(const struct runs *runs, int32_t slot) {
+    for (ptrdiff_t i = 0; i < runs->list.len; i++)
+        if (slot >= runs->list.data[i].from && slot < runs->list.data[i].to) return true;
+    return false;
+}
+
 /* The runs without one slot. */
 static struct runs runs_without(struct arena *arena, const struct runs *runs, int32_t slot) {
     struct runs rest = {0};
@@ -273,10 +279,18 @@ static void emit_allowance(struct gather *gather, int32_t at) {
     }
 }
 
+/* The fact that the rule rests on, made once: its clauses and those of the extras that it asks for share it. */
+static int32_t rule_fact(struct model *model, int32_t at) {
+    struct rule *rule = &model->rules.data[at];
+    if (!rule->fact)
+        rule->fact = 1 + model_fact(model, rule->node < 0 ? FACT_REQUEST : FACT_REQUIREMENT, rule->node, at, -1);
+    return rule->fact - 1;
+}
+
 static void emit_rule(struct gather *gather, int32_t at) {
     struct model *model = gather->model;
+    int32_t fact = rule_fact(model, at);
     const struct rule *rule = &model->rules.data[at];
-    int32_t fact = model_fact(model, FACT_REQUIREMENT, rule->node, at, -1);
     for (ptrdiff_t i = 0; i < rule->runs.list.len; i++) {
         int literals[8];
         int32_t n = condition(gather, rule, rule->runs.list.data[i], literals);
@@ -294,15 +308,16 @@ static void emit_rule(struct gather *gather, int32_t at) {
 /* Extras that a rule asks of its target, wherever the rule applies. */
 static void emit_extras(struct gather *gather, int32_t at) {
     struct model *model = gather->model;
+    int32_t fact = model->rules.data[at].requirement->extras_len ? rule_fact(model, at) : -1;
     for (int32_t e = 0; e < model->rules.data[at].requirement->extras_len; e++) {
         int extra = extra_literal(gather, model->rules.data[at].target, model->rules.data[at].requirement->extras[e]);
         const struct rule *rule = &model->rules.data[at];
-        if (rule->node < 0) model_clause(model, -1, &extra, 1);
+        if (rule->node < 0) model_clause(model, fact, &extra, 1);
         for (ptrdiff_t i = 0; rule->node >= 0 && i < rule->runs.list.len; i++) {
             int literals[8];
             int32_t n = condition(gather, rule, rule->runs.list.data[i], literals);
             literals[n++] = extra;
-            model_clause(model, -1, literals, n);
+            model_clause(model, fact, literals, n);
         }
         if (!rule->exempt) continue;
         /* An edge that was broken before is not enforced, but its extras are asked for as they were. */
@@ -310,8 +325,38 @@ static void emit_extras(struct gather *gather, int32_t at) {
         int32_t slot = model->nodes[rule->node].installed;
         int32_t n = condition(gather, rule, (struct run){slot, slot + 1}, literals);
         literals[n++] = extra;
-        model_clause(model, -1, literals, n);
+        model_clause(model, fact, literals, n);
     }
+}
+
+/* The rule of a request that asks for the node, -1: only bounds name it. Requests are the first rules. */
+static int32_t asking_rule(const struct model *model, int32_t at) {
+    for (ptrdiff_t i = 0; i < model->rules.len; i++) {
+        const struct rule *rule = &model->rules.data[i];
+        if (rule->node >= 0) return -1;
+        if (rule->target == at && !model->input->want->requests[rule->request].constraint) return (int32_t)i;
+    }
+    return -1;
+}
+
+/* A constraint bounds what a plan brings in; what was there before is the lock's concern, unless it was asked for: then
+ * leaving it in place goes against the two together. */
+static void emit_constraint(struct model *model, int32_t at) {
+    struct rule *rule = &model->rules.data[at];
+    const struct node *target = &model->nodes[rule->target];
+    struct runs all = rule->bad;
+    int literals[8];
+    int32_t fact = rule_fact(model, at), asking = asking_rule(model, rule->target);
+    rule->bad = runs_without(model->arena, &rule->bad, target->installed);
+    emit_target(model, rule, fact, literals, 0, false);
+    bool spared = target->installed >= 0 && runs_have(&all, target->installed);
+    if (!spared || asking < 0) return;
+    int32_t n = 0;
+    int32_t asked = rule_fact(model, asking);
+    literals[n++] = -target->ge[target->installed];
+    literals[n++] = target->ge[target->installed + 1];
+    if (asked >= 0) literals[n++] = -model->facts.data[asked].selector;
+    model_clause(model, fact, literals, n);
 }
 
 static struct err *add_requests(struct gather *gather) {
@@ -320,16 +365,16 @@ static struct err *add_requests(struct gather *gather) {
     for (int32_t i = 0; i < want->requests_len; i++) {
         int32_t at = rule_add(model, -1, &want->requests[i].requirement, (struct str){0});
         if (at < 0) return err_make(model->arena, ERR_LIMIT, "too many projects take part");
-        struct rule *rule = &model->rules.data[at];
-        rule->request = i;
-        /* A constraint bounds what a plan brings in; what was there before is the lock's concern, unless it was asked
-         * for. */
-        if (want->requests[i].constraint && !model->nodes[rule->target].requested)
-            rule->bad = runs_without(model->arena, &rule->bad, model->nodes[rule->target].installed);
-        int32_t fact = model_fact(model, FACT_REQUEST, -1, at, -1);
+        model->rules.data[at].request = i;
+    }
+    for (int32_t at = 0; at < want->requests_len; at++) {
         int literals[8];
-        emit_target(model, rule, fact, literals, 0, !want->requests[i].constraint);
-        if (rule->allowed_slot >= 0 && !want->requests[i].constraint) emit_allowance(gather, at);
+        if (want->requests[at].constraint) {
+            emit_constraint(model, at);
+            continue;
+        }
+        emit_target(model, &model->rules.data[at], rule_fact(model, at), literals, 0, true);
+        if (model->rules.data[at].allowed_slot >= 0) emit_allowance(gather, at);
     }
     return NULL;
 }

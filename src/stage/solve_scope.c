@@ -150,13 +150,13 @@ static void fill_slots(struct model *model, struct node *node, const struct aske
 static void add_literals(struct model *model, struct node *node) {
     struct sat *sat = model->sat;
     int32_t n = node->slots_len;
-    bool unknown =
-        model->pool->projects.data[node->project].page == PAGE_UNKNOWN && !node->removed && !model->input->known_only;
+    bool unknown = model->pool->projects.data[node->project].page == PAGE_UNKNOWN && !model->input->known_only &&
+                   (!node->removed || model->explaining);
     node->escape = unknown ? sat_variable(sat) : -model->yes;
     node->ge = arena_new(model->arena, int, n + 1);
     node->ge[n] = -model->yes;
     for (int32_t k = 0; k < n; k++) {
-        if (k == 0 && node->installed >= 0) node->ge[0] = unknown ? -node->escape : model->yes;
+        if (k == 0 && node->installed >= 0 && !node->removed) node->ge[0] = unknown ? -node->escape : model->yes;
         else node->ge[k] = k <= node->installed ? -sat_variable(sat) : sat_variable(sat);
     }
     for (int32_t k = 1; k < n; k++) model_clause(model, -1, (int[]){-node->ge[k], node->ge[k - 1]}, 2);
@@ -180,6 +180,13 @@ static void fix_installed(struct model *model, struct node *node, enum plan_fact
     model_clause(model, fact, &(int){-node->changed}, 1);
 }
 
+/* What the user removes has no release to choose; where that may be a part of the reason, a fact says so. */
+static void remove_node(struct model *model, const struct node *node) {
+    int32_t fact = model_fact(model, FACT_REMOVE, node->project, -1, -1);
+    if (node->slots_len) model_clause(model, fact, &(int){-node->ge[0]}, 1);
+    model_clause(model, fact, &(int){-node->escape}, 1);
+}
+
 void model_open_node(struct model *model, int32_t at) {
     struct node *node = &model->nodes[at];
     if (node->in_scope) return;
@@ -196,14 +203,11 @@ void model_open_node(struct model *model, int32_t at) {
     node->fixed = (held || asked.kept) && project->installed >= 0;
     node->scope_at = (int32_t)model->scope.len;
     *vec_push(model->arena, &model->scope) = at;
-    if (asked.removed) {
-        node->installed = -1;
-        add_literals(model, node);
-        return;
-    }
-    fill_slots(model, node, &asked);
+    node->installed = -1;
+    if (!asked.removed || model->explaining) fill_slots(model, node, &asked);
     add_literals(model, node);
     add_changed(model, node);
+    if (asked.removed) remove_node(model, node);
     if (node->fixed) fix_installed(model, node, held ? FACT_HELD : FACT_KEEP);
 }
 

@@ -1,5 +1,7 @@
 #include "trial.h"
 
+#include "reason.h"
+
 #include "base/buf.h"
 #include "stage/check.h"
 
@@ -70,6 +72,7 @@ struct err *trial_run(struct arena *arena, struct str text, struct trial *ret) {
     ret->brute = small_brute(arena, &ret->world, &ret->pool);
     if (ret->brute && !ret->world.want.only_binary) ret->builds = brute_make(arena, &ret->built, &ret->pool);
     if (ret->brute) ret->what = compare(ret);
+    if (!ret->what && ret->plan.status == PLAN_INFEASIBLE) ret->what = reason_check(arena, text, &ret->plan);
     return NULL;
 }
 
