@@ -2,9 +2,9 @@
 
     optimum.py FILE.case …     prints the cost of each level that is modelled
 
-Modelled are below-floor-or-lax, allowances, lifts, changes and downgrades, in this order. What is left out (advisories on a
-change, who may name a pre-release, some excuses of the floor) only makes more plans possible or cheaper: the costs are
-lower bounds, and a plan that reaches them is optimal in these levels. The code shares nothing with the solver in C.
+Modelled are below-floor-or-lax, allowances, lifts, changes and downgrades, in this order. What is left out (who may name a
+pre-release) only makes more plans possible or cheaper: the costs are lower bounds, and a plan that reaches them is optimal
+in these levels. Where it finds no plan there is none. The code shares nothing with the solver in C.
 """
 import re
 import sys
@@ -18,6 +18,7 @@ from pysat.card import CardEnc, EncType
 from pysat.examples.rc2 import RC2
 from pysat.formula import IDPool, WCNF
 
+SUPPORT_DEPTH = 12  # steps from what is there, or was asked for, to what excuses a release below its floor
 LEVELS = ("below-floor-or-lax", "allowances", "lifts", "changes", "downgrades")
 UNKNOWN = "?"
 
@@ -145,6 +146,7 @@ class Problem:
                          for s in r.specifier if s.operator == "==" and not s.version.endswith(".*")}
         for name in case.installed:
             self.project(name)
+        self.add_constraints()
         for request in case.requests:
             if self.active(request):
                 self.wcnf.append([self.requirement(request)])
@@ -214,7 +216,9 @@ class Problem:
         if name in self.case.options.get("--keep", ()):
             return True
         release = self.case.installed.get(name, (0, None))[1]
-        return bool(release and release.flags & {"vendor", "off-index"} and name not in self.case.options.get("--replace", ()))
+        page = self.case.pages.get(name, [])
+        gone = "off-index" in release.flags and page != UNKNOWN and all(r.version != release.version for r in page) if release else False
+        return bool(release and ("vendor" in release.flags or gone) and name not in self.case.options.get("--replace", ()))
 
     def variable(self, name, release):
         return self.pool.id(("release", name, str(release.version) if release != UNKNOWN else UNKNOWN))
@@ -236,7 +240,9 @@ class Problem:
         if len(literals) > 1:
             amo = CardEnc.atmost(literals, 1, vpool=self.pool, encoding=EncType.seqcounter if len(literals) > 4 else EncType.pairwise)
             self.wcnf.extend(amo.clauses)
-        if name in self.case.installed:
+        if name in self.case.options.get("--remove", ()):
+            self.wcnf.extend([-literal] for literal in literals)
+        elif name in self.case.installed:
             self.wcnf.append(literals)
         for constraint in self.case.constraints:
             for r in options:
@@ -245,6 +251,15 @@ class Problem:
         self.add_costs(name, options)
         self.todo += [(name, r) for r in options if r != UNKNOWN]
         return options
+
+    def add_constraints(self):
+        """What is installed is bound only where it is asked for as well."""
+        asked = {canonicalize_name(r.name) for r in self.case.requests if self.active(r)}
+        for constraint in self.case.constraints:
+            name = canonicalize_name(constraint.name)
+            for r in self.candidates.get(name, ()):
+                if name in asked and r != UNKNOWN and r.installed and not holds(constraint, r.version):
+                    self.wcnf.append([-self.variable(name, r)])
 
     def add_costs(self, name, options):
         mine = self.case.installed.get(name, (0, None))[1]
@@ -257,7 +272,7 @@ class Problem:
                     self.wcnf.append([literal])
                 if mine:
                     self.wcnf.append([literal, self.cost("changes", name)])
-                broken = mine and self.case.implied or any(release == UNKNOWN and mine or release != UNKNOWN and not holds(l, release.version) for l in locks)
+                broken = mine and self.case.implied or any(l.url or (mine if release == UNKNOWN else not holds(l, release.version)) for l in locks)
                 if broken:
                     self.wcnf.append([literal] if frozen else [literal, self.cost("lifts", name)])
             if release != UNKNOWN and mine and release.version < mine.version:
@@ -357,15 +372,53 @@ class Problem:
             if not floor:
                 continue
             current = [r for r in options if r != UNKNOWN and r.version >= floor.version and not r.version.is_prerelease]
-            excuses = [self.variable(owner, r) for owner, r, requirement in stated.get(name, ())
-                       if not any(holds(requirement, c.version) for c in current)]
+            excuses = [self.excuse(owner, r, stated) for owner, r, requirement in stated.get(name, ())
+                       if owner != name and not any(holds(requirement, c.version) for c in current)]
+            excuses = [e for e in excuses if e]
             for release in options:
                 if release != UNKNOWN and release.version < floor.version:
                     self.wcnf.append([-self.variable(name, release), *excuses, self.cost(LEVELS[0], name)])
 
+    def excuse(self, owner, release, stated):
+        """A literal that may be true where the release is in the result for a reason and is no museum piece itself; 0: never."""
+        floor = None if owner in self.case.installed else self.floor(owner)
+        if floor and release.version < floor.version:
+            return 0
+        literal = self.pool.id(("excuse", owner, str(release.version)))
+        self.wcnf.append([-literal, self.variable(owner, release)])
+        self.wcnf.append([-literal, self.support(owner, SUPPORT_DEPTH, stated)])
+        return literal
+
+    def support(self, name, depth, stated):
+        """A literal that is true only where the project is in the result for a reason: it stays as it is, was asked for, or is
+        required, in so many steps at most, by one that is."""
+        literal = self.pool.id(("support", name, depth))
+        if ("support", name, depth) in self.done:
+            return literal
+        self.done.add(("support", name, depth))
+        reasons = []
+        if name in {canonicalize_name(r.name) for r in self.case.requests if self.active(r)}:
+            return literal
+        if name in self.case.installed:
+            reasons.append(self.variable(name, self.case.installed[name][1]))
+        elif depth:
+            for owner, release, requirement in stated.get(name, ()):
+                if release.installed and self.broken_before(requirement):
+                    continue
+                reason = self.pool.id(("required", name, depth, owner, str(release.version)))
+                self.wcnf.append([-reason, self.variable(owner, release)])
+                self.wcnf.append([-reason, self.support(owner, depth - 1, stated)])
+                reasons.append(reason)
+        self.wcnf.append([-literal, *reasons])
+        return literal
+
+    def moved(self, name):
+        """The variables of the releases that an installed project may move to."""
+        return [self.variable(name, r) for r in self.candidates.get(name, ()) if r == UNKNOWN or not r.installed]
+
     def add_advisories(self):
         for head, when in self.case.advisories:
-            if head[1] in ("info", "warn") or "on-change" in head or head[0] in self.case.options.get("--ignore-advisory", ()):
+            if head[1] in ("info", "warn") or head[0] in self.case.options.get("--ignore-advisory", ()):
                 continue
             parts = []
             for part in when:
@@ -375,8 +428,15 @@ class Problem:
                     if r != UNKNOWN and holds(part, r.version):
                         self.wcnf.append([-self.variable(name, r), literal])
                 parts.append((literal, name in self.case.installed and holds(part, self.case.installed[name][1].version)))
-            if not all(before for _, before in parts):
-                self.wcnf.append([-literal for literal, _ in parts])
+            combination = [-literal for literal, _ in parts]
+            if "on-change" in head:
+                for changed in map(canonicalize_name, head[head.index("on-change") + 1:]):
+                    others = {canonicalize_name(p.name) for p in when} - {changed}
+                    along = [v for o in others if o in self.case.installed for v in self.moved(o)]
+                    for literal in self.moved(changed) if changed in self.case.installed else ():
+                        self.wcnf.append([-literal, *along, *combination])
+            elif not all(before for _, before in parts):
+                self.wcnf.append(combination)
 
     def optimum(self):
         """Costs of the levels, each proven before the next; None where there is no plan."""
@@ -401,7 +461,13 @@ class Problem:
 
 def optimum(path):
     with open(path, encoding="utf-8") as f:
-        return Problem(Case(f.read())).optimum()
+        text = f.read()
+    found = Problem(Case(text)).optimum()
+    if found is None and not re.search(r"^options:.*(--only-binary|--builds)", text, re.M):
+        case = Case(text)
+        case.options["flags"].add("--builds")  # the last resort
+        found = Problem(case).optimum()
+    return found
 
 
 if __name__ == "__main__":
