@@ -54,6 +54,8 @@ static const struct option_row rows[] = {
      "what to do with installed files that were changed by hand"},
     {"allow-pth", 0, FLAG, OPTION_APPLY, AT(allow_pth), NULL,
      "wheels may bring code that runs at every start of Python"},
+    {"rebuild-record", 0, LIST, OPTION_APPLY, AT(rebuild_record), "NAME",
+     "its wheel's RECORD is wrong: take what the archive holds (repeatable)"},
     {"no-imports", 0, FLAG, OPTION_APPLY, AT(no_imports), NULL, "verify without importing what changed"},
     {"no-undo", 0, FLAG, OPTION_APPLY, AT(no_undo), NULL, "keep nothing for undo"},
     {"save-case", 0, TEXT, OPTION_CASE, AT(save_case), "FILE", "write the problem as a regression test of unpin"},

@@ -48,7 +48,7 @@ struct options {
     struct option_list extra_index_urls, find_links;
     bool no_index, offline, refresh;
     struct str cache_dir, recorded, record;
-    struct option_list files, remove, keep, replace, no_lift, ignore_advisories;
+    struct option_list files, remove, keep, replace, no_lift, ignore_advisories, rebuild_record;
     bool upgrade, pre, only_binary, no_allowances, no_lifts, allow_stale;
     struct str exclude_newer;
     bool yes;

@@ -29,6 +29,11 @@ static struct err *carry_out(struct session *session, const struct plan *plan, s
         .progress_self = session,
     };
     const struct apply_input input = {session->fs, proc_real(), session->index, plan, &options};
+    struct str *rebuild = arena_new(session->arena, struct str, o->rebuild_record.len);
+    for (int32_t i = 0; i < o->rebuild_record.len; i++)
+        TRY(want_parse_name(session->arena, o->rebuild_record.items[i], &rebuild[i]));
+    options.rebuild_record = rebuild;
+    options.rebuild_record_len = o->rebuild_record.len;
     TRY(policy_of(session, &options.modified));
     TRY(apply_allowed(session->arena, &input));
     TRY(session_ask(session, question));

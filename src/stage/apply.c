@@ -142,7 +142,10 @@ static struct err *wheels_open(struct run *run, const struct fetched *fetched) {
         *out = (struct wheel_change){.name = change->name};
         if (!installs(change)) continue;
         struct wheel *wheel = &run->wheels[run->wheels_len];
-        struct err *err = wheel_open(run->arena, fetched[i].path, fetched[i].filename, fetched[i].sha256, wheel);
+        const struct apply_options *o = run->input->options;
+        const struct wheel_terms terms = {fetched[i].sha256,
+                                          str_among(o->rebuild_record, o->rebuild_record_len, change->name)};
+        struct err *err = wheel_open(run->arena, fetched[i].path, fetched[i].filename, &terms, wheel);
         if (err) return of_change(run, change, err);
         struct wheel_layout *layout = &run->layouts[run->wheels_len++];
         struct wheel_options options = {.requested = change->requested};
@@ -403,7 +406,7 @@ static struct err *verify_imports(struct run *run) {
         struct str said = str_format(run->arena, "`import %.*s`: %.*s", FMT(check->module), FMT(check->message));
         if (check->outcome == IMPORT_FAILED || check->outcome == IMPORT_CRASHED) {
             struct err *err = verify_failed(run, "a module does not import", said);
-            return err_hint(run->arena, err, "the change was undone; --no-verify keeps it all the same");
+            return err_hint(run->arena, err, "the change was undone; --no-imports keeps it all the same");
         }
         if (check->outcome != IMPORT_OK) *vec_push(run->arena, &run->notes) = said;
     }

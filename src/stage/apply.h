@@ -20,12 +20,14 @@ enum { APPLY_IMPORTS_MAX = 200, APPLY_IMPORT_TIMEOUT_MS = 120000 };
 
 /* What a change may do, and who is told. */
 struct apply_options {
-    enum wheel_policy modified; /* files that are not as their RECORD says (--modified) */
-    bool allow_startup;         /* --allow-pth */
-    bool break_system_packages; /* go on in an EXTERNALLY-MANAGED environment */
-    bool no_imports;            /* do not try the imports */
-    bool no_undo;               /* keep no backup */
-    const struct str *argv;     /* the command line, for the history */
+    enum wheel_policy modified;       /* files that are not as their RECORD says (--modified) */
+    bool allow_startup;               /* --allow-pth */
+    bool break_system_packages;       /* go on in an EXTERNALLY-MANAGED environment */
+    bool no_imports;                  /* do not try the imports */
+    bool no_undo;                     /* keep no backup */
+    const struct str *rebuild_record; /* normalized names of projects whose wheels' RECORDs are not to be believed */
+    int32_t rebuild_record_len;
+    const struct str *argv; /* the command line, for the history */
     int32_t argv_len;
     void (*progress)(void *self, struct str what); /* NULL: quiet */
     void *progress_self;

@@ -90,7 +90,7 @@ static void compare(struct arena *arena, const struct metadata *a, const struct 
 /* The wheel must be of the release that was asked for; what it requires is compared with the promise. */
 static struct err *check_wheel(struct arena *arena, const struct build_options *options, struct build_result *result) {
     struct wheel wheel;
-    TRY(wheel_open(arena, result->wheel, result->filename, (struct str){0}, &wheel));
+    TRY(wheel_open(arena, result->wheel, result->filename, &(struct wheel_terms){0}, &wheel));
     bool right =
         str_eq(wheel.filename.name, options->name) && version_cmp(&wheel.filename.version, &options->version) == 0;
     if (right && options->promised) {

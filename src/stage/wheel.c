@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { WHEEL_FILE_MAX = 1 << 20 };
+enum { WHEEL_FILE_MAX = 1 << 20, WHEEL_REBUILD_MAX = 1 << 30 };
 
 struct draft {
     struct wheel *wheel;
@@ -130,7 +130,8 @@ static struct err *read_wheel_file(struct arena *arena, struct draft *draft) {
             if (version.len) return refuse(arena, S("WHEEL"), "has two versions");
             version = value;
         } else if (str_eq_nocase(key, S("Root-Is-Purelib"))) {
-            /* Wheels repaired after their build (nvidia-nvcomp-cu12 6.0.0.12) say it twice; the first counts, as for pip. */
+            /* Wheels repaired after their build (nvidia-nvcomp-cu12 6.0.0.12) say it twice; the first counts, as for
+             * pip. */
             if (purelib_known) warn(arena, draft, S("WHEEL"), "says twice where its files go; the first counts");
             else wheel->purelib = str_eq_nocase(value, S("true"));
             purelib_known = true;
@@ -193,15 +194,25 @@ static bool is_record_itself(const struct wheel *wheel, struct str path) {
     return str_eq(name, S("/RECORD")) || str_eq(name, S("/RECORD.jws")) || str_eq(name, S("/RECORD.p7s"));
 }
 
+/* A refusal for what a careless maker gets wrong, and not only an attacker. */
+static struct err *wrong_record(struct arena *arena, const struct wheel *wheel, struct str entry, const char *why) {
+    return err_hint(arena, refuse(arena, entry, why),
+                    "its maker wrote a wrong RECORD; --rebuild-record %.*s takes the files as they are in the archive "
+                    "and writes a true one",
+                    FMT(wheel->filename.name));
+}
+
 static struct err *check_row(struct arena *arena, const struct wheel *wheel, const struct record_row *row) {
     const struct zip_entry *entry = zip_find(&wheel->zip, row->path);
     const char *problem = zip_path_problem(row->path);
     if (problem) return refuse(arena, row->path, "is a path in RECORD that no wheel may have");
-    if (!entry || entry->is_dir) return refuse(arena, row->path, "is in RECORD but not in the wheel");
+    if (!entry || entry->is_dir) return wrong_record(arena, wheel, row->path, "is in RECORD but not in the wheel");
     if (is_record_itself(wheel, row->path)) return NULL;
-    if (row->hash == RECORD_NONE) return refuse(arena, row->path, "has no hash in RECORD");
-    if (row->hash == RECORD_WEAK) return refuse(arena, row->path, "has a hash in RECORD that is weaker than SHA-256");
-    if (row->size >= 0 && row->size != entry->size) return refuse(arena, row->path, "has another size in RECORD");
+    if (row->hash == RECORD_NONE) return wrong_record(arena, wheel, row->path, "has no hash in RECORD");
+    if (row->hash == RECORD_WEAK)
+        return wrong_record(arena, wheel, row->path, "has a hash in RECORD that is weaker than SHA-256");
+    if (row->size >= 0 && row->size != entry->size)
+        return wrong_record(arena, wheel, row->path, "has another size in RECORD");
     return NULL;
 }
 
@@ -217,19 +228,55 @@ static struct err *read_record(struct arena *arena, struct wheel *wheel) {
     if (wheel->rows_len) qsort(rows, (size_t)wheel->rows_len, sizeof *rows, row_order);
     wheel->rows = rows;
     for (int32_t i = 0; i < wheel->rows_len; i++) {
-        if (i && str_eq(rows[i - 1].path, rows[i].path)) return refuse(arena, rows[i].path, "is twice in RECORD");
+        if (i && str_eq(rows[i - 1].path, rows[i].path))
+            return wrong_record(arena, wheel, rows[i].path, "is twice in RECORD");
         TRY(check_row(arena, wheel, &rows[i]));
     }
     for (int32_t i = 0; i < wheel->zip.len; i++) {
         const struct zip_entry *entry = &wheel->zip.entries[i];
         if (entry->is_dir || is_record_itself(wheel, entry->name)) continue;
-        if (!wheel_row(wheel, entry->name)) return refuse(arena, entry->name, "is not in RECORD");
+        if (!wheel_row(wheel, entry->name)) return wrong_record(arena, wheel, entry->name, "is not in RECORD");
     }
     return NULL;
 }
 
-static struct err *verify(struct arena *arena, struct draft *draft, struct str filename, struct str sha256) {
+/* The rows that RECORD ought to have, from what the archive holds. */
+static struct err *rebuild_record(struct arena *arena, struct arena *scratch, struct wheel *wheel) {
+    struct record_row *rows = arena_new(arena, struct record_row, wheel->zip.len + 1);
+    const struct arena_mark mark = arena_mark(scratch);
+    wheel->rows_len = 0;
+    for (int32_t i = 0; i < wheel->zip.len; i++) {
+        const struct zip_entry *entry = &wheel->zip.entries[i];
+        struct str bytes;
+        if (entry->is_dir) continue;
+        struct record_row *row = &rows[wheel->rows_len++];
+        *row = (struct record_row){.path = entry->name, .size = entry->size};
+        if (is_record_itself(wheel, entry->name)) continue;
+        TRY(wheel_read(scratch, wheel, entry, WHEEL_REBUILD_MAX, &bytes));
+        row->hash = RECORD_SHA256;
+        row->digest = digest_make(arena, bytes, 32);
+        arena_rewind(scratch, mark);
+    }
+    qsort(rows, (size_t)wheel->rows_len, sizeof *rows, row_order);
+    wheel->rows = rows;
+    return NULL;
+}
+
+/* Reads RECORD; where it is wrong and the caller has consented, the archive itself tells what it holds. */
+static struct err *settle_record(struct arena *arena, struct draft *draft, const struct wheel_terms *terms) {
     struct wheel *wheel = draft->wheel;
+    if (!terms->rebuild_record) return read_record(arena, wheel);
+    struct arena *scratch = arena_open();
+    struct err *err = rebuild_record(arena, scratch, wheel);
+    arena_close(scratch);
+    if (!err) warn(arena, draft, S("RECORD"), "is not that of its maker, but made from what the archive holds");
+    return err;
+}
+
+static struct err *verify(struct arena *arena, struct draft *draft, struct str filename,
+                          const struct wheel_terms *terms) {
+    struct wheel *wheel = draft->wheel;
+    struct str sha256 = terms->sha256;
     if (zip_path_problem(filename)) return refuse(arena, filename, "is no file name of a wheel");
     TRY(wheel_name_parse(arena, filename, &wheel->filename));
     if (sha256.len && !str_eq_nocase(digest_hex(arena, digest_make(arena, wheel->bytes, 32)), sha256))
@@ -242,24 +289,26 @@ static struct err *verify(struct arena *arena, struct draft *draft, struct str f
     TRY(read_wheel_file(arena, draft));
     TRY(read_metadata(arena, draft));
     TRY(read_entry_points(arena, wheel));
-    TRY(read_record(arena, wheel));
+    TRY(settle_record(arena, draft, terms));
     wheel->warnings = draft->warnings.data;
     wheel->warnings_len = (int32_t)draft->warnings.len;
     return NULL;
 }
 
-struct err *wheel_open(struct arena *arena, struct str path, struct str filename, struct str sha256,
+struct err *wheel_open(struct arena *arena, struct str path, struct str filename, const struct wheel_terms *terms,
                        struct wheel *ret) {
     struct wheel *wheel = arena_new(arena, struct wheel, 1);
     wheel->path = str_copy(arena, path);
     TRY(mapping_open(arena, path, &wheel->mapping));
     wheel->bytes = (struct str){wheel->mapping.data, (ptrdiff_t)wheel->mapping.size};
     struct draft draft = {.wheel = wheel};
-    struct err *err = verify(arena, &draft, filename, sha256);
+    struct err *err = verify(arena, &draft, filename, terms);
     if (err) {
         mapping_close(&wheel->mapping);
         struct str shown = term_quote(arena, filename);
-        return err_because(err_make(arena, err->kind, "cannot use the wheel %.*s", FMT(shown)), err);
+        struct err *outer = err_make(arena, err->kind, "cannot use the wheel %.*s", FMT(shown));
+        outer->hint = err->hint;
+        return err_because(outer, err);
     }
     *ret = *wheel;
     return NULL;

@@ -37,13 +37,18 @@ struct wheel {
     int32_t warnings_len;
 };
 
+/* What was promised of a wheel, and what it may get away with. */
+struct wheel_terms {
+    struct str sha256;   /* hex digest that the index or the lock promised (ERR_HASH); empty: not compared */
+    bool rebuild_record; /* its RECORD is not read: the rows are made from what the archive holds */
+};
+
 /*
- * Opens and verifies the wheel at `path`, whose file name is `filename` (the cache may call it otherwise). `sha256`
- * (hex digest; empty: not compared) is what the index or the lock promised: ERR_HASH. Close with wheel_close; the texts
- * borrow from the open file.
+ * Opens and verifies the wheel at `path`, whose file name is `filename` (the cache may call it otherwise). Close with
+ * wheel_close; the texts borrow from the open file.
  */
-ERR_MUST_CHECK struct err *wheel_open(struct arena *arena, struct str path, struct str filename, struct str sha256,
-                                      struct wheel *ret);
+ERR_MUST_CHECK struct err *wheel_open(struct arena *arena, struct str path, struct str filename,
+                                      const struct wheel_terms *terms, struct wheel *ret);
 void wheel_close(struct wheel *wheel);
 
 /* The row of RECORD for a path, or NULL. */

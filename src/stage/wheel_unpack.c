@@ -27,8 +27,11 @@ static struct err *check_bytes(struct arena *arena, struct job *job, struct str 
     const struct wheel_file *file = job->item->file;
     if (!record_row_matches(arena, file->row, bytes)) {
         struct str name = term_quote(arena, file->entry->name);
-        return err_make(arena, ERR_WHEEL, "the wheel is refused: \"%.*s\" has not the hash that RECORD gives",
-                        FMT(name));
+        struct err *err =
+            err_make(arena, ERR_WHEEL, "the wheel is refused: \"%.*s\" has not the hash that RECORD gives", FMT(name));
+        return err_hint(arena, err,
+                        "its maker wrote a wrong RECORD; --rebuild-record NAME takes the files as they are in "
+                        "the archive and writes a true one");
     }
     if (file->sha256.len == 0) memcpy(job->sha256, digest_make(arena, bytes, 32).data, sizeof job->sha256);
     return NULL;

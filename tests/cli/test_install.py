@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import subprocess
+import zipfile
 
 import pytest
 
@@ -64,6 +65,28 @@ def test_records_hold_after_an_install(env):
         assert f.read().strip() == "unpin"
     assert os.path.exists(os.path.join(info, "REQUESTED"))
     assert not os.path.exists(os.path.join(env.site, f"referencing-{env.installed()['referencing']}.dist-info", "REQUESTED"))
+
+
+@pytest.mark.parametrize("wrong", ["size", "hash"])
+def test_a_wrong_record_needs_consent_and_is_made_true(env, tmp_path, wrong):
+    """As of wheels whose libraries were repaired after RECORD was written (PyNvVideoCodec 2.0.4)."""
+    path = worlds.stub_wheel(str(tmp_path), "careless", "1.0")
+    with zipfile.ZipFile(path) as z:
+        content = {n: z.read(n).decode() for n in z.namelist()}
+    content["careless/part.py"] = "# repaired\n" if wrong == "size" else content["careless/part.py"].replace("1.0", "2.0")
+    with zipfile.ZipFile(path, "w") as z:
+        for name, text in content.items():
+            z.writestr(name, text)
+    before = env.tree()
+    refused = env.run("install", "-y", path)
+    assert refused.status == 1 and "RECORD" in refused.err and "--rebuild-record" in refused.err
+    assert env.tree() == before
+    done = env.run("install", "-y", "--rebuild-record", "Careless", path).ok()
+    assert "what the archive holds" in done.out + done.err
+    with open(os.path.join(env.site, "careless", "part.py")) as f:
+        assert f.read() == content["careless/part.py"]
+    found = env.run("check", "--files", "--json").json
+    assert not [d for d in found["damaged"] if d["name"] == "careless"], found["damaged"]
 
 
 def test_pip_and_uv_can_go_on_afterwards(env):

@@ -1,8 +1,8 @@
 /*
  * probe - what unpin makes of one wheel: verifies it, stages it in an environment, and with --commit installs it.
  *
- *     probe [--commit | --check] [--allow-pth] [--modified=keep|replace] [--requested] PYTHON FILE.whl
- *     probe [--commit] --remove NAME PYTHON
+ *     probe [--commit | --check] [--allow-pth] [--modified=keep|replace] [--rebuild-record] [--requested] PYTHON
+ * FILE.whl probe [--commit] --remove NAME PYTHON
  *
  * --check stages nothing. Prints one line of JSON: the result "accepted" or "refused", the kind and text of the
  * refusal, warnings and notes, the numbers of operations, the time of its steps and the largest memory used. Exit
@@ -25,6 +25,7 @@ struct probe {
     struct str python, wheel, remove;
     bool commit, check, requested;
     struct wheel_change_options options;
+    struct wheel_terms terms;
     struct wheel opened;
     struct wheel_operations operations;
     int64_t verify_us, stage_us, commit_us;
@@ -43,6 +44,7 @@ static bool parse(struct probe *probe, int argc, char **argv) {
         else if (str_eq(word, S("--check"))) probe->check = true;
         else if (str_eq(word, S("--requested"))) probe->requested = true;
         else if (str_eq(word, S("--allow-pth"))) probe->options.allow_startup = true;
+        else if (str_eq(word, S("--rebuild-record"))) probe->terms.rebuild_record = true;
         else if (str_eq(word, S("--modified=keep"))) probe->options.modified = WHEEL_KEEP;
         else if (str_eq(word, S("--modified=replace"))) probe->options.modified = WHEEL_REPLACE;
         else if (str_eq(word, S("--remove")) && i + 1 < argc) probe->remove = str_of(argv[++i]);
@@ -87,7 +89,7 @@ static struct err *run(struct probe *probe) {
     if (probe->wheel.len) {
         int64_t start = now_us();
         struct str name = str_from(probe->wheel, str_find_last(probe->wheel, '/') + 1);
-        TRY(wheel_open(probe->arena, probe->wheel, name, (struct str){0}, &probe->opened));
+        TRY(wheel_open(probe->arena, probe->wheel, name, &probe->terms, &probe->opened));
         const struct wheel_options options = {.requested = probe->requested};
         TRY(wheel_layout_make(probe->arena, &probe->opened, &scheme, &options, &layout));
         probe->verify_us = now_us() - start;

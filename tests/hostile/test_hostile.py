@@ -75,6 +75,10 @@ def test_wheel(name, expected, text, prefix, tmp_path):
         assert (got["result"], got["kind"]) == ("refused", "consent-needed") and text in got["text"], got
         assert "--allow-pth" in got["hint"]
         assert probe("--allow-pth", os.path.join(prefix, "bin", "python"), path)["result"] == "accepted"
+    elif expected == "record":
+        assert got["result"] == "refused" and text in got["text"] and "--rebuild-record evil" in got["hint"], got
+        mended = probe("--rebuild-record", os.path.join(prefix, "bin", "python"), path)
+        assert mended["result"] == "accepted" and any("what the archive holds" in w for w in mended["warnings"]), mended
     elif expected == "warn":
         assert got["result"] == "accepted" and any(text in w for w in got["warnings"]), got
     elif expected == "accept":
