@@ -105,5 +105,10 @@ struct err *cmd_apply(struct session *session, int *ret_status) {
     struct plan plan;
     TRY(session_propose(session, &request, &plan));
     TRY(compare(session, &saved, &plan));
-    return session_offer(session, &plan, ret_status);
+    bool again = false;
+    TRY(session_offer(session, &plan, &again, ret_status));
+    if (!again) return NULL;
+    return err_hint(session->arena,
+                    err_make(session->arena, ERR_CHANGED, "what was built requires other things than was planned with"),
+                    "make the plan again with --build: then it is known; nothing was changed");
 }

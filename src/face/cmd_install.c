@@ -3,17 +3,24 @@
 
 #include "base/arena.h"
 
+enum { ROUNDS_MAX = 20 /* plans that builds may upset */ };
+
 struct err *cmd_install(struct session *session, int *ret_status) {
     const struct options *options = session->options;
-    const struct session_request request = {session_words(session), options->files, options->remove};
-    if (request.words.len + request.files.len + request.remove.len == 0)
+    const struct session_request request = {session_words(session), options->files, options->remove, options->editable};
+    if (request.words.len + request.files.len + request.remove.len + request.editable.len == 0)
         return err_hint(session->arena, err_make(session->arena, ERR_USAGE, "nothing to install"),
                         "for example: unpin install 'numpy>=2'");
     struct plan plan;
     TRY(session_open_environment(session));
     TRY(session_need_live(session));
-    TRY(session_propose(session, &request, &plan));
-    return session_offer(session, &plan, ret_status);
+    bool again = true;
+    for (int32_t round = 0; round < ROUNDS_MAX && again; round++) {
+        TRY(session_propose(session, &request, &plan));
+        TRY(session_offer(session, &plan, &again, ret_status));
+    }
+    if (again) return err_make(session->arena, ERR_BUILD, "no plan lasts: each build told of other requirements");
+    return NULL;
 }
 
 /* Who removes wants less, not other versions: all that stays is kept as it is, so what needs a removed distribution is
@@ -87,5 +94,6 @@ struct err *cmd_remove(struct session *session, int *ret_status) {
     TRY(keep_others(session, &request));
     TRY(session_propose(session, &request, &plan));
     tell_kept(session, given, &plan);
-    return session_offer(session, &plan, ret_status);
+    bool again = false; /* a removal builds nothing */
+    return session_offer(session, &plan, &again, ret_status);
 }

@@ -5,8 +5,8 @@
 
 struct err *cmd_plan(struct session *session, int *ret_status) {
     const struct options *options = session->options;
-    const struct session_request request = {session_words(session), options->files, options->remove};
-    if (request.words.len + request.files.len + request.remove.len == 0)
+    const struct session_request request = {session_words(session), options->files, options->remove, options->editable};
+    if (request.words.len + request.files.len + request.remove.len + request.editable.len == 0)
         return err_hint(session->arena, err_make(session->arena, ERR_USAGE, "nothing to plan for"),
                         "for example: unpin plan 'numpy>=2'");
     struct plan plan;

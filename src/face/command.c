@@ -20,7 +20,7 @@ static const struct command table[] = {
      "  unpin install nvidia-modelopt==0.27.0\n"
      "  unpin install -r requirements.txt -y\n"
      "  unpin install 'transformers>=4.51' --keep numpy\n",
-     REQUESTING | CHANGING, cmd_install},
+     REQUESTING | CHANGING | OPTION_BUILD, cmd_install},
     {S_INIT("plan"), "REQ… [-r FILE] [-U] [-o plan.json]", "the same without changing anything",
      "Prints the plan that `install` would carry out, with its reasons, the lock's difference and the proof that no "
      "plan\n"
@@ -28,10 +28,10 @@ static const struct command table[] = {
      "  unpin plan nvidia-modelopt==0.27.0\n"
      "  unpin plan nvidia-modelopt==0.27.0 --image ngc-pytorch:25.04\n"
      "  unpin plan -r requirements.txt -o plan.json\n",
-     WHERE | REQUESTING | OPTION_OUTPUT | OPTION_CASE, cmd_plan},
+     WHERE | REQUESTING | OPTION_BUILD | OPTION_OUTPUT | OPTION_CASE, cmd_plan},
     {S_INIT("apply"), "plan.json [-y]", "apply a saved plan",
      "Carries out a plan that `unpin plan -o` saved. Refused if the environment is no longer the one it was made for.",
-     "  unpin apply plan.json\n", CHANGING | OPTION_INDEX, cmd_apply},
+     "  unpin apply plan.json\n", CHANGING | OPTION_INDEX | OPTION_BUILD, cmd_apply},
     {S_INIT("options"), "REQ [--all]", "which versions are possible, and what each costs",
      "Shows which versions of REQ are worth having: from the newest one at the fewest lifted locks up to the newest "
      "one that is\n"

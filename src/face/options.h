@@ -30,6 +30,7 @@ enum option_group {
     OPTION_OFFLINE = 32768, /* --offline, taken as well by commands that never ask an index */
     OPTION_PYTHON = 65536,  /* which environment of this machine */
     OPTION_CASE = 131072,   /* for those who work on unpin */
+    OPTION_BUILD = 262144,  /* builds from source */
 };
 
 /* The values of an option that may be repeated. */
@@ -58,6 +59,9 @@ struct options {
     bool dockerfile, constraints, script;
     bool forward, back;
     bool force;
+    struct option_list editable, build;
+    bool no_build_isolation;
+    struct str build_timeout;
     bool break_system_packages, allow_pth, no_imports, no_undo;
     struct str modified;
     struct str save_case;

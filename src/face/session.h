@@ -10,12 +10,30 @@
 
 #include "face/options.h"
 #include "os/proc.h"
+#include "os/signals.h"
 #include "os/term.h"
 #include "stage/config.h"
 #include "stage/history.h"
 #include "stage/index.h"
 #include "stage/propose.h"
 #include "stage/report.h"
+
+/* What a request named by URL or path, once it is in the pool. */
+struct session_named {
+    struct str url; /* of the request */
+    bool editable;
+    struct project_id id;
+    struct version version;
+};
+
+/* Builds of the session. */
+struct session_builds {
+    struct str scratch;     /* a directory of our own, there from the first build or checkout to session_close */
+    struct signals signals; /* held back meanwhile */
+    int32_t dirs;           /* directories made in it */
+    bool consent;           /* the user answered that builds may run */
+    VEC(struct session_named) named;
+};
 
 struct session {
     struct arena *arena;
@@ -50,6 +68,7 @@ struct session {
     struct want want;
     struct pool pool; /* grows from one plan to the next of the same session */
     struct index *index;
+    struct session_builds builds;
 };
 
 /* A session with nothing opened. `options` must outlive it. */
@@ -75,14 +94,32 @@ ERR_MUST_CHECK struct err *session_need_live(struct session *session);
 struct session_request {
     struct option_list words, files; /* as want_parse takes them */
     struct option_list remove;       /* names */
+    struct option_list editable;     /* source trees to install as pointers */
 };
 /* A plan for `request` in the session's environment, under the limits that the options set. The plan borrows from the
  * session. */
 ERR_MUST_CHECK struct err *session_propose(struct session *session, const struct session_request *request,
                                            struct plan *ret);
-/* Shows the plan, asks, carries it out and tells the outcome. Sets the exit status where it is neither 0 nor an err's.
- */
-ERR_MUST_CHECK struct err *session_offer(struct session *session, const struct plan *plan, int *ret_status);
+/* Shows the plan, asks, builds what has to be built, carries it out and tells the outcome. Sets the exit status where
+ * it is neither 0 nor an err's. *again: what was built requires other things than its source told, nothing was changed,
+ * and the plan has to be made anew. */
+ERR_MUST_CHECK struct err *session_offer(struct session *session, const struct plan *plan, bool *again,
+                                         int *ret_status);
+/* Puts what a request names by URL or path into the pool: a file, a source tree, a revision of a repository. What only
+ * a build can tell is built, if the user agrees: ERR_CONSENT. */
+ERR_MUST_CHECK struct err *session_supply_named(struct session *session, struct pool *pool,
+                                                const struct request *request, struct project_id *ret,
+                                                int32_t *ret_release);
+/* Builds the sources of the plan whose requirements only a build can tell, as far as --build allows. *learned:
+ * something was built, and the plan has to be made anew. */
+ERR_MUST_CHECK struct err *session_build_unsure(struct session *session, const struct plan *plan, bool *learned);
+/* Builds all sources of the plan. ERR_CONSENT where neither --build nor the user's answer allows it. *differs: what was
+ * built requires other things than its source told. */
+ERR_MUST_CHECK struct err *session_build_all(struct session *session, const struct plan *plan, bool *differs);
+/* The release of the session's pool that a change installs, NULL for a removal. */
+struct release *session_release(struct session *session, const struct plan_change *change);
+/* Number of sources that the plan builds and that are not built yet. */
+int32_t session_unbuilt(const struct plan *plan);
 /* A lock that a transaction lifted. */
 struct session_lift {
     const struct history_entry *entry;
@@ -101,7 +138,7 @@ struct report_extra session_extra(struct session *session, const struct plan *pl
 ERR_MUST_CHECK struct err *session_write_file(struct session *session, struct str path, struct str text);
 /* Opens the index for the session's want, once. */
 ERR_MUST_CHECK struct err *session_open_index(struct session *session);
-/* Closes the index. */
+/* Closes the index and removes what builds left. */
 void session_close(struct session *session);
 
 /* ERR_CONSENT unless the user agrees: with -y, or by answering the question on a terminal. */

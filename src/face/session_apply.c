@@ -15,8 +15,39 @@ static struct err *policy_of(struct session *session, enum wheel_policy *ret) {
     return err_make(session->arena, ERR_USAGE, "--modified takes keep or replace, not %.*s", FMT(word));
 }
 
-static struct err *carry_out(struct session *session, const struct plan *plan, struct str question,
-                             struct apply_result *ret) {
+/* What is asked before the plan is carried out. */
+static struct str question_of(struct session *session, const struct plan *plan) {
+    int32_t builds = session_unbuilt(plan);
+    if (builds == 0) return S("Apply this plan? [y/N] ");
+    return str_format(session->arena, "Apply this plan? It builds %.*s, which runs %s code. [y/N] ",
+                      FMT(report_count(session->arena, builds, "source", "sources")), builds == 1 ? "its" : "their");
+}
+
+/* The plan with the wheels that were built for it. */
+static struct plan with_wheels(struct session *session, const struct plan *plan) {
+    struct plan copy = *plan;
+    struct plan_change *changes = arena_new(session->arena, struct plan_change, plan->changes_len);
+    for (int32_t i = 0; i < plan->changes_len; i++) {
+        changes[i] = plan->changes[i];
+        const struct release *release = session_release(session, &changes[i]);
+        if (release) changes[i].artifact.built = release->artifact.built;
+    }
+    copy.changes = changes;
+    return copy;
+}
+
+/* Asks, and builds what has to be built. Whoever answers on a terminal has read what that is; -y says nothing of
+ * builds.
+ */
+static struct err *agree(struct session *session, const struct plan *plan, bool *differs) {
+    *differs = false;
+    TRY(session_ask(session, question_of(session, plan)));
+    if (session_unbuilt(plan) == 0) return NULL;
+    session->builds.consent = session->builds.consent || !session->options->yes;
+    return session_build_all(session, plan, differs);
+}
+
+static struct err *carry_out(struct session *session, const struct plan *plan, bool *again, struct apply_result *ret) {
     const struct options *o = session->options;
     struct apply_options options = {
         .allow_startup = o->allow_pth,
@@ -28,7 +59,8 @@ static struct err *carry_out(struct session *session, const struct plan *plan, s
         .progress = show_step,
         .progress_self = session,
     };
-    const struct apply_input input = {session->fs, proc_real(), session->index, plan, &options};
+    struct plan built = *plan;
+    const struct apply_input input = {session->fs, proc_real(), session->index, &built, &options};
     struct str *rebuild = arena_new(session->arena, struct str, o->rebuild_record.len);
     for (int32_t i = 0; i < o->rebuild_record.len; i++)
         TRY(want_parse_name(session->arena, o->rebuild_record.items[i], &rebuild[i]));
@@ -36,7 +68,9 @@ static struct err *carry_out(struct session *session, const struct plan *plan, s
     options.rebuild_record_len = o->rebuild_record.len;
     TRY(policy_of(session, &options.modified));
     TRY(apply_allowed(session->arena, &input));
-    TRY(session_ask(session, question));
+    TRY(agree(session, plan, again));
+    if (*again) return NULL;
+    built = with_wheels(session, plan);
     TRY(apply_plan(session->arena, &input, ret));
     session_progress(session, S(""));
     return NULL;
@@ -68,15 +102,20 @@ static void print_done(struct session *session, const struct apply_result *resul
     session_print(session, buf_str(&buf));
 }
 
-struct err *session_offer(struct session *session, const struct plan *plan, int *ret_status) {
+struct err *session_offer(struct session *session, const struct plan *plan, bool *again, int *ret_status) {
     bool json = session->options->json;
     struct apply_result result = {0};
     struct err *err = NULL;
+    *again = false;
     if (!json) {
         const struct report_extra extra = session_extra(session, plan);
         session_print(session, report_plan_format(session->arena, plan, &session->look, &extra));
     }
-    if (plan->status == PLAN_FEASIBLE) err = carry_out(session, plan, S("Apply this plan? [y/N] "), &result);
+    if (plan->status == PLAN_FEASIBLE) err = carry_out(session, plan, again, &result);
+    if (!err && *again) {
+        session_note(session, S("note: what was built requires other things than its source told: planning again"));
+        return NULL;
+    }
     if (json) print_json(session, plan, &result, err);
     if (err) return err;
     if (plan->status == PLAN_INFEASIBLE) *ret_status = err_exit_status(ERR_INFEASIBLE);

@@ -3,7 +3,10 @@
 
 #include "base/arena.h"
 
+#include "os/scratch.h"
 #include "stage/dump.h"
+
+enum { BUILD_ROUNDS_MAX = 20 /* plans that builds may upset */ };
 
 /* Words of a command line. */
 struct words {
@@ -18,6 +21,17 @@ static struct err *names_of(struct arena *arena, const struct option_list *words
     *ret = names;
     *ret_len = words->len;
     return NULL;
+}
+
+/* The names behind --build; ":all:" among them stands for every name. */
+static struct err *builds_of(struct arena *arena, const struct option_list *words, const struct str **ret,
+                             int32_t *ret_len, bool *all) {
+    struct option_list names = {arena_new(arena, struct str, words->len), 0};
+    for (int32_t i = 0; i < words->len; i++) {
+        if (str_eq(words->items[i], S(":all:"))) *all = true;
+        else names.items[names.len++] = words->items[i];
+    }
+    return names_of(arena, &names, ret, ret_len);
 }
 
 /* Days since 1970-01-01 of a date of the Gregorian calendar. */
@@ -58,8 +72,13 @@ static struct err *date_parse(struct arena *arena, struct str text, int64_t *ret
 static struct err *want_of(struct session *session, const struct session_request *request, struct want *ret) {
     struct arena *arena = session->arena;
     const struct options *o = session->options;
-    TRY(want_parse(arena, session->fs, &session->env, request->words.items, request->words.len, request->files.items,
-                   request->files.len, ret));
+    struct str *words = arena_new(arena, struct str, request->words.len + request->editable.len);
+    for (int32_t i = 0; i < request->words.len; i++) words[i] = request->words.items[i];
+    for (int32_t i = 0; i < request->editable.len; i++)
+        words[request->words.len + i] = str_format(arena, "-e %.*s", FMT(request->editable.items[i]));
+    TRY(want_parse(arena, session->fs, &session->env, words, request->words.len + request->editable.len,
+                   request->files.items, request->files.len, ret));
+    TRY(builds_of(arena, &o->build, &ret->build, &ret->build_len, &ret->build_all));
     TRY(names_of(arena, &request->remove, &ret->remove, &ret->remove_len));
     TRY(names_of(arena, &o->keep, &ret->keep, &ret->keep_len));
     TRY(names_of(arena, &o->replace, &ret->replace, &ret->replace_len));
@@ -124,10 +143,9 @@ static struct err *supply(void *self, struct pool *pool, const struct needs *nee
     return index_supply(session->index, pool, needs);
 }
 
-static struct err *supply_url(void *self, struct pool *pool, struct str url, struct str name, struct project_id *ret,
+static struct err *supply_url(void *self, struct pool *pool, const struct request *request, struct project_id *ret,
                               int32_t *ret_release) {
-    struct session *session = self;
-    return index_supply_url(session->index, pool, url, name, ret, ret_release);
+    return session_supply_named(self, pool, request, ret, ret_release);
 }
 
 /* The options that say which environment, lock and index are meant, as they were given; with `limits` also the date up
@@ -191,7 +209,11 @@ struct err *session_propose(struct session *session, const struct session_reques
     const struct source source = {.self = session, .supply = supply, .supply_url = supply_url};
     session_progress(session, S("planning"));
     if (session->options->snapshot.len) TRY(propose_listed(session->arena, &session->pool, &source, &session->env));
-    TRY(propose_plan(session->arena, &input, &session->pool, &source, ret));
+    bool learned = true;
+    for (int32_t round = 0; round < BUILD_ROUNDS_MAX && learned; round++) {
+        TRY(propose_plan(session->arena, &input, &session->pool, &source, ret));
+        TRY(session_build_unsure(session, ret, &learned));
+    }
     session_progress(session, S(""));
     place_suggestions(session, ret);
     if (session->options->save_case.len == 0) return NULL;
@@ -221,8 +243,14 @@ static struct str next_command(struct session *session) {
     const struct {
         const char *name;
         const struct option_list *values;
-    } lists[] = {{"-r", &o->files},          {"--remove", &o->remove},   {"--keep", &o->keep},
-                 {"--replace", &o->replace}, {"--no-lift", &o->no_lift}, {"--ignore-advisory", &o->ignore_advisories}};
+    } lists[] = {{"-e", &o->editable},
+                 {"-r", &o->files},
+                 {"--remove", &o->remove},
+                 {"--keep", &o->keep},
+                 {"--replace", &o->replace},
+                 {"--no-lift", &o->no_lift},
+                 {"--ignore-advisory", &o->ignore_advisories},
+                 {"--build", &o->build}};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         for (int32_t k = 0; k < lists[i].values->len; k++) {
             *vec_push(session->arena, &argv) = str_of(lists[i].name);
@@ -235,6 +263,7 @@ static struct str next_command(struct session *session) {
     } flags[] = {{"-U", o->upgrade},
                  {"--pre", o->pre},
                  {"--only-binary", o->only_binary},
+                 {"--no-build-isolation", o->no_build_isolation},
                  {"--no-allowances", o->no_allowances},
                  {"--no-lifts", o->no_lifts},
                  {"--allow-stale", o->allow_stale}};
@@ -270,4 +299,8 @@ struct report_extra session_extra(struct session *session, const struct plan *pl
 void session_close(struct session *session) {
     if (session->index) index_close(session->index);
     session->index = NULL;
+    if (session->builds.scratch.len == 0) return;
+    scratch_close(session->arena, session->builds.scratch);
+    session->builds.scratch = S("");
+    (void)signals_release(&session->builds.signals);
 }

@@ -256,3 +256,10 @@ void metadata_add_requires_txt(struct arena *arena, struct str text, struct meta
     }
     reader_finish(&reader, metadata);
 }
+
+bool metadata_is_static(const struct metadata *metadata) {
+    struct str minor = metadata->metadata_version;
+    int64_t major_number, minor_number;
+    if (!str_to_int(str_cut(&minor, '.'), &major_number) || !str_to_int(minor, &minor_number)) return false;
+    return (major_number > 2 || (major_number == 2 && minor_number >= 2)) && !metadata->requires_dynamic;
+}

@@ -43,6 +43,10 @@ ERR_MUST_CHECK struct err *metadata_parse(struct arena *arena, struct str text, 
 ERR_MUST_CHECK struct err *metadata_parse_known(struct arena *arena, struct str text, struct metadata_known *known,
                                                 struct metadata *ret);
 
+/* True if the requirements in an sdist's PKG-INFO are those that a build would give (PEP 643): version 2.2 or later,
+ * and not named as dynamic. */
+bool metadata_is_static(const struct metadata *metadata);
+
 /* The requirements of a setuptools `requires.txt` (sections "[extra:marker]") added to `metadata`, for egg-info and old
  * sdists. Never fails: what cannot be understood becomes a problem. */
 void metadata_add_requires_txt(struct arena *arena, struct str text, struct metadata *metadata);

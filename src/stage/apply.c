@@ -4,7 +4,6 @@
 #include "base/map.h"
 #include "os/http.h"
 #include "os/signals.h"
-#include "stage/build.h"
 #include "stage/check.h"
 #include "stage/history.h"
 #include "stage/integrity.h"
@@ -48,7 +47,7 @@ static bool installs(const struct plan_change *change) {
     return change->action != PLAN_REMOVE;
 }
 
-/* A file that was downloaded or built. */
+/* A wheel that was downloaded, or built before. */
 struct fetched {
     struct str path, filename, sha256;
 };
@@ -58,8 +57,7 @@ static struct err *make_dir(struct run *run, struct str path) {
     return status ? err_errno(run->arena, status, "cannot make '%.*s'", FMT(path)) : NULL;
 }
 
-/* Downloads what the plan installs into the staging area, all at once. Each file has a directory of its own, for pip
- * wants an sdist to have its name. */
+/* Downloads what the plan installs into the staging area, all at once; what was built is there already. */
 static struct err *download(struct run *run, struct fetched *ret) {
     const struct plan *plan = run->plan;
     const struct artifact **artifacts = arena_new(run->arena, const struct artifact *, plan->changes_len);
@@ -69,6 +67,12 @@ static struct err *download(struct run *run, struct fetched *ret) {
         const struct plan_change *change = &plan->changes[i];
         struct str filename = change->artifact.filename;
         if (!installs(change)) continue;
+        if (change->artifact.sdist) {
+            struct str built = change->artifact.built;
+            if (!built.len) return err_make(run->arena, ERR_INTERNAL, "%.*s was not built", FMT(change->name));
+            ret[i] = (struct fetched){.path = built, .filename = str_from(built, str_find_last(built, '/') + 1)};
+            continue;
+        }
         if (filename.len == 0 || filename.data[0] == '.' || str_find_char(filename, '/') >= 0)
             return err_make(run->arena, ERR_INDEX, "'%.*s' is no file name of a release", FMT(filename));
         struct str dir = str_format(run->arena, "%.*s/%d", FMT(transaction_scratch(run->transaction)), i);
@@ -83,26 +87,6 @@ static struct err *download(struct run *run, struct fetched *ret) {
     return index_download_all(run->input->index, artifacts, paths, len);
 }
 
-/* Wheels from the source distributions among them. */
-static struct err *build(struct run *run, struct fetched *fetched) {
-    for (int32_t i = 0; i < run->plan->changes_len; i++) {
-        const struct plan_change *change = &run->plan->changes[i];
-        if (!installs(change) || !change->artifact.sdist) continue;
-        struct build_result result;
-        struct build_options options = {
-            .python = run->plan->env->python, .sdist = fetched[i].path, .name = change->name};
-        options.out = str_format(run->arena, "%.*s/%d.built", FMT(transaction_scratch(run->transaction)), i);
-        TRY(make_dir(run, options.out));
-        if (!version_try_parse(run->arena, change->to, &options.version))
-            return err_make(run->arena, ERR_BUILD, "'%.*s' is no version to build", FMT(change->to));
-        tell(run, str_format(run->arena, "building %.*s", FMT(change->artifact.filename)));
-        TRY(build_wheel(run->arena, run->input->fs, run->input->proc, &options, &result));
-        fetched[i] = (struct fetched){.path = result.wheel, .filename = result.filename};
-        for (int32_t j = 0; j < result.surprises_len; j++) *vec_push(run->arena, &run->notes) = result.surprises[j];
-    }
-    return NULL;
-}
-
 static struct err *of_change(struct run *run, const struct plan_change *change, struct err *err) {
     if (!err || err->kind == ERR_INTERRUPTED) return err;
     struct err *outer =
@@ -111,21 +95,40 @@ static struct err *of_change(struct run *run, const struct plan_change *change, 
     return err_because(outer, err);
 }
 
+static void add_tree_info(struct json_writer *w, const struct artifact_tree *tree) {
+    json_key(w, tree->commit.len ? S("vcs_info") : S("dir_info"));
+    json_begin_object(w);
+    if (tree->commit.len) {
+        json_key_string(w, S("vcs"), S("git"));
+        if (tree->revision.len) json_key_string(w, S("requested_revision"), tree->revision);
+        json_key_string(w, S("commit_id"), tree->commit);
+    } else if (tree->editable) {
+        json_key_bool(w, S("editable"), true);
+    }
+    json_end_object(w);
+    if (tree->subdirectory.len) json_key_string(w, S("subdirectory"), tree->subdirectory);
+}
+
+static void add_archive_info(struct json_writer *w, const struct artifact *artifact) {
+    json_key(w, S("archive_info"));
+    json_begin_object(w);
+    if (artifact->sha256.len) {
+        json_key(w, S("hashes"));
+        json_begin_object(w);
+        json_key_string(w, S("sha256"), artifact->sha256);
+        json_end_object(w);
+    }
+    json_end_object(w);
+}
+
 /* direct_url.json of PEP 610: where the artifact came from, without credentials. */
 static struct str direct_url_format(struct arena *arena, const struct artifact *artifact) {
     struct buf buf = {.arena = arena};
     struct json_writer writer = {.buf = &buf};
     json_begin_object(&writer);
-    json_key_string(&writer, S("url"), http_strip(arena, artifact->url));
-    json_key(&writer, S("archive_info"));
-    json_begin_object(&writer);
-    if (artifact->sha256.len) {
-        json_key(&writer, S("hashes"));
-        json_begin_object(&writer);
-        json_key_string(&writer, S("sha256"), artifact->sha256);
-        json_end_object(&writer);
-    }
-    json_end_object(&writer);
+    json_key_string(&writer, S("url"), http_strip(arena, artifact->tree ? artifact->tree->url : artifact->url));
+    if (artifact->tree) add_tree_info(&writer, artifact->tree);
+    else add_archive_info(&writer, artifact);
     json_end_object(&writer);
     return buf_str(&buf);
 }
@@ -140,6 +143,7 @@ static struct err *wheels_open(struct run *run, const struct fetched *fetched) {
         const struct plan_change *change = &plan->changes[i];
         struct wheel_change *out = &run->changes[run->changes_len++];
         *out = (struct wheel_change){.name = change->name};
+        out->allow_startup = change->artifact.tree && change->artifact.tree->editable;
         if (!installs(change)) continue;
         struct wheel *wheel = &run->wheels[run->wheels_len];
         const struct apply_options *o = run->input->options;
@@ -326,7 +330,6 @@ static struct str describe(struct run *run) {
 static struct err *stage(struct run *run) {
     struct fetched *fetched = arena_new(run->arena, struct fetched, run->plan->changes_len);
     TRY(download(run, fetched));
-    TRY(build(run, fetched));
     TRY(wheels_open(run, fetched));
     TRY(promises_check(run));
     TRY(fingerprint_check(run));

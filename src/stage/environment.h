@@ -43,6 +43,7 @@ struct dist {
     bool editable;
     bool system;                 /* owned by the system's package manager: can be shadowed, not uninstalled */
     struct str direct_url;       /* from direct_url.json (PEP 610); empty: none */
+    struct str direct_commit;    /* the same, of a repository; empty: none */
     struct str installer;        /* INSTALLER; empty: none */
     bool requested;              /* REQUESTED (PEP 376) is there */
     uint32_t vendor;             /* bits of vendor_reason; 0: not a vendor build */

@@ -73,6 +73,10 @@ ERR_MUST_CHECK struct err *index_download_all(struct index *index, const struct 
 struct index_stats index_stats(const struct index *index);
 /* What is in force and where it comes from, one "name = value  (source)" per line, credentials masked. */
 struct str index_config_format(struct arena *arena, const struct index *index);
+/* What is in force as settings for pip, which fetches the tools of a build: variables ("PIP_INDEX_URL=…", empty where
+ * there is none), and the text of a configuration file for those that hold credentials (empty: none do). */
+void index_pip_settings(struct arena *arena, const struct index *index, const struct str **ret, int32_t *ret_len,
+                        struct str *ret_config);
 /* Sentences about documents that were ignored and why. */
 const struct str *index_problems(const struct index *index, int32_t *ret_len);
 

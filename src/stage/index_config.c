@@ -122,3 +122,46 @@ struct str index_config_format(struct arena *arena, const struct index *index) {
     for (int32_t i = 0; i < config->files_len; i++) add_line(&buf, "read", config->files[i], S("pip"));
     return buf_str(&buf);
 }
+
+/* Settings for pip in the making: those with credentials go into the file, for variables are seen by what is built. */
+struct pip_settings {
+    struct arena *arena;
+    VEC(struct str) variables;
+    struct buf config;
+};
+
+static void pip_setting(struct pip_settings *settings, const char *name, const char *variable, const struct str *values,
+                        int32_t len) {
+    struct arena *arena = settings->arena;
+    struct buf joined = {.arena = arena};
+    bool secret = false;
+    for (int32_t i = 0; i < len; i++) {
+        if (str_find_char(values[i], '\n') >= 0) continue;
+        secret = secret || !str_eq(http_strip(arena, values[i]), values[i]);
+        buf_addf(&joined, "%s%.*s", joined.len ? " " : "", FMT(values[i]));
+    }
+    struct str text = buf_str(&joined);
+    *vec_push(arena, &settings->variables) =
+        str_format(arena, "%s=%.*s", variable, secret ? 0 : (int)text.len, text.data ? text.data : "");
+    if (secret) buf_addf(&settings->config, "%s%s = %.*s\n", settings->config.len ? "" : "[global]\n", name, FMT(text));
+}
+
+void index_pip_settings(struct arena *arena, const struct index *index, const struct str **ret, int32_t *ret_len,
+                        struct str *ret_config) {
+    const struct config *config = index->options.config;
+    struct pip_settings settings = {.arena = arena, .config = {.arena = arena}};
+    const struct str yes = S("1");
+    int32_t places = index->places_len;
+    pip_setting(&settings, "index-url", "PIP_INDEX_URL", index->places, places > 0);
+    pip_setting(&settings, "extra-index-url", "PIP_EXTRA_INDEX_URL", places ? index->places + 1 : NULL,
+                places ? places - 1 : 0);
+    pip_setting(&settings, "find-links", "PIP_FIND_LINKS", index->links, index->links_len);
+    pip_setting(&settings, "no-index", "PIP_NO_INDEX", &yes, places == 0 || index->options.offline);
+    pip_setting(&settings, "proxy", "PIP_PROXY", config->proxy.items, config->proxy.len);
+    pip_setting(&settings, "cert", "PIP_CERT", config->cert.items, config->cert.len);
+    pip_setting(&settings, "client-cert", "PIP_CLIENT_CERT", config->client_cert.items, config->client_cert.len);
+    pip_setting(&settings, "trusted-host", "PIP_TRUSTED_HOST", config->trusted_host.items, config->trusted_host.len);
+    *ret = settings.variables.data;
+    *ret_len = (int32_t)settings.variables.len;
+    *ret_config = buf_str(&settings.config);
+}

@@ -49,14 +49,6 @@ bool index_document_open(struct str bytes, struct index_document *ret) {
     return true;
 }
 
-/* PEP 643: from 2.2 on an sdist says which of its fields a build may change. */
-static bool is_static(const struct metadata *metadata) {
-    struct str minor = metadata->metadata_version;
-    int64_t major_number, minor_number;
-    if (!str_to_int(str_cut(&minor, '.'), &major_number) || !str_to_int(minor, &minor_number)) return false;
-    return (major_number > 2 || (major_number == 2 && minor_number >= 2)) && !metadata->requires_dynamic;
-}
-
 struct err *index_document_parse(struct arena *arena, struct metadata_known *known,
                                  const struct index_document *document, struct str project,
                                  const struct version *version, bool sdist, struct metadata *ret, bool *ret_unsure) {
@@ -71,7 +63,7 @@ struct err *index_document_parse(struct arena *arena, struct metadata_known *kno
         return err_make(arena, ERR_MALFORMED, "its metadata are of another version, %.*s",
                         FMT(str_slice(metadata.version, 0, 200)));
     *ret_unsure = false;
-    if (sdist && !is_static(&metadata)) {
+    if (sdist && !metadata_is_static(&metadata)) {
         bool listed = document->requires_txt.data != NULL;
         if (listed && metadata.requires_len == 0) metadata_add_requires_txt(arena, document->requires_txt, &metadata);
         *ret_unsure = !listed && metadata.requires_len == 0;

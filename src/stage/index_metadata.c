@@ -259,6 +259,7 @@ static struct err *finish(struct index *index, struct pool *pool, struct job *jo
                                         FMT(project->name), FMT(version)));
     release->metadata = metadata;
     release->meta_state = META_KNOWN;
+    release->unsure = unsure;
     return NULL;
 }
 

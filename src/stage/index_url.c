@@ -48,15 +48,12 @@ struct err *index_supply_url(struct index *index, struct pool *pool, struct str 
     struct str found, path, bare = str_slice(url, 0, str_find_char(url, '#') < 0 ? url.len : str_find_char(url, '#'));
     struct release release = {.on_index = true, .uploaded = INT64_MIN, .artifact = {.size = -1}};
     struct artifact *artifact = &release.artifact;
-    if (str_find(url, S("git+")) == 0 || str_find(url, S("hg+")) == 0 || str_find(url, S("svn+")) == 0 ||
-        str_find(url, S("bzr+")) == 0)
-        return refuse(index->arena, url, "repositories are not supported; build a wheel of it and name that");
     artifact->sha256 = simple_url_sha256(arena, url);
     if (index_local_path(arena, bare, &path)) {
         struct fs_stat st;
         TRY(fs_stat(index->fs, index->arena, path, true, &st));
         if (!st.exists) return refuse(index->arena, url, "there is no such file");
-        if (st.is_dir) return refuse(index->arena, url, "it is a directory; build a wheel of it and name that");
+        if (st.is_dir) return refuse(index->arena, url, "it is a directory, no file");
         artifact->size = st.size;
         artifact->filename = str_from(path, str_find_last(path, '/') + 1);
         artifact->url = index_local_url(arena, path);
@@ -69,11 +66,7 @@ struct err *index_supply_url(struct index *index, struct pool *pool, struct str 
     if (name.len && !str_eq(name, found)) return refuse(index->arena, url, "it is a file of another project");
     release.prerelease = version_is_prerelease(&release.version);
     struct project_id id = pool_project(pool, found);
-    bool held = pool->projects.data[id.n].held;
-    pool_add_page(pool, id, &release, 1);
-    /* The page is this one file: it says nothing of what the indexes have. */
-    pool->projects.data[id.n].held = held;
-    int32_t at = project_find(&pool->projects.data[id.n], &release.version);
+    int32_t at = pool_add_named(pool, id, &release, false);
     if (at < 0) return refuse(index->arena, url, "its version cannot be compared");
     struct need need = {id, at};
     TRY(index_supply(index, pool, &(struct needs){&need, 1}));

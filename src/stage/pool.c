@@ -120,3 +120,27 @@ void pool_add_page(struct pool *pool, struct project_id id, const struct release
     /* What no index can give again is a vendor build, whatever its version looks like. */
     if (project->installed >= 0 && !merged[project->installed].on_index) project->held = true;
 }
+
+int32_t pool_add_named(struct pool *pool, struct project_id id, const struct release *release, bool replaces) {
+    struct project *project = &pool->projects.data[id.n];
+    bool held = project->held;
+    pool_add_page(pool, id, release, 1);
+    /* The page is this one release: it says nothing of what the indexes have. */
+    project->held = held;
+    int32_t at = project_find(project, &release->version);
+    if (at < 0 || at != project->installed || !replaces || held) return at;
+    project->releases[at] = *release;
+    project->releases[at].on_index = true;
+    project->installed = -1;
+    return at;
+}
+
+void pool_learn(struct pool *pool, struct release *release, const struct metadata *metadata, struct str built) {
+    struct metadata *kept = arena_new(pool->arena, struct metadata, 1);
+    *kept = *metadata;
+    release->metadata = kept;
+    release->meta_state = META_KNOWN;
+    release->unsure = false;
+    release->active = NULL;
+    release->artifact.built = built;
+}

@@ -8,7 +8,7 @@
 #define UNPIN_STAGE_POOL_H
 
 #include "base/arena.h"
-#include "stage/environment.h"
+#include "stage/want.h"
 
 struct project_id {
     int32_t n; /* position in pool.projects */
@@ -35,16 +35,28 @@ enum release_bar {
     BAR_QUARANTINED = 16, /* PEP 792 */
 };
 
-/* A file of the index. */
+/* Where a source tree that is to be built comes from. */
+struct artifact_tree {
+    struct str path;         /* of the tree on this machine */
+    struct str url;          /* for people and PEP 610: file:///…, or the repository without credentials */
+    struct str commit;       /* full name of the commit; empty: no repository */
+    struct str revision;     /* as it was asked for; may be empty */
+    struct str subdirectory; /* of the repository; may be empty */
+    bool editable;           /* what is installed are pointers to the tree */
+};
+
+/* A file of the index, or what a request names. */
 struct artifact {
     struct str filename;
-    struct str url;    /* without fragment */
-    struct str sha256; /* hex, empty: the index gives none */
-    int64_t size;      /* bytes, -1: not known */
-    bool sdist;
-    struct str requires_python; /* from the page */
-    bool has_metadata;          /* the index advertises `url`.metadata (PEP 658/714) */
-    struct str metadata_sha256; /* hex, may be empty */
+    struct str url;                   /* without fragment; of a repository with commit and subdirectory */
+    struct str sha256;                /* hex, empty: the index gives none */
+    int64_t size;                     /* bytes, -1: not known */
+    bool sdist;                       /* has to be built */
+    const struct artifact_tree *tree; /* the source is a tree; NULL: a file */
+    struct str built;                 /* path of the wheel that was built of it in this run; empty: not built */
+    struct str requires_python;       /* from the page */
+    bool has_metadata;                /* the index advertises `url`.metadata (PEP 658/714) */
+    struct str metadata_sha256;       /* hex, may be empty */
 };
 
 /* Which requirements of a release matter in this environment, so that markers are evaluated once: positions in
@@ -69,6 +81,7 @@ struct release {
     struct str yanked_reason;
     int64_t uploaded; /* seconds since 1970; INT64_MIN: the index gives no date */
     enum meta_state meta_state;
+    bool unsure;                     /* of an sdist whose requirements are known only after a build: none are assumed */
     const struct metadata *metadata; /* where KNOWN */
     const struct active *active;     /* NULL until pool_active made it */
 };
@@ -104,6 +117,13 @@ int32_t project_find(const struct project *project, const struct version *versio
  * installed metadata), and what is installed but on no index becomes held. Sets PAGE_KNOWN. */
 void pool_add_page(struct pool *pool, struct project_id id, const struct release *releases, int32_t len);
 
+/* Puts a release that a request names into the pool, metadata known or not, and gives its position, -1 where its
+ * version cannot be compared. It is all that is known of its project then; what the indexes have is not looked at. With
+ * `replaces`, an installed distribution of the same version is taken as not installed, so that it is put in anew. */
+int32_t pool_add_named(struct pool *pool, struct project_id id, const struct release *release, bool replaces);
+/* What a build told: the metadata of the wheel at `built`, which is installed in place of its source. */
+void pool_learn(struct pool *pool, struct release *release, const struct metadata *metadata, struct str built);
+
 /* What the solver lacks. */
 struct need {
     struct project_id project;
@@ -120,8 +140,8 @@ struct source {
     void *self;
     /* Puts what `needs` names into the pool; see index_supply. */
     struct err *(*supply)(void *self, struct pool *pool, const struct needs *needs);
-    /* Puts an artifact named by URL or path into the pool as a release; see index_supply_url. NULL: not possible. */
-    struct err *(*supply_url)(void *self, struct pool *pool, struct str url, struct str name, struct project_id *ret,
+    /* Puts what a request names by URL or path into the pool as a release; see index_supply_url. NULL: not possible. */
+    struct err *(*supply_url)(void *self, struct pool *pool, const struct request *request, struct project_id *ret,
                               int32_t *ret_release);
 };
 

@@ -94,11 +94,19 @@ static struct err *pin_urls(struct arena *arena, const struct solve_input *input
         int32_t release;
         if (!source->supply_url)
             return err_make(arena, ERR_REQUEST, "'%.*s' cannot be fetched here", FMT(requirement->text));
-        TRY(source->supply_url(source->self, pool, requirement->url, requirement->name, &id, &release));
+        TRY(source->supply_url(source->self, pool, &requests[i], &id, &release));
         const struct project *project = &pool->projects.data[id.n];
+        const struct artifact_tree *tree = project->releases[release].artifact.tree;
         struct str pin = str_format(arena, "===%.*s", FMT(project->releases[release].version.text));
         TRY(specifier_set_parse(arena, pin, &requirement->specifiers));
         requirement->name = project->name;
+        if (requirement->raw_name.len == 0) requirement->raw_name = project->name;
+        if (!tree || tree->commit.len == 0) continue;
+        /* What was asked for may move; the plan is for the commit. */
+        struct requirement pinned = *requirement;
+        pinned.url = project->releases[release].artifact.url;
+        pinned.specifiers = (struct specifier_set){0};
+        requirement->text = requirement_format(arena, &pinned);
     }
     want.requests = requests;
     *ret = want;
@@ -229,11 +237,11 @@ static struct err *count_supply(void *self, struct pool *pool, const struct need
     return counter->inner->supply(counter->inner->self, pool, needs);
 }
 
-static struct err *count_supply_url(void *self, struct pool *pool, struct str url, struct str name,
+static struct err *count_supply_url(void *self, struct pool *pool, const struct request *request,
                                     struct project_id *ret, int32_t *ret_release) {
     struct counter *counter = self;
     counter->documents++;
-    return counter->inner->supply_url(counter->inner->self, pool, url, name, ret, ret_release);
+    return counter->inner->supply_url(counter->inner->self, pool, request, ret, ret_release);
 }
 
 struct err *propose_plan(struct arena *arena, const struct solve_input *given, struct pool *pool,

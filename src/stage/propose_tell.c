@@ -56,7 +56,7 @@ static void make_changes(struct arena *arena, const struct solve_input *input, c
             .raw_name = dist                ? dist->raw_name
                         : release->metadata ? release->metadata->name
                                             : project->name,
-            .action = action_of(project, solution->chosen[p]),
+            .action = dist && project->installed < 0 ? PLAN_REPLACE : action_of(project, solution->chosen[p]),
             .from = dist ? dist->version.text : (struct str){0},
             .to = release ? release->version.text : (struct str){0},
             .requested = is_requested(input->want, project->name),
@@ -315,6 +315,21 @@ static void warn_marks(struct warnings *warnings, const struct pool *pool, const
     }
 }
 
+/* That a change is built, of what, and what is known of it before. */
+static struct str tell_build(struct arena *arena, const struct plan_change *change, const struct release *release) {
+    const struct artifact_tree *tree = change->artifact.tree;
+    struct str what = str_format(arena, "%.*s %.*s", FMT(change->raw_name), FMT(change->to));
+    if (change->artifact.built.len)
+        return str_format(arena, "%.*s was built from source here, for this plan", FMT(what));
+    if (tree && tree->commit.len)
+        return str_format(arena, "%.*s is built from commit %.*s, which runs its code", FMT(what), FMT(tree->commit));
+    if (tree)
+        return str_format(arena, "%.*s is built from the tree %.*s, which runs its code", FMT(what), FMT(tree->path));
+    return str_format(arena, "%.*s %s: installing it builds it, which runs its code%s", FMT(what),
+                      change->direct ? "is a source distribution" : "has no wheel that fits",
+                      release && release->unsure ? "; what it requires is known only then (--build tells)" : "");
+}
+
 static void warn_changes(struct warnings *warnings, const struct solve_input *input, const struct pool *pool,
                          const struct solution *solution, const struct plan *plan) {
     struct arena *arena = warnings->arena;
@@ -324,10 +339,7 @@ static void warn_changes(struct warnings *warnings, const struct solve_input *in
         const struct project *project = pool_find(pool, change->name);
         if (change->action == PLAN_REMOVE || !project) continue;
         const struct release *release = chosen_release(pool, solution, (int32_t)(project - pool->projects.data));
-        if (change->artifact.sdist)
-            *vec_push(arena, &warnings->list) =
-                str_format(arena, "%.*s %.*s has no wheel that fits: installing it builds it, which runs its code",
-                           FMT(change->raw_name), FMT(change->to));
+        if (change->artifact.sdist) *vec_push(arena, &warnings->list) = tell_build(arena, change, release);
         if (release && release->yanked)
             *vec_push(arena, &warnings->list) =
                 str_format(arena, "%.*s %.*s was yanked: %.*s", FMT(change->raw_name), FMT(change->to),

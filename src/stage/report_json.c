@@ -49,6 +49,11 @@ static void add_lifts(struct arena *arena, struct json_writer *w, const struct p
     json_end_array(w);
 }
 
+static struct str artifact_kind(const struct artifact *artifact) {
+    if (artifact->tree) return artifact->tree->commit.len ? S("repository") : S("tree");
+    return artifact->sdist ? S("sdist") : S("wheel");
+}
+
 static void add_artifact(struct arena *arena, struct json_writer *w, const struct artifact *artifact) {
     json_key(w, S("artifact"));
     if (artifact->filename.len == 0 && artifact->url.len == 0) {
@@ -62,7 +67,7 @@ static void add_artifact(struct arena *arena, struct json_writer *w, const struc
     json_key(w, S("size"));
     if (artifact->size >= 0) json_int(w, artifact->size);
     else json_null(w);
-    json_key_string(w, S("kind"), artifact->sdist ? S("sdist") : S("wheel"));
+    json_key_string(w, S("kind"), artifact_kind(artifact));
     json_end_object(w);
 }
 

@@ -112,6 +112,7 @@ static void direct_url_of(struct scan_dist_reader *reader, struct str name, stru
         return;
     }
     ret->direct_url = json_find_text(&json, S("url"));
+    ret->direct_commit = json_find_text(json_find_object(&json, S("vcs_info")), S("commit_id"));
     ret->editable = json_find_bool(json_find_object(&json, S("dir_info")), S("editable"), false);
     if (!str_starts(ret->direct_url, S("file:"))) return;
     struct fs_stat st = {0};

@@ -57,8 +57,9 @@ ERR_MUST_CHECK static struct err *line_request_add(struct reader *reader, struct
     request.editable = line->requirement.len == 0;
     struct str word = request.editable ? editable : line->requirement;
     struct str folder = requirement_file_relative(reader->arena, path, S(""));
-    struct err *err = request.editable ? want_word_parse_editable(reader->arena, word, &request.requirement)
-                                       : want_word_parse(reader->arena, reader->fs, folder, word, &request.requirement);
+    struct err *err = request.editable
+                          ? want_word_parse_editable(reader->arena, reader->fs, folder, word, &request.requirement)
+                          : want_word_parse(reader->arena, reader->fs, folder, word, &request.requirement);
     if (!err && constraint && request.requirement.extras_len)
         err = err_make(reader->arena, ERR_REQUEST, "the constraint '%.*s' has extras, which constraints cannot have",
                        FMT(word));
@@ -156,7 +157,10 @@ struct err *want_parse(struct arena *arena, const struct fs *fs, const struct en
     struct reader reader = {.arena = arena, .fs = fs, .env = env, .want = &want};
     for (int32_t i = 0; i < words_len; i++) {
         struct request request = {.origin = COMMAND_LINE};
-        TRY(want_word_parse(arena, fs, S(""), words[i], &request.requirement));
+        request.editable = str_starts(words[i], S("-e "));
+        if (request.editable)
+            TRY(want_word_parse_editable(arena, fs, S(""), str_from(words[i], 3), &request.requirement));
+        else TRY(want_word_parse(arena, fs, S(""), words[i], &request.requirement));
         TRY(request_add(&reader, &request));
     }
     for (int32_t i = 0; i < files_len; i++) TRY(file_read(&reader, file_url_path(arena, files[i]), false));

@@ -14,7 +14,7 @@ struct request {
     struct str origin;              /* "command line", or the file */
     int32_t line;                   /* in the file; 0 for the command line */
     bool constraint;                /* a -c line: bounds, but does not ask for the project */
-    bool editable;                  /* -e: only with a VCS URL */
+    bool editable;                  /* -e: a source tree, to be installed as pointers to it */
     const struct str *hashes;       /* "sha256:hex" from --hash; any one must match */
     int32_t hashes_len;
 };
@@ -32,11 +32,14 @@ struct want {
     int32_t no_lift_len;
     const struct str *ignore_advisories; /* ids */
     int32_t ignore_advisories_len;
-    bool upgrade;     /* -U: the newest version of what was asked for comes before few lifts */
-    bool pre;         /* pre-releases are candidates */
-    bool only_binary; /* no sdists */
-    bool stale;       /* level 1 of the objective is off: old releases that merely state no bounds are welcome */
-    bool builds;      /* releases with only an sdist are candidates even where the project has wheels that fit */
+    bool upgrade;            /* -U: the newest version of what was asked for comes before few lifts */
+    bool pre;                /* pre-releases are candidates */
+    bool only_binary;        /* no sdists */
+    bool stale;              /* level 1 of the objective is off: old releases that merely state no bounds are welcome */
+    bool builds;             /* releases with only an sdist are candidates even where the project has wheels that fit */
+    const struct str *build; /* normalized names that may be built (--build) */
+    int32_t build_len;
+    bool build_all; /* --build :all: */
     bool no_allowances;
     bool no_lifts;         /* no lock may be lifted at all */
     int64_t exclude_newer; /* seconds since 1970; INT64_MAX: none */
@@ -54,9 +57,9 @@ struct want {
 };
 
 /* Parses the words of a command line (`words`) and the requirement files (-r, nested -r and -c as pip reads them).
- * A word is a requirement, a path of a wheel, or a URL. ERR_REQUEST with file, line, column and, where it is clear what
- * was meant, a hint. Sets `requests`, `pre`, `only_binary` and the options of files; everything else of `ret` is zero
- * but `exclude_newer`, which is INT64_MAX. */
+ * A word is a requirement, a path of a file or source tree, a URL, or "-e " and a source tree. ERR_REQUEST with file,
+ * line, column and, where it is clear what was meant, a hint. Sets `requests`, `pre`, `only_binary` and the options of
+ * files; everything else of `ret` is zero but `exclude_newer`, which is INT64_MAX. */
 ERR_MUST_CHECK struct err *want_parse(struct arena *arena, const struct fs *fs, const struct environment *env,
                                       const struct str *words, int32_t words_len, const struct str *files,
                                       int32_t files_len, struct want *ret);

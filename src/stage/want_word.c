@@ -5,6 +5,7 @@
 #include "pypa/filename.h"
 #include "pypa/name.h"
 #include "pypa/requirement_file.h"
+#include "stage/vcs.h"
 
 static const struct str archive_suffixes[] = {S_INIT(".whl"),    S_INIT(".tar.gz"), S_INIT(".zip"),
                                               S_INIT(".tgz"),    S_INIT(".tar"),    S_INIT(".tar.bz2"),
@@ -27,11 +28,6 @@ static bool is_url(struct str word) {
     for (ptrdiff_t i = 0; i < scheme.len; i++)
         if (!char_is_alnum(scheme.data[i]) && str_find_char(S("+-."), scheme.data[i]) < 0) return false;
     return true;
-}
-
-static bool is_vcs(struct str url) {
-    return str_starts(url, S("git+")) || str_starts(url, S("hg+")) || str_starts(url, S("svn+")) ||
-           str_starts(url, S("bzr+"));
 }
 
 /* The value of `key` in a URL's fragment ("#egg=name&subdirectory=x"); empty: none. */
@@ -85,7 +81,7 @@ ERR_MUST_CHECK static struct err *name_of_url(struct arena *arena, struct str ba
         }
         return err_because(err_make(arena, ERR_REQUEST, "'%.*s' is not the name of a wheel", FMT(filename)), cause);
     }
-    if (!is_vcs(bare) && archive_suffix(filename).len && sdist_project(arena, filename, ret)) return NULL;
+    if (!vcs_is_url(bare) && archive_suffix(filename).len && sdist_project(arena, filename, ret)) return NULL;
     struct err *err = err_make(arena, ERR_REQUEST, "the URL '%.*s' does not say which project it is", FMT(bare));
     return err_hint(arena, err, "write NAME @ %.*s", FMT(bare));
 }
@@ -122,12 +118,6 @@ static struct str cut_marker(struct str *word) {
     return marker;
 }
 
-ERR_MUST_CHECK static struct err *url_parse(struct arena *arena, struct str word, struct requirement *ret) {
-    struct str url = word, marker = cut_marker(&url), extras = cut_extras(&url), name;
-    TRY(name_of_url(arena, url, &name));
-    return url_requirement(arena, name, extras, url, marker, ret);
-}
-
 /* A file: URL of an absolute path: bytes that would end it or begin something else are escaped. */
 static struct str url_of_path(struct arena *arena, struct str path) {
     struct buf url = {.arena = arena};
@@ -139,6 +129,55 @@ static struct str url_of_path(struct arena *arena, struct str path) {
         else buf_addf(&url, "%%%02X", c);
     }
     return buf_str(&url);
+}
+
+/* A path without `.` components and slashes at its end, so that one tree has one URL. */
+static struct str tidy(struct arena *arena, struct str path) {
+    struct buf out = {.arena = arena};
+    for (struct str rest = path; rest.data;) {
+        struct str part = str_cut(&rest, '/');
+        if (part.len == 0 || str_eq(part, S("."))) continue;
+        buf_add_char(&out, '/');
+        buf_add(&out, part);
+    }
+    return out.len ? buf_str(&out) : S("/");
+}
+
+/* A source tree: its name is not known before it is read. The parser wants one, and gets it taken away again. */
+ERR_MUST_CHECK static struct err *tree_requirement(struct arena *arena, struct str full, struct str extras,
+                                                   struct str marker, struct requirement *ret) {
+    struct str url = url_of_path(arena, tidy(arena, full));
+    TRY(url_requirement(arena, S("tree"), extras, url, marker, ret));
+    ret->name = ret->raw_name = S("");
+    ret->text = str_format(arena, "%.*s%.*s", FMT(url), FMT(extras));
+    if (marker.len) ret->text = str_format(arena, "%.*s ; %.*s", FMT(ret->text), FMT(marker));
+    return NULL;
+}
+
+/* Where the fragment of a URL begins. */
+static ptrdiff_t fragment_at(struct str url) {
+    ptrdiff_t hash = str_find_char(url, '#');
+    return hash < 0 ? url.len : hash;
+}
+
+ERR_MUST_CHECK static struct err *url_parse(struct arena *arena, const struct fs *fs, struct str word,
+                                            struct requirement *ret) {
+    struct str url = word, marker = cut_marker(&url), extras = cut_extras(&url), name;
+    struct fs_stat st = {0};
+    struct str path = S("");
+    if (str_eq_nocase(str_slice(url, 0, 5), S("file:"))) {
+        path = tidy(arena, file_url_path(arena, str_slice(url, 0, fragment_at(url))));
+        TRY(fs_stat(fs, arena, path, true, &st));
+    }
+    if (st.is_dir && !fragment_value(url, S("egg")).len) return tree_requirement(arena, path, extras, marker, ret);
+    if (vcs_is_url(url) && !fragment_value(url, S("egg")).len) {
+        TRY(url_requirement(arena, S("tree"), extras, url, marker, ret));
+        ret->name = ret->raw_name = S("");
+        ret->text = word;
+        return NULL;
+    }
+    TRY(name_of_url(arena, url, &name));
+    return url_requirement(arena, name, extras, url, marker, ret);
 }
 
 /* What is at a word that may be a path: as given, or in the folder of the file it stands in. */
@@ -164,17 +203,9 @@ ERR_MUST_CHECK static struct err *path_parse(struct arena *arena, const struct f
     bool archive = archive_suffix(given).len > 0;
     *is_path = (st.is_dir && looks) || archive;
     if (!*is_path) return NULL;
-    if (st.is_dir) {
-        struct err *err =
-            err_make(arena, ERR_REQUEST, "'%.*s' is a source tree, which a plan cannot look into", FMT(given));
-        return err_hint(arena, err, "build a wheel of it and ask for that: pip wheel --no-deps %.*s", FMT(given));
-    }
     if (!st.exists) return err_make(arena, ERR_REQUEST, "the file '%.*s' is not there", FMT(given));
-    if (!str_ends(given, S(".whl"))) {
-        struct err *err = err_make(arena, ERR_REQUEST, "'%.*s' is not a wheel", FMT(given));
-        return err_hint(arena, err, "build a wheel of it and ask for that: pip wheel --no-deps %.*s", FMT(given));
-    }
     TRY(path_absolute(arena, path, &full));
+    if (st.is_dir) return tree_requirement(arena, full, extras, marker, ret);
     struct str url = url_of_path(arena, full);
     TRY(name_of_url(arena, url, &name));
     return url_requirement(arena, name, extras, url, marker, ret);
@@ -216,7 +247,7 @@ struct err *want_word_parse(struct arena *arena, const struct fs *fs, struct str
     bool is_path = false;
     if (trimmed.len == 0) return err_make(arena, ERR_REQUEST, "an empty request");
     if (str_find_char(trimmed, '\0') >= 0) return err_make(arena, ERR_REQUEST, "a request with a NUL byte");
-    if (is_url(trimmed)) return url_parse(arena, trimmed, ret);
+    if (is_url(trimmed)) return url_parse(arena, fs, trimmed, ret);
     struct requirement requirement;
     struct err *err = requirement_parse(arena, trimmed, &requirement);
     bool named_url = !err && requirement.url.len && is_url(requirement.url);
@@ -239,12 +270,17 @@ struct err *want_word_parse(struct arena *arena, const struct fs *fs, struct str
     return hint.len ? err_hint(arena, refused, "%.*s", FMT(hint)) : refused;
 }
 
-struct err *want_word_parse_editable(struct arena *arena, struct str word, struct requirement *ret) {
-    if (is_vcs(word)) return url_parse(arena, word, ret);
-    struct err *err =
-        err_make(arena, ERR_REQUEST, "'-e %.*s' is a source tree, which a plan cannot look into", FMT(word));
-    return err_hint(
-        arena, err,
-        "plan its requirements (unpin install -r FILE), then install it alone: pip install --no-deps -e %.*s",
-        FMT(word));
+struct err *want_word_parse_editable(struct arena *arena, const struct fs *fs, struct str folder, struct str word,
+                                     struct requirement *ret) {
+    struct str path = str_trim(word), full;
+    if (path.len == 0 || str_find_char(path, '\0') >= 0) return err_make(arena, ERR_REQUEST, "-e names nothing");
+    if (is_url(path) && !str_starts(path, S("file:"))) return url_parse(arena, fs, path, ret);
+    struct str marker = cut_marker(&path), extras = cut_extras(&path);
+    if (str_starts(path, S("file:"))) path = file_url_path(arena, str_slice(path, 0, fragment_at(path)));
+    struct fs_stat st = look(arena, fs, folder, &path);
+    if (!st.is_dir) return err_make(arena, ERR_REQUEST, "'-e %.*s': there is no such source tree", FMT(word));
+    TRY(path_absolute(arena, path, &full));
+    TRY(tree_requirement(arena, full, extras, marker, ret));
+    ret->text = str_format(arena, "-e %.*s", FMT(ret->text));
+    return NULL;
 }

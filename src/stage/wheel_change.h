@@ -22,6 +22,7 @@ enum wheel_policy { WHEEL_REFUSE, WHEEL_KEEP, WHEEL_REPLACE };
 struct wheel_change {
     struct str name;             /* normalized; all its distributions within the scheme are removed */
     struct wheel_layout *layout; /* what is installed; NULL: nothing */
+    bool allow_startup;          /* its `.pth` files are what was asked for: an editable install */
 };
 
 struct wheel_change_options {

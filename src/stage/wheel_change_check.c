@@ -75,7 +75,7 @@ static struct err *check_other_owner(struct work *work, const struct item *item)
 
 /* setuptools ships a hook that every environment has; a hook that is there already is no news. */
 static bool startup_is_known(const struct work *work, const struct item *item) {
-    if (item->same && item->old) return true;
+    if ((item->same && item->old) || work->changes[item->put_change].allow_startup) return true;
     struct str path = item->path;
     return str_eq(work->changes[item->put_change].name, S("setuptools")) &&
            str_eq(str_from(path, str_find_last(path, '/') + 1), S("distutils-precedence.pth"));

@@ -22,6 +22,7 @@ static const struct fake_file files[] = {
     {"/w/c.txt", S_INIT("urllib3<3\n")},
     {"/w/src/setup.py", S_INIT("")},
     {"/w/wheels/x.txt", S_INIT("")},
+    {"/w/foo-1.0.tar.gz", S_INIT("")},
     {"requirements.txt", S_INIT("")},
 };
 
@@ -50,6 +51,13 @@ static const struct {
     {"https://h.example/foo-bar-1.0.tar.gz", "foo-bar", "https://h.example/foo-bar-1.0.tar.gz"},
     {"name @ git+https://h.example/x@main", "name", "git+https://h.example/x@main"},
     {"git+https://h.example/x@main#egg=named", "named", "git+https://h.example/x@main#egg=named"},
+    {"git+https://h.example/x@main#subdirectory=y", "", "git+https://h.example/x@main#subdirectory=y"},
+    {"/w/src", "", "file:///w/src"},
+    {"/w/src[x] ; python_version > '3'", "", "file:///w/src"},
+    {"file:///w/src/", "", "file:///w/src"},
+    {"-e /w/src", "", "file:///w/src"},
+    {"named @ file:///w/src", "named", "file:///w/src"},
+    {"/w/foo-1.0.tar.gz", "foo", "file:///w/foo-1.0.tar.gz"},
 };
 
 static void test_words(void **state) {
@@ -76,10 +84,9 @@ static const struct {
     {"numpy@1.2", "numpy==1.2"},
     {"numpy=>1.2", "numpy>=1.2"},
     {"requirements.txt", "-r requirements.txt"},
-    {"git+https://h.example/x", "NAME @ git+https://h.example/x"},
     {"https://h.example/x", "NAME @ https://h.example/x"},
-    {"/w/src", "pip wheel --no-deps /w/src"},
-    {"/w/foo-1.0.tar.gz", "pip wheel"},
+    {"-e /w/nowhere", ""},
+    {"-e /w/r.txt", ""},
     {"/w/nowhere-1.0-py3-none-any.whl", ""},
     {"https://h.example/bad.whl", ""},
     {"", ""},
