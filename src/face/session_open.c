@@ -2,6 +2,7 @@
 #include "face/session.h"
 
 #include "base/arena.h"
+#include "os/store.h"
 #include "stage/catalog.h"
 #include "stage/history.h"
 #include "stage/scan.h"
@@ -48,6 +49,15 @@ static bool needs_no_state(const struct session *session) {
     return reads && !options->json && options->output.len == 0;
 }
 
+/* The SHA-256 of a text about this environment, from the cache if it was the same last time. Empty without a cache. */
+static struct str remembered_digest(struct session *session, const char *what, struct str text) {
+    struct str dir = cache_dir(session);
+    if (dir.len == 0 || text.len == 0 || needs_no_state(session)) return (struct str){0};
+    struct str key = store_key(session->arena, session->env.prefix);
+    struct str name = str_format(session->arena, "%s-%.*s.sha256", what, FMT(key));
+    return store_sha256(session->fs, session->arena, path_join(session->arena, dir, name), text);
+}
+
 static struct err *scan(struct session *session) {
     struct scan_options options = {0};
     TRY(read_config(session, S("")));
@@ -56,6 +66,7 @@ static struct err *scan(struct session *session) {
     TRY(scan_find_python(session->arena, session->options->python, &options.python));
     session_progress(session, S("reading the environment"));
     TRY(scan_environment(session->arena, session->fs, proc_real(), &options, &session->env));
+    session->env.fingerprint = remembered_digest(session, "state", session->env.state);
     session->live = true;
     return read_config(session, session->env.prefix);
 }
@@ -68,6 +79,7 @@ static struct err *open_lock(struct session *session) {
     TRY(lock_read(session->arena, session->fs, session->lock_choice.paths, session->lock_choice.len,
                   &session->env.markers, &session->locks));
     lock_imply(session->arena, session->fs, &session->env, &session->lock_choice, &session->locks);
+    session->locks.fingerprint = remembered_digest(session, "lock", lock_state(session->arena, &session->locks));
     return NULL;
 }
 

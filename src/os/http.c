@@ -110,10 +110,7 @@ static void start(struct http *http, struct transfer *transfer, const struct wai
     http_reset_answer(transfer);
     transfer->write_errno = open_target(transfer);
     transfer->write_failed = transfer->write_errno != 0;
-    if (transfer->request.hash || transfer->fd >= 0) {
-        transfer->digest = EVP_MD_CTX_new();
-        if (transfer->digest) (void)EVP_DigestInit_ex(transfer->digest, EVP_sha256(), NULL);
-    }
+    if (transfer->request.hash || transfer->fd >= 0) transfer->digest = digest_open(transfer->arena);
     if (!transfer->easy) transfer->easy = http->curl.easy_init();
     else http->curl.easy_reset(transfer->easy);
     if (!transfer->easy || transfer->write_failed) return;
@@ -127,7 +124,7 @@ static void start(struct http *http, struct transfer *transfer, const struct wai
 
 /* Frees what one attempt held, but not its arena, whose bytes the caller may still look at. */
 static void finish(struct transfer *transfer) {
-    EVP_MD_CTX_free(transfer->digest);
+    digest_close(transfer->digest, NULL);
     transfer->digest = NULL;
     transfer->http->curl.slist_free_all(transfer->headers);
     transfer->headers = NULL;

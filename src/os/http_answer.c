@@ -4,10 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum {
-    IGNORED_MAX = 1 << 20, /* bytes of a body that nobody wants, such as a 404's */
-    DIGEST_HEX = 64,
-};
+enum { IGNORED_MAX = 1 << 20 /* bytes of a body that nobody wants, such as a 404's */ };
 
 /* A body's bytes have come. Anything but their number ends the transfer. */
 size_t http_on_body(char *data, size_t one, size_t len, void *self) {
@@ -23,7 +20,7 @@ size_t http_on_body(char *data, size_t one, size_t len, void *self) {
         return 0;
     }
     if (!wanted) return len;
-    if (transfer->digest && EVP_DigestUpdate(transfer->digest, data, len) != 1) return 0;
+    if (transfer->digest) digest_add(transfer->digest, (struct str){data, (ptrdiff_t)len});
     if (transfer->fd < 0) {
         if (transfer->size == (int64_t)len) {
             curl_off_t expected = -1;
@@ -90,13 +87,9 @@ size_t http_on_header(char *data, size_t one, size_t len, void *self) {
 }
 
 struct str http_digest_hex(struct transfer *transfer) {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
-    if (!transfer->digest || EVP_DigestFinal_ex(transfer->digest, digest, &len) != 1) return (struct str){0};
-    char *hex = arena_alloc(transfer->arena, DIGEST_HEX);
-    for (unsigned i = 0; i < len && i < DIGEST_HEX / 2; i++) {
-        hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
-        hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
-    }
-    return (struct str){hex, DIGEST_HEX};
+    unsigned char digest[DIGEST_SHA256];
+    if (!transfer->digest) return (struct str){0};
+    digest_close(transfer->digest, digest);
+    transfer->digest = NULL;
+    return digest_hex(transfer->arena, (struct str){(const char *)digest, DIGEST_SHA256});
 }

@@ -10,9 +10,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "os/curl.h"
+#include "os/digest.h"
 #include "os/http.h"
-
-#include <openssl/evp.h>
 
 /* One request on its way. */
 struct transfer {
@@ -21,7 +20,7 @@ struct transfer {
     struct arena *arena; /* of this transfer alone, rewound when it is over */
     CURL *easy;
     struct curl_slist *headers;
-    EVP_MD_CTX *digest;
+    struct digest *digest; /* NULL: none is wanted */
     struct buf body;
     int fd; /* -1: memory */
     bool busy;

@@ -1,9 +1,10 @@
 /*
  * library - shared libraries that are opened when they are needed first.
  *
- * libcurl brings thirty libraries along and libarchive twelve; to map and relocate them takes longer than most commands
- * of unpin, which need neither. What is opened stays open until the process ends. Built with the option
- * `libraries=linked` (for static libraries) nothing is opened: the tables hold what was linked.
+ * libcurl brings thirty libraries along and libarchive twelve, and libcrypto has ten thousand relocations; to map and
+ * relocate them takes longer than most commands of unpin, which need none of them. What is opened stays open until the
+ * process ends. Built with the option `libraries=linked` (for static libraries) nothing is opened: the tables hold what
+ * was linked.
  */
 #ifndef UNPIN_OS_LIBRARY_H
 #define UNPIN_OS_LIBRARY_H

@@ -1,6 +1,7 @@
 #include "os/store.h"
 
 #include "base/arena.h"
+#include "os/digest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,25 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
-enum { BLOCK = 256 << 10, TRIES_MAX = 8, PATH_PARTS_MAX = 64, SHA256_SIZE = 32 };
-
-static struct str hex_of(struct arena *arena, const unsigned char *digest, unsigned len) {
-    char *hex = arena_alloc(arena, (ptrdiff_t)len * 2 + 1);
-    for (unsigned i = 0; i < len; i++) {
-        hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
-        hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
-    }
-    return (struct str){hex, (ptrdiff_t)len * 2};
-}
-
-struct str store_key(struct arena *arena, struct str text) {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
-    if (EVP_Digest(text.data, (size_t)text.len, digest, &len, EVP_sha256(), NULL) != 1) return (struct str){0};
-    return hex_of(arena, digest, len);
-}
+enum { BLOCK = 256 << 10, TRIES_MAX = 8, PATH_PARTS_MAX = 64 };
 
 /* Four lanes of multiplying and rotating: finds damage, not malice; as fast as memory. */
 static uint64_t checksum(struct str bytes) {
@@ -45,6 +28,11 @@ static uint64_t checksum(struct str bytes) {
     for (int i = 0; i < 4; i++) sum = (sum ^ lanes[i]) * 0x9FB21C651E98DF25u + (sum >> 29);
     for (; at < bytes.len; at++) sum = (sum ^ (unsigned char)bytes.data[at]) * 0x100000001B3u;
     return sum ^ (sum >> 32);
+}
+
+struct str store_key(struct arena *arena, struct str identity) {
+    return str_format(arena, "%016llx%016llx", (unsigned long long)checksum(identity),
+                      (unsigned long long)str_hash(identity));
 }
 
 static void make_parents(const char *path) {
@@ -104,24 +92,59 @@ bool store_write(struct arena *arena, struct str path, struct str bytes) {
     return write_file(arena, path, (struct str){0}, bytes);
 }
 
-bool store_seal(struct arena *arena, struct str path, struct str bytes) {
-    uint64_t sum = checksum(bytes);
-    char head[STORE_SUM];
-    memcpy(head, &sum, sizeof sum);
-    return write_file(arena, path, (struct str){head, STORE_SUM}, bytes);
+/* What stands before the bytes of a sealed file: the checksum of all behind it, then the identity, filled up to 8. */
+struct seal {
+    uint64_t sum;
+    uint64_t identity_len;
+};
+
+static ptrdiff_t padded(ptrdiff_t len) {
+    return (len + 7) & ~(ptrdiff_t)7;
 }
 
-bool store_unseal(const struct fs *fs, struct arena *arena, struct str path, int64_t limit, struct str *ret) {
+static uint64_t sum_of(struct str head, struct str bytes) {
+    return checksum(str_from(head, (ptrdiff_t)sizeof(uint64_t))) * 0x9FB21C651E98DF25u ^ checksum(bytes);
+}
+
+bool store_seal(struct arena *arena, struct str path, struct str identity, struct str bytes) {
+    if (identity.len > STORE_IDENTITY_MAX) return false;
+    struct seal seal = {.identity_len = (uint64_t)identity.len};
+    ptrdiff_t len = (ptrdiff_t)sizeof seal + padded(identity.len);
+    char *head = arena_alloc(arena, len);
+    memcpy(head, &seal, sizeof seal);
+    if (identity.len) memcpy(head + sizeof seal, identity.data, (size_t)identity.len);
+    seal.sum = sum_of((struct str){head, len}, bytes);
+    memcpy(head, &seal.sum, sizeof seal.sum);
+    return write_file(arena, path, (struct str){head, len}, bytes);
+}
+
+/* Length of the head of a sealed file that is whole, -1: it is damaged. */
+static ptrdiff_t head_len(struct str all) {
+    struct seal seal;
+    if (all.len < (ptrdiff_t)sizeof seal) return -1;
+    memcpy(&seal, all.data, sizeof seal);
+    if (seal.identity_len > STORE_IDENTITY_MAX) return -1;
+    ptrdiff_t len = (ptrdiff_t)sizeof seal + padded((ptrdiff_t)seal.identity_len);
+    if (len > all.len) return -1;
+    return seal.sum == sum_of(str_slice(all, 0, len), str_from(all, len)) ? len : -1;
+}
+
+bool store_unseal(const struct fs *fs, struct arena *arena, struct str path, struct str identity, int64_t limit,
+                  struct str *ret) {
     struct str all;
-    if (fs->read_file(fs->self, arena, str_copy_z(arena, path), limit + STORE_SUM, &all)) return false;
-    uint64_t sum = 0;
-    struct str bytes = str_from(all, STORE_SUM);
-    if (all.len >= STORE_SUM) memcpy(&sum, all.data, sizeof sum);
-    if (all.len < STORE_SUM || sum != checksum(bytes)) {
+    int64_t most = (int64_t)sizeof(struct seal) + padded(identity.len);
+    most = limit > INT64_MAX - most ? INT64_MAX : limit + most;
+    if (fs->read_file(fs->self, arena, str_copy_z(arena, path), most, &all)) return false;
+    ptrdiff_t len = head_len(all);
+    if (len < 0) {
         store_remove(arena, path);
         return false;
     }
-    *ret = bytes;
+    struct seal seal;
+    memcpy(&seal, all.data, sizeof seal);
+    if (!str_eq(str_slice(all, (ptrdiff_t)sizeof seal, (ptrdiff_t)(sizeof seal + seal.identity_len)), identity))
+        return false;
+    *ret = str_from(all, len);
     return true;
 }
 
@@ -148,29 +171,32 @@ bool store_link(struct arena *arena, struct str from, struct str to, int64_t cop
     return copy_file(arena, source, to, copy_max);
 }
 
+struct str store_sha256(const struct fs *fs, struct arena *arena, struct str path, struct str text) {
+    struct str known, about = str_format(arena, "sha256 of %td %.*s", text.len, FMT(store_key(arena, text)));
+    if (store_unseal(fs, arena, path, about, 2 * DIGEST_SHA256, &known) && known.len == 2 * DIGEST_SHA256) return known;
+    struct str sha256 = digest_hex(arena, digest_make(arena, text, DIGEST_SHA256));
+    (void)store_seal(arena, path, about, sha256);
+    return sha256;
+}
+
 struct str store_file_sha256(struct arena *arena, struct str path) {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    unsigned char sha256[DIGEST_SHA256];
     struct stat st;
     /* A pipe must neither be waited for nor be read without end. */
     int fd = open(str_copy_z(arena, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    bool regular = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-    bool done = context && regular && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
-    char *block = arena_alloc(arena, BLOCK);
+    bool done = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    struct digest *digest = done ? digest_open(arena) : NULL;
+    char *block = done ? arena_alloc(arena, BLOCK) : NULL;
     while (done) {
         ssize_t n = read(fd, block, BLOCK);
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) {
-            done = n == 0;
-            break;
-        }
-        done = EVP_DigestUpdate(context, block, (size_t)n) == 1;
+        done = n >= 0;
+        if (n <= 0) break;
+        digest_add(digest, (struct str){block, n});
     }
-    done = done && EVP_DigestFinal_ex(context, digest, &len) == 1 && len == SHA256_SIZE;
     if (fd >= 0) (void)close(fd);
-    EVP_MD_CTX_free(context);
-    return done ? hex_of(arena, digest, len) : (struct str){0};
+    digest_close(digest, done ? sha256 : NULL);
+    return done ? digest_hex(arena, (struct str){(const char *)sha256, DIGEST_SHA256}) : (struct str){0};
 }
 
 void store_remove(struct arena *arena, struct str path) {

@@ -1,7 +1,8 @@
 #include "os/transaction_parts.h"
 
+#include "os/digest.h"
+
 #include <errno.h>
-#include <openssl/evp.h>
 #include <string.h>
 
 enum { CHUNK = 1 << 18, TREE_DEPTH_MAX = 64 };
@@ -21,13 +22,13 @@ const char *side_path(struct arena *arena, const struct side *side, const char *
 }
 
 /* Reads a file in pieces into the digest and, where `to` is a descriptor, into a copy. */
-static int stream(const struct sys *sys, struct arena *arena, int from, int to, EVP_MD_CTX *digest) {
+static int stream(const struct sys *sys, struct arena *arena, int from, int to, struct digest *digest) {
     char *chunk = arena_alloc(arena, CHUNK);
     for (;;) {
         int64_t n = 0;
         int status = sys_read(sys, from, chunk, CHUNK, &n);
         if (status || n == 0) return status;
-        if (digest && EVP_DigestUpdate(digest, chunk, (size_t)n) != 1) return EIO;
+        if (digest) digest_add(digest, (struct str){chunk, (ptrdiff_t)n});
         if (to >= 0) status = sys_write(sys, to, chunk, n, -1);
         if (status) return status;
     }
@@ -38,11 +39,9 @@ struct err *file_hash(struct transaction_store *store, const char *path, unsigne
     int status = sys_open(store->sys, path, false, &fd);
     if (status) return err_errno(store->arena, status, "cannot read '%s'", path);
     struct arena_mark mark = arena_mark(store->arena);
-    EVP_MD_CTX *digest = EVP_MD_CTX_new();
-    if (!digest || EVP_DigestInit_ex(digest, EVP_sha256(), NULL) != 1) status = ENOMEM;
-    if (status == 0) status = stream(store->sys, store->arena, fd, -1, digest);
-    if (status == 0 && EVP_DigestFinal_ex(digest, ret, NULL) != 1) status = EIO;
-    EVP_MD_CTX_free(digest);
+    struct digest *digest = digest_open(store->arena);
+    status = stream(store->sys, store->arena, fd, -1, digest);
+    digest_close(digest, status ? NULL : ret);
     arena_rewind(store->arena, mark);
     int closed = sys_close(store->sys, fd);
     if (status == 0) status = closed;

@@ -1,8 +1,8 @@
 #include "os/transaction_parts.h"
 
 #include "base/buf.h"
+#include "os/digest.h"
 
-#include <openssl/evp.h>
 #include <string.h>
 
 /*
@@ -74,9 +74,7 @@ struct str journal_format(struct arena *arena, const struct journal *journal) {
         add_number(&buf, journal->touched[i].before);
         add_number(&buf, journal->touched[i].after);
     }
-    unsigned char hash[HASH_SIZE] = {0};
-    (void)EVP_Digest(buf.data, (size_t)buf.len, hash, NULL, EVP_sha256(), NULL);
-    buf_add(&buf, (struct str){(const char *)hash, HASH_SIZE});
+    buf_add(&buf, digest_make(arena, buf_str(&buf), HASH_SIZE));
     return buf_str(&buf);
 }
 
@@ -149,16 +147,14 @@ static void take_step(struct reader *reader, struct arena *arena, int32_t sides_
     ret->new_bytes = take_text(reader);
 }
 
-static bool trailer_holds(struct str bytes) {
-    unsigned char hash[HASH_SIZE];
+static bool trailer_holds(struct arena *arena, struct str bytes) {
     if (bytes.len < HASH_SIZE || !str_starts(bytes, magic)) return false;
     ptrdiff_t body = bytes.len - HASH_SIZE;
-    if (EVP_Digest(bytes.data, (size_t)body, hash, NULL, EVP_sha256(), NULL) != 1) return false;
-    return memcmp(hash, bytes.data + body, HASH_SIZE) == 0;
+    return str_eq(digest_make(arena, str_slice(bytes, 0, body), HASH_SIZE), str_from(bytes, body));
 }
 
 bool journal_parse(struct arena *arena, struct str bytes, struct journal *ret) {
-    if (!trailer_holds(bytes)) return false;
+    if (!trailer_holds(arena, bytes)) return false;
     struct reader reader = {.rest = str_slice(bytes, magic.len, bytes.len - HASH_SIZE)};
     struct journal journal = {.id = take_text(&reader)};
     journal.description = take_text(&reader);

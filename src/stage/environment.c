@@ -20,7 +20,7 @@ uint32_t environment_vendor_confirm(const struct dist *dist, bool on_index) {
 }
 
 struct str environment_fingerprint(struct arena *arena, const struct environment *env) {
-    if (env->state.len == 0) return env->fingerprint;
+    if (env->fingerprint.len || env->state.len == 0) return env->fingerprint;
     return digest_hex(arena, digest_make(arena, env->state, SHA256_SIZE));
 }
 

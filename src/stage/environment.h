@@ -69,7 +69,7 @@ struct environment {
     struct map by_name;         /* normalized name to position of the effective (not shadowed) distribution */
     int64_t image_date;         /* seconds since 1970, the newest upload among what is locked; INT64_MIN: not known */
     struct str state;           /* text: the sorted names, versions, sites and RECORD identities; empty for snapshots */
-    struct str fingerprint;     /* where it came with a snapshot; environment_fingerprint gives it for all */
+    struct str fingerprint;     /* where it is known already; environment_fingerprint gives it for all */
     const struct str *problems; /* sentences: broken metadata and the like, survived */
     int32_t problems_len;
 };

@@ -2,6 +2,7 @@
 #include "stage/index_parts.h"
 
 #include "base/arena.h"
+#include "os/digest.h"
 #include "pypa/filename.h"
 
 #include <string.h>
@@ -13,15 +14,27 @@ struct str index_cache_path(const struct index *index, struct arena *arena, cons
                       FMT(str_from(key, 2)));
 }
 
-bool index_cache_read(const struct index *index, struct arena *arena, const char *what, struct str key, int64_t limit,
-                      struct str *ret) {
-    if (!index->cache.len || !key.len) return false;
-    return store_unseal(index->fs, arena, index_cache_path(index, arena, what, key), limit, ret);
+struct str index_identity(struct arena *arena, struct str url) {
+    if (http_strip(arena, url).len == url.len) return url;
+    return str_format(arena, "sha256 %.*s", FMT(digest_hex(arena, digest_make(arena, url, DIGEST_SHA256))));
 }
 
-void index_cache_write(struct index *index, const char *what, struct str key, struct str bytes) {
-    if (!index->cache.len || !key.len || index->cache_broken) return;
-    index->cache_broken = !store_seal(index->arena, index_cache_path(index, index->arena, what, key), bytes);
+static struct str path_of(const struct index *index, struct arena *arena, const char *what, struct str identity) {
+    return index_cache_path(index, arena, what, store_key(arena, identity));
+}
+
+bool index_cache_read(const struct index *index, struct arena *arena, const char *what, struct str identity,
+                      int64_t limit, struct str *ret) {
+    if (!index->cache.len || !identity.len) return false;
+    return store_unseal(index->fs, arena, path_of(index, arena, what, identity), identity, limit, ret);
+}
+
+void index_cache_write(struct index *index, const char *what, struct str identity, struct str bytes) {
+    if (!index->cache.len || !identity.len || index->cache_broken) return;
+    /* One that is too long to be kept is no sign of a cache that cannot be written. */
+    if (identity.len > STORE_IDENTITY_MAX) return;
+    struct str path = path_of(index, index->arena, what, identity);
+    index->cache_broken = !store_seal(index->arena, path, identity, bytes);
 }
 
 /* A name that can be part of a path. */
@@ -56,8 +69,7 @@ struct index_host *index_host(struct index *index, struct str url) {
     *host = (struct index_host){.origin = origin};
     struct str text;
     int64_t since;
-    if (!index->options.refresh &&
-        index_cache_read(index, index->arena, "hosts", store_key(index->arena, origin), HOST_FILE_MAX, &text) &&
+    if (!index->options.refresh && index_cache_read(index, index->arena, "hosts", origin, HOST_FILE_MAX, &text) &&
         str_to_int(text, &since) && since <= index->now && index->now - since < INDEX_HOST_S)
         host->metadata_lacking = true;
     return host;
@@ -72,6 +84,5 @@ void index_host_learn(struct index *index, struct index_host *host, bool served)
     host->failed++;
     if (host->metadata_served || host->metadata_lacking || host->failed < INDEX_HOST_FAILURES) return;
     host->metadata_lacking = true;
-    index_cache_write(index, "hosts", store_key(index->arena, host->origin),
-                      str_format(index->arena, "%lld", (long long)index->now));
+    index_cache_write(index, "hosts", host->origin, str_format(index->arena, "%lld", (long long)index->now));
 }

@@ -13,8 +13,8 @@ struct job {
     struct project_id id;
     int32_t release;
     struct artifact artifact;
-    struct str url; /* what is asked for now */
-    struct str key; /* in the cache */
+    struct str url;      /* what is asked for now */
+    struct str identity; /* in the cache; empty: it comes from there, or is not kept */
     enum step step;
     int64_t size;           /* of the wheel, once it is known */
     int32_t tails;          /* how often its end was asked for */
@@ -107,12 +107,12 @@ static struct err *begin(struct index *index, struct pool *pool, struct jobs *jo
         read_local(index, pool, job, path);
         return NULL;
     }
-    struct str identity = str_format(index->arena, "%.*s %.*s", FMT(artifact->url), FMT(artifact->sha256));
-    job->key = store_key(index->arena, identity);
-    if (index_cache_read(index, pool->arena, "metadata", job->key, 2 * INDEX_METADATA_MAX, &bytes) &&
+    struct str place = index_identity(index->arena, artifact->url);
+    job->identity = str_format(index->arena, "%.*s %.*s", FMT(place), FMT(artifact->sha256));
+    if (index_cache_read(index, pool->arena, "metadata", job->identity, 2 * INDEX_METADATA_MAX, &bytes) &&
         index_document_open(bytes, &job->document)) {
         job->done = job->found = true;
-        job->key = (struct str){0};
+        job->identity = (struct str){0};
         return NULL;
     }
     if (index->options.offline) {
@@ -243,8 +243,8 @@ static struct err *finish(struct index *index, struct pool *pool, struct job *jo
     if (job->found) {
         job->err = index_document_parse(pool->arena, &pool->known, &job->document, project->name, &release->version,
                                         job->artifact.sdist, metadata, &unsure);
-        if (!job->err && job->key.len)
-            index_cache_write(index, "metadata", job->key, index_document_format(index->arena, &job->document));
+        if (!job->err && job->identity.len)
+            index_cache_write(index, "metadata", job->identity, index_document_format(index->arena, &job->document));
         if (!job->err) record(index, job);
     }
     if (job->err) {

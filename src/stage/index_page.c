@@ -38,10 +38,6 @@ struct err *index_page_check(struct arena *arena, const struct simple_page *page
     return err_make(arena, ERR_LIMIT, "the page's own URL is too long for the number of files that it lists");
 }
 
-static struct str page_key(struct index *index, struct str url) {
-    return store_key(index->arena, url);
-}
-
 /* Keeps a page, or that there is none. */
 static struct index_packed keep_page(struct index *index, struct arena *arena, const struct job *job,
                                      const struct simple_page *page, const struct http_response *response) {
@@ -55,7 +51,7 @@ static struct index_packed keep_page(struct index *index, struct arena *arena, c
                                           .fresh_until = index->now + INDEX_PAGE_FRESH_S,
                                           .absent = true};
     struct index_packed packed = index_pack(arena, job->name, page, &facts);
-    index_cache_write(index, "pages", page_key(index, job->url), packed.bytes);
+    index_cache_write(index, "pages", index_identity(index->arena, job->url), packed.bytes);
     return packed;
 }
 
@@ -98,8 +94,8 @@ static bool is_fresh(const struct index *index, const struct index_page_facts *f
 static bool try_view(struct index *index, struct pool *pool, struct job *job) {
     struct str bytes;
     if (index->linked.len || index->options.record_dir.len) return false;
-    struct str key = index_view_key(index, index->arena, job->url);
-    if (!index_cache_read(index, pool->arena, "views", key, INT32_MAX, &bytes)) return false;
+    struct str identity = index_view_identity(index, index->arena, job->url);
+    if (!index_cache_read(index, pool->arena, "views", identity, INT32_MAX, &bytes)) return false;
     if (!index_packed_open(bytes, &job->page) || !index_packed_is_view(&job->page)) return false;
     struct index_page_facts facts = index_packed_facts(&job->page);
     return is_fresh(index, &facts);
@@ -111,7 +107,7 @@ static bool try_cache(struct index *index, struct pool *pool, struct job *job, b
     job->have_stale = false;
     *absent = false;
     if (try_view(index, pool, job)) return true;
-    if (!index_cache_read(index, pool->arena, "pages", page_key(index, job->url), INT32_MAX, &bytes) ||
+    if (!index_cache_read(index, pool->arena, "pages", index_identity(index->arena, job->url), INT32_MAX, &bytes) ||
         !index_packed_open(bytes, &job->stale))
         return false;
     struct index_page_facts facts = index_packed_facts(&job->stale);
@@ -159,7 +155,7 @@ static void confirm(struct index *index, struct pool *pool, struct job *job, con
     facts.fetched = index->now;
     facts.fresh_until = index->now + (fresh > INDEX_PAGE_FRESH_MAX_S ? INDEX_PAGE_FRESH_MAX_S : fresh);
     job->page = index_packed_renew(pool->arena, &job->stale, &facts);
-    index_cache_write(index, "pages", page_key(index, job->url), job->page.bytes);
+    index_cache_write(index, "pages", index_identity(index->arena, job->url), job->page.bytes);
     job->done = job->found = true;
 }
 

@@ -93,9 +93,12 @@ struct str index_local_url(struct arena *arena, struct str path);
 
 /* index_cache.c. `what` is the folder: "pages", "views", "metadata", "wheels", "hosts". */
 struct str index_cache_path(const struct index *index, struct arena *arena, const char *what, struct str key);
-bool index_cache_read(const struct index *index, struct arena *arena, const char *what, struct str key, int64_t limit,
-                      struct str *ret);
-void index_cache_write(struct index *index, const char *what, struct str key, struct str bytes);
+/* The document of this identity. */
+bool index_cache_read(const struct index *index, struct arena *arena, const char *what, struct str identity,
+                      int64_t limit, struct str *ret);
+void index_cache_write(struct index *index, const char *what, struct str identity, struct str bytes);
+/* What tells the documents at `url` from others: the URL itself, or its SHA-256 where it holds a password. */
+struct str index_identity(struct arena *arena, struct str url);
 /* A recorded document "simple/NAME" or "metadata/NAME". */
 bool index_recorded_read(struct index *index, struct arena *arena, const char *folder, struct str name, int64_t limit,
                          struct str *ret);
@@ -146,8 +149,8 @@ struct index_packed_file index_packed_file(const struct index_packed *packed, in
  * kept in the cache. */
 void index_load(struct index *index, struct pool *pool, struct project_id id, const struct index_packed *packed,
                 struct str url);
-/* The key of the view of the page at `url` for this environment and these wishes. */
-struct str index_view_key(struct index *index, struct arena *arena, struct str url);
+/* The identity of the view of the page at `url` for this environment and these wishes. */
+struct str index_view_identity(struct index *index, struct arena *arena, struct str url);
 
 /* index_page.c, index_links.c, index_metadata.c */
 /* Reads a page of `content_type` (empty: by its look) found at `url`. */

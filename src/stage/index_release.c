@@ -127,9 +127,9 @@ static struct str view_circumstances(const struct index *index) {
     return store_key(index->arena, buf_str(&buf));
 }
 
-struct str index_view_key(struct index *index, struct arena *arena, struct str url) {
+struct str index_view_identity(struct index *index, struct arena *arena, struct str url) {
     if (index->circumstances.len == 0) index->circumstances = view_circumstances(index);
-    return store_key(arena, str_format(arena, "%.*s %.*s", FMT(index->circumstances), FMT(url)));
+    return str_format(arena, "%.*s %.*s", FMT(index->circumstances), FMT(index_identity(arena, url)));
 }
 
 /* Release `i` of a view, as it was when the view was made. */
@@ -170,7 +170,7 @@ void index_load(struct index *index, struct pool *pool, struct project_id id, co
     if (!view && url.len && index->cache.len) {
         struct index_page_facts facts = index_packed_facts(packed);
         struct index_packed made = index_pack_view(index->scratch, releases, n, &facts);
-        index_cache_write(index, "views", index_view_key(index, index->scratch, url), made.bytes);
+        index_cache_write(index, "views", index_view_identity(index, index->scratch, url), made.bytes);
     }
     pool_add_page(pool, id, releases, n);
     arena_rewind(index->scratch, mark);

@@ -45,6 +45,7 @@ struct lock_set {
         implied_names; /* with `implied`: the normalized names that came with the image; empty: not known, so all */
     const struct str *problems; /* lines that are kept but not understood, with file and line */
     int32_t problems_len;
+    struct str fingerprint; /* where it is known already; lock_fingerprint gives it for all */
 };
 
 /* Reads the files at `paths` (with their -c/-r includes). ERR_LOCK: unreadable, NUL bytes, too large, including itself.
@@ -79,7 +80,9 @@ ERR_MUST_CHECK struct err *lock_find(struct arena *arena, const struct fs *fs, c
 void lock_imply(struct arena *arena, const struct fs *fs, const struct environment *env,
                 const struct lock_choice *choice, struct lock_set *set);
 
-/* Hex SHA-256 over the paths and bytes of all files: whether a plan's locks are still those it was made for. */
+/* The paths and bytes of all files, which the fingerprint is made of. */
+struct str lock_state(struct arena *arena, const struct lock_set *set);
+/* Hex SHA-256 over them: whether a plan's locks are still those it was made for. */
 struct str lock_fingerprint(struct arena *arena, const struct lock_set *set);
 
 /* A new version for the pins of one project. */

@@ -106,10 +106,15 @@ struct str lock_edit_format(struct arena *arena, const struct lock_set *set, int
 }
 
 struct str lock_fingerprint(struct arena *arena, const struct lock_set *set) {
+    if (set && set->fingerprint.len) return set->fingerprint;
+    return digest_hex(arena, digest_make(arena, lock_state(arena, set), DIGEST_SHA256));
+}
+
+struct str lock_state(struct arena *arena, const struct lock_set *set) {
     struct buf buf = {.arena = arena};
     for (int32_t i = 0; set && i < set->files_len; i++) {
         buf_addf(&buf, "%.*s\n%lld\n", FMT(set->files[i].path), (long long)set->files[i].text.len);
         buf_add(&buf, set->files[i].text);
     }
-    return digest_hex(arena, digest_make(arena, buf_str(&buf), 32));
+    return buf_str(&buf);
 }
