@@ -8,9 +8,19 @@
 enum { SHOWN_MAX = 10 };
 enum { BEFORE = 1, AFTER = 2, EITHER = 3 };
 
-const char *const tally_names[TALLIES] = {"kills",           "kills in undo", "kills in recovery", "errors",
-                                          "errors in undo",  "full disks",    "meddling",          "results",
-                                          "orders of syncs", "syncs left out"};
+const char *const tally_names[TALLIES] = {
+    [TALLY_KILL] = "kills",
+    [TALLY_KILL_UNDO] = "kills in undo",
+    [TALLY_TWICE] = "kills in recovery",
+    [TALLY_ERROR] = "errors",
+    [TALLY_ERROR_UNDO] = "errors in undo",
+    [TALLY_CROWDED] = "full disks",
+    [TALLY_LIE] = "lies",
+    [TALLY_MEDDLE] = "meddling",
+    [TALLY_RESULT] = "results",
+    [TALLY_ORDER] = "orders of syncs",
+    [TALLY_DROP] = "syncs left out",
+};
 
 static bool chosen(struct run *run, int64_t every) {
     run->random = run->random * 6364136223846793005u + 1442695040888963407u;
@@ -168,6 +178,19 @@ void points_crowded(struct run *run, const struct act *act, const struct truth *
         run->points[TALLY_CROWDED]++;
         if (outcome != DONE) bad(run, TALLY_CROWDED, "what was reserved does not help", act, &rig, message);
         else recover_and_judge(run, TALLY_CROWDED, act, &rig, truth, AFTER, NULL);
+    }
+}
+
+void points_lie(struct run *run, const struct act *act, const struct truth *truth) {
+    for (int64_t n = truth->calls->committed + 1; n < truth->calls->applied; n++) {
+        struct rig rig = {.fault = FAULT_LIE, .when = n};
+        char message[RIG_MESSAGE_MAX] = "";
+        if (n >= RIG_CALLS_MAX || truth->calls->kinds[n] != SYS_RENAME || !chosen(run, run->meddles)) continue;
+        set_stage(act);
+        enum outcome outcome = rig_attempt(act, &rig, message);
+        int allowed = outcome == DONE ? AFTER : outcome == FAILED ? BEFORE : EITHER;
+        run->points[TALLY_LIE]++;
+        recover_and_judge(run, TALLY_LIE, act, &rig, truth, allowed, NULL);
     }
 }
 

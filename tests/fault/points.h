@@ -16,6 +16,7 @@ enum tally {
     TALLY_ERROR,
     TALLY_ERROR_UNDO,
     TALLY_CROWDED,
+    TALLY_LIE,
     TALLY_MEDDLE,
     TALLY_RESULT, /* without fault */
     TALLY_ORDER,
@@ -46,6 +47,8 @@ void points_measure(struct run *run, const struct act *act, struct truth *truth)
 void points_kill(struct run *run, const struct act *act, const struct truth *truth);
 void points_error(struct run *run, const struct act *act, const struct truth *truth);
 void points_crowded(struct run *run, const struct act *act, const struct truth *truth);
+/* Renames of live files that do not happen, and say that they did. */
+void points_lie(struct run *run, const struct act *act, const struct truth *truth);
 /* Another program replaces a file while a transaction is prepared: nothing of that may be lost. */
 void points_meddle(struct run *run, const struct act *act, const struct truth *truth);
 /* The order of syncs, and that the judge notices each one that is left out. */

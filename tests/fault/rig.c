@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool makes_something(enum sys_call call) {
@@ -61,7 +62,14 @@ static int crowded(struct rig *rig, const struct sys_event *event) {
     return rig->count >= rig->when && !rig->relieved && makes_something(event->call) ? ENOSPC : 0;
 }
 
-/* An errno value, SYS_SHORT, or 0. */
+/* A rename that leaves a file of another size, or none, where it says that it put one. */
+static int lie(const struct sys_event *event) {
+    struct stat from, to;
+    if (event->call != SYS_RENAME || lstat(event->path, &from) < 0) return 0;
+    return lstat(event->other, &to) < 0 || to.st_size != from.st_size ? SYS_PRETEND : 0;
+}
+
+/* An errno value, SYS_PRETEND, SYS_SHORT, or 0. */
 static int fault_at(struct rig *rig, const struct sys_event *event) {
     bool now = rig->count == rig->when, after = rig->count > rig->when;
     if (now) rig->kind = event->call;
@@ -74,6 +82,7 @@ static int fault_at(struct rig *rig, const struct sys_event *event) {
     case FAULT_SAME: return now || (after && event->call == rig->kind) ? rig->error : 0;
     case FAULT_FULL: return (now || after) && makes_something(event->call) ? rig->error : 0;
     case FAULT_SHORT: return now && event->call == SYS_WRITE ? SYS_SHORT : 0;
+    case FAULT_LIE: return now ? lie(event) : 0;
     case FAULT_CROWDED: return crowded(rig, event);
     case FAULT_MEDDLE:
         if (now) rig_meddle(rig->meddle);
@@ -90,7 +99,9 @@ static int before(void *self, const struct sys_event *event) {
     int status = fault_at(rig, event);
     if (status) return status;
     if (is_sync(event) && ++rig->syncs != rig->drop && rig->order) order_see(rig->order, event);
-    return is_sync(event) && !rig->real_sync ? SYS_PRETEND : 0;
+    /* Nothing comes of space that is set aside but where the disk is full, and it takes long. */
+    bool idle = (is_sync(event) && !rig->real_sync) || event->call == SYS_ALLOCATE;
+    return idle ? SYS_PRETEND : 0;
 }
 
 static void after(void *self, const struct sys_event *event, int status) {

@@ -23,6 +23,7 @@ enum fault {
     FAULT_FULL,      /* and all later ones that make something */
     FAULT_SHORT,     /* a write writes one byte only */
     FAULT_CROWDED,   /* as FAULT_FULL, until a ballast that holds space goes */
+    FAULT_LIE,       /* a rename that would be seen says that it happened, and did not */
     FAULT_MEDDLE,    /* another program replaces a file */
 };
 

@@ -5,8 +5,9 @@
  *               [--kills N] [--doubles N] [--errors N] [--meddles N] [--step NAME]
  *
  * DIR must be made for this: everything in it is removed. One point of N is tried (default 1; of double kills 40; 0:
- * none). --step does one thing and ends: lower (the lower directory of an overlay), reset (the old tree), run, undo,
- * recover (with all syncs), look (prints the tree), litter.
+ * none). --step does one thing and ends: lower (the lower directory of an overlay), reset (the old tree), remount (an
+ * overlay as it was left), run, undo, recover (with all syncs), look (prints the tree), judge (recovers, prints the
+ * tree and, after a line `--`, what is left behind).
  */
 #include "points.h"
 
@@ -35,6 +36,7 @@ static void scenario_run(struct run *run, int scenario) {
     points_kill(run, &undo, &back);
     points_crowded(run, &act, &truth);
     points_crowded(run, &undo, &back);
+    points_lie(run, &act, &truth);
     points_meddle(run, &act, &truth);
     points_error(run, &act, &truth);
     points_error(run, &undo, &back);
@@ -58,12 +60,14 @@ static int step(const struct world *world, const char *name, int scenario) {
     else if (strcmp(name, "reset") == 0) world_reset(world);
     else if (strcmp(name, "run") == 0) err = world_run(arena, world, NULL, scenario, &result);
     else if (strcmp(name, "undo") == 0) err = world_undo(arena, world, NULL, S("1"));
-    else if (strcmp(name, "recover") == 0) err = world_recover(arena, world, NULL);
-    else if (strcmp(name, "litter") == 0) (void)printf("%.*s", FMT(world_litter(arena, world)));
-    else if (strcmp(name, "look") == 0) {
+    else if (strcmp(name, "remount") == 0) world_remount(world);
+    else if (strcmp(name, "recover") == 0 || strcmp(name, "judge") == 0) err = world_recover(arena, world, NULL);
+    else if (strcmp(name, "look") != 0) status = 2;
+    if (!err && (strcmp(name, "look") == 0 || strcmp(name, "judge") == 0)) {
         world_look(arena, world, &texts);
         (void)fwrite(texts.loose.data, 1, (size_t)texts.loose.len, stdout);
-    } else status = 2;
+    }
+    if (!err && strcmp(name, "judge") == 0) (void)printf("--\n%.*s", FMT(world_litter(arena, world)));
     if (err) (void)fprintf(stderr, "torture: %.*s\n", FMT(err_format(arena, err)));
     if (err) status = err->kind == ERR_RECOVER ? 6 : 1;
     arena_close(arena);

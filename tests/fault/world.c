@@ -1,5 +1,6 @@
 #include "world.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum { TIME = 1500000000, DEPTH_MAX = 16 };
+enum { TIME = 1500000000, DEPTH_MAX = 16, XATTRS_MAX = 4096, XATTR_COUNT_MAX = 32 };
 
 static void must(bool ok, const char *what) {
     if (ok) return;
@@ -111,24 +112,21 @@ static void build_one(const struct world *world, size_t i) {
     if (last != '>') must(chmod(path, old_tree[i].mode) == 0, path);
 }
 
-static void remove_tree(const char *path, int depth) {
-    struct arena *arena = arena_open();
-    struct str *names = NULL;
-    int32_t len = 0;
-    struct stat st;
-    if (lstat(path, &st) < 0) {
-        arena_close(arena);
-        return;
-    }
-    if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) {
-        (void)sys_list(sys_real(), arena, path, &names, &len);
-        for (int32_t i = 0; i < len; i++)
-            remove_tree(str_format(arena, "%s/%.*s", path, FMT(names[i])).data, depth + 1);
-        (void)rmdir(path);
-    } else {
-        (void)unlink(path); /* EBUSY for a bind mount: it is overwritten */
-    }
-    arena_close(arena);
+/* Removes `name` in `dir`, whatever it is. */
+static void remove_at(int dir, const char *name, int depth) {
+    if (unlinkat(dir, name, 0) == 0 || (errno != EISDIR && errno != EPERM)) return; /* EBUSY: a mount, overwritten */
+    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *entries = fd >= 0 && depth < DEPTH_MAX ? fdopendir(fd) : NULL;
+    if (!entries) return;
+    for (const struct dirent *entry = readdir(entries); entry; entry = readdir(entries))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            remove_at(fd, entry->d_name, depth + 1);
+    (void)closedir(entries);
+    (void)unlinkat(dir, name, AT_REMOVEDIR);
+}
+
+static void remove_tree(const char *path) {
+    remove_at(AT_FDCWD, path, 0);
 }
 
 static void build(const struct world *world) {
@@ -164,20 +162,25 @@ static void fuse_mount(const char *dir, const char *options) {
     must(child > 0 && waitpid(child, &status, 0) == child && status == 0, "fuse-overlayfs");
 }
 
+void world_remount(const struct world *world) {
+    char options[4 * WORLD_PATH_MAX];
+    (void)snprintf(options, sizeof options, "%s%slowerdir=%s.lower,upperdir=%s.upper/up,workdir=%s.upper/work",
+                   world->overlay, *world->overlay ? "," : "", world->dir, world->dir, world->dir);
+    if (strcmp(world->overlay, "fuse") == 0) fuse_mount(world->dir, options + strlen("fuse,"));
+    else must(mount("overlay", world->dir, "overlay", 0, options) == 0, "mount -t overlay");
+}
+
 static void overlay_mount(const struct world *world) {
-    char upper[WORLD_PATH_MAX], work[WORLD_PATH_MAX], options[4 * WORLD_PATH_MAX];
+    char upper[WORLD_PATH_MAX], work[WORLD_PATH_MAX];
     (void)snprintf(upper, sizeof upper, "%s.upper/up", world->dir);
     (void)snprintf(work, sizeof work, "%s.upper/work", world->dir);
     (void)umount2(world->dir, 0);
-    remove_tree(upper, 0);
-    remove_tree(work, 0);
+    remove_tree(upper);
+    remove_tree(work);
     world_lower(world);
     must(mkdir(upper, 0755) == 0, upper);
     must(mkdir(work, 0755) == 0, work);
-    (void)snprintf(options, sizeof options, "%s%slowerdir=%s.lower,upperdir=%s,workdir=%s", world->overlay,
-                   *world->overlay ? "," : "", world->dir, upper, work);
-    if (strcmp(world->overlay, "fuse") == 0) fuse_mount(world->dir, options + strlen("fuse,"));
-    else must(mount("overlay", world->dir, "overlay", 0, options) == 0, "mount -t overlay");
+    world_remount(world);
 }
 
 void world_reset(const struct world *world) {
@@ -189,9 +192,9 @@ void world_reset(const struct world *world) {
     static const char *const parts[] = {"site", "etc"};
     for (size_t i = 0; i < 2; i++) {
         (void)snprintf(path, sizeof path, "%s/%s", world->dir, parts[i]);
-        remove_tree(path, 0);
+        remove_tree(path);
     }
-    remove_tree(world->bin, 0);
+    remove_tree(world->bin);
     build(world);
 }
 
@@ -207,56 +210,85 @@ static void add_all(struct look *look, struct str text) {
     buf_add(&look->exact, text);
 }
 
-static void times_add(struct look *look, const char *path, const struct sys_stat *st) {
-    struct str time = str_format(look->exact.arena, " @%lld", (long long)st->mtime_ns);
+static void times_add(struct look *look, const char *path, const struct stat *st) {
+    struct str time = str_format(look->exact.arena, " @%lld.%09ld", (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
     /* Made by the engine itself, at its own time. */
-    bool fresh = strcmp(path, look->world->lock) == 0 || st->type == SYS_LINK;
+    bool fresh = strcmp(path, look->world->lock) == 0 || S_ISLNK(st->st_mode);
     buf_add(&look->exact, time);
-    if (st->type == SYS_DIR) return;
+    if (S_ISDIR(st->st_mode)) return;
     buf_add(&look->plain, time);
     if (!fresh) buf_add(&look->loose, time);
 }
 
-/* Extended attributes to the full texts; gives the bytes of a file. */
-static struct str inside_add(struct look *look, const char *path, const struct sys_stat *st) {
-    struct arena *arena = look->exact.arena;
-    struct sys_xattr *xattrs = NULL;
-    struct str bytes = {0};
-    int32_t len = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    must(fd >= 0, path);
-    (void)sys_xattr_list(sys_real(), arena, fd, &xattrs, &len);
-    for (int32_t i = 0; i < len; i++)
-        add_all(look, str_format(arena, " %.*s=%.*s", FMT(xattrs[i].name), FMT(xattrs[i].value)));
-    if (st->type == SYS_FILE) {
-        char *data = arena_alloc(arena, st->size);
-        must(read(fd, data, (size_t)st->size) == st->size, path);
-        bytes = (struct str){data, st->size};
-    }
-    (void)close(fd);
-    return bytes;
+static int name_order(const void *a, const void *b) {
+    const struct str *x = a, *y = b;
+    return str_cmp(*x, *y);
 }
 
-static void look_at(struct look *look, const char *path, int depth) {
+static void xattrs_add(struct look *look, int fd) {
     struct arena *arena = look->exact.arena;
-    struct sys_stat st;
-    struct str *names = NULL, bytes = {0};
-    int32_t len = 0;
-    must(sys_stat(sys_real(), path, &st) == 0, path);
-    add_all(look, str_format(arena, "%s %d %o %u:%u", path, (int)st.type, st.mode, st.uid, st.gid));
+    char names[XATTRS_MAX], value[XATTRS_MAX];
+    struct str sorted[XATTR_COUNT_MAX];
+    ptrdiff_t count = 0;
+    ssize_t len = flistxattr(fd, names, sizeof names);
+    for (char *name = names; len > 0 && name < names + len; name += strlen(name) + 1) {
+        ssize_t size = fgetxattr(fd, name, value, sizeof value);
+        if (size >= 0 && count < XATTR_COUNT_MAX)
+            sorted[count++] = str_format(arena, " %s=%.*s", name, (int)size, value);
+    }
+    if (count) qsort(sorted, (size_t)count, sizeof *sorted, name_order);
+    for (ptrdiff_t i = 0; i < count; i++) add_all(look, sorted[i]);
+}
+
+/* The bytes of a file, the text of a link. */
+static struct str bytes_of(struct arena *arena, int dir, const char *name, int fd, const struct stat *st) {
+    char *data = arena_alloc(arena, st->st_size + 1);
+    ssize_t len = 0;
+    if (S_ISREG(st->st_mode)) len = read(fd, data, (size_t)st->st_size);
+    if (S_ISLNK(st->st_mode)) len = readlinkat(dir, name, data, (size_t)st->st_size + 1);
+    must(len >= 0, name);
+    return (struct str){data, len};
+}
+
+static void look_at(struct look *look, int dir, const char *name, const char *path, int depth);
+
+static void look_inside(struct look *look, int fd, const char *path, int depth) {
+    struct arena *arena = look->exact.arena;
+    VEC(struct str) names = {0};
+    DIR *entries = fdopendir(fd);
+    must(entries != NULL, path);
+    for (const struct dirent *entry = readdir(entries); entry; entry = readdir(entries)) {
+        struct str name = str_of(entry->d_name);
+        bool hidden = str_eq(name, S(".")) || str_eq(name, S("..")) || str_eq(name, S(".unpin"));
+        if (!hidden && !(look->world->no_sides && str_starts(name, S(".unpin-"))))
+            *vec_push(arena, &names) = str_format(arena, "%s", entry->d_name);
+    }
+    if (names.len) qsort(names.data, (size_t)names.len, sizeof *names.data, name_order);
+    for (ptrdiff_t i = 0; i < names.len; i++)
+        look_at(look, fd, names.data[i].data, str_format(arena, "%s/%.*s", path, FMT(names.data[i])).data, depth + 1);
+    (void)closedir(entries);
+}
+
+/* The names that str_format gives end in NUL. */
+static void look_at(struct look *look, int dir, const char *name, const char *path, int depth) {
+    struct arena *arena = look->exact.arena;
+    struct stat st;
+    int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    must(fd >= 0 || errno == ELOOP, path);
+    must((fd >= 0 ? fstat(fd, &st) : fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW)) == 0, path);
+    add_all(look, str_format(arena, "%s %o %u:%u", path, st.st_mode, st.st_uid, st.st_gid));
     times_add(look, path, &st);
-    if (st.type == SYS_LINK) must(sys_readlink(sys_real(), arena, path, &bytes) == 0, path);
-    if (st.type == SYS_FILE || st.type == SYS_DIR) bytes = inside_add(look, path, &st);
+    if (fd >= 0) xattrs_add(look, fd);
+    struct str bytes = bytes_of(arena, dir, name, fd, &st);
     add_all(look, str_format(arena, " %td:%.*s\n", bytes.len, FMT(bytes)));
-    struct str bare = str_format(arena, "%s %d %td:%.*s\n", path, (int)st.type, bytes.len, FMT(bytes));
-    if (strstr(path, "/.unpin-")) return; /* a staging directory or a probe */
-    buf_add(&look->content, bare);
-    if (st.type != SYS_DIR && strcmp(path, look->world->lock) != 0) buf_add(&look->files, bare);
-    if (st.type != SYS_DIR || depth > DEPTH_MAX) return;
-    must(sys_list(sys_real(), arena, path, &names, &len) == 0, path);
-    for (int32_t i = 0; i < len; i++)
-        if (!str_eq(names[i], S(".unpin")) && !(look->world->no_sides && str_starts(names[i], S(".unpin-"))))
-            look_at(look, str_format(arena, "%s/%.*s", path, FMT(names[i])).data, depth + 1);
+    /* A staging directory or a probe is in the way of nobody. */
+    if (!strstr(path, "/.unpin-")) {
+        struct str bare = str_format(arena, "%s %o %td:%.*s\n", path, st.st_mode & S_IFMT, bytes.len, FMT(bytes));
+        buf_add(&look->content, bare);
+        if (!S_ISDIR(st.st_mode) && strcmp(path, look->world->lock) != 0) buf_add(&look->files, bare);
+    }
+    if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) look_inside(look, fd, path, depth);
+    else if (fd >= 0) (void)close(fd);
 }
 
 void world_look(struct arena *arena, const struct world *world, struct world_texts *ret) {
@@ -264,11 +296,11 @@ void world_look(struct arena *arena, const struct world *world, struct world_tex
     struct look look = {world, empty, empty, empty, empty, empty};
     char path[WORLD_PATH_MAX];
     (void)snprintf(path, sizeof path, "%s/site", world->dir);
-    look_at(&look, path, 0);
-    look_at(&look, world->bin, 0);
+    look_at(&look, AT_FDCWD, path, path, 0);
+    look_at(&look, AT_FDCWD, world->bin, world->bin, 0);
     (void)snprintf(path, sizeof path, "%s", world->lock);
     *strrchr(path, '/') = '\0';
-    look_at(&look, path, 0);
+    look_at(&look, AT_FDCWD, path, path, 0);
     *ret = (struct world_texts){buf_str(&look.loose), buf_str(&look.plain), buf_str(&look.exact),
                                 buf_str(&look.content), buf_str(&look.files)};
 }

@@ -24,6 +24,8 @@ extern const char *const scenario_names[SCENARIOS];
 
 /* Builds the old tree in `dir`.lower, for an overlay, if it is not there. */
 void world_lower(const struct world *world);
+/* Mounts the overlay again as it was left. */
+void world_remount(const struct world *world);
 /* The tree as it was before any transaction. */
 void world_reset(const struct world *world);
 /* Opens, stages and commits scenario `number`. */

@@ -22,6 +22,8 @@ struct rig {
     struct index *index;
     struct want want;
     struct config config;
+    const char *meddled; /* a file that another program damages when the new RECORD is read; NULL: none */
+    const char *damage;  /* how: "byte", "cut" or "gone" */
 };
 
 /* Makes demo-VERSION-py3-none-any.whl with the given body of demo/__init__.py. */
@@ -106,6 +108,34 @@ static int teardown(void **state) {
     return 0;
 }
 
+static void meddle(const struct rig *rig) {
+    FILE *file = fopen(rig->meddled, "r+");
+    assert_non_null(file);
+    if (strcmp(rig->damage, "byte") == 0) assert_int_equal(fputc('X', file), 'X');
+    assert_int_equal(fclose(file), 0);
+    if (strcmp(rig->damage, "cut") == 0) assert_int_equal(truncate(rig->meddled, 3), 0);
+    if (strcmp(rig->damage, "gone") == 0) assert_int_equal(unlink(rig->meddled), 0);
+}
+
+static int meddling_read(void *self, struct arena *arena, const char *path, int64_t limit, struct str *ret) {
+    struct rig *rig = self;
+    if (rig->meddled && str_ends(str_of(path), S("/demo-2.0.dist-info/RECORD"))) {
+        meddle(rig);
+        rig->meddled = NULL;
+    }
+    return fs_real()->read_file(fs_real()->self, arena, path, limit, ret);
+}
+
+static int plain_list(void *self, struct arena *arena, const char *path, struct str **ret, int32_t *ret_len) {
+    (void)self;
+    return fs_real()->list_dir(fs_real()->self, arena, path, ret, ret_len);
+}
+
+static int plain_stat(void *self, const char *path, bool follow, struct fs_stat *ret) {
+    (void)self;
+    return fs_real()->stat_path(fs_real()->self, path, follow, ret);
+}
+
 /* Applies a plan that takes demo `from` one version `to` another. */
 static struct err *change(struct rig *rig, const char *from, const char *to, struct apply_result *ret) {
     struct str filename = str_format(rig->arena, "demo-%s-py3-none-any.whl", to);
@@ -129,7 +159,8 @@ static struct err *change(struct rig *rig, const char *from, const char *to, str
                         .lifts_len = *from ? 1 : 0};
     const struct str argv[] = {S("unpin"), S("install"), S("demo")};
     struct apply_options options = {.argv = argv, .argv_len = 3};
-    struct apply_input input = {fs_real(), proc_real(), rig->index, &plan, &options};
+    struct fs fs = {.self = rig, .read_file = meddling_read, .list_dir = plain_list, .stat_path = plain_stat};
+    struct apply_input input = {rig->meddled ? &fs : fs_real(), proc_real(), rig->index, &plan, &options};
     return apply_plan(rig->arena, &input, ret);
 }
 
@@ -200,10 +231,34 @@ static void test_changed_since_the_plan(void **state) {
     installed(rig, "1.0");
 }
 
+/* What the new RECORD lists is not there any more when it is verified: everything goes back. */
+static void test_files_that_are_not_what_record_says(void **state) {
+    static const char *const damages[] = {"byte", "cut", "gone"};
+    struct rig *rig = *state;
+    struct apply_result result;
+    no_err(rig, change(rig, "", "1.0", &result));
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        scan_again(rig);
+        rig->damage = damages[i];
+        rig->meddled = str_format(rig->arena, "%.*s/demo/data.txt", FMT(rig->env.purelib)).data;
+        struct err *err = change(rig, "1.0", "2.0", &result);
+        assert_null(rig->meddled);
+        if (!err) fail_msg("%s: nobody noticed", damages[i]);
+        assert_int_equal(err->kind, ERR_VERIFY);
+        assert_true(str_find(err_format(rig->arena, err), S("not what RECORD says")) >= 0);
+        installed(rig, "1.0");
+        assert_true(str_eq(read_text(rig, "constraint.txt"), S("# the lock\r\ndemo==1.0  # ours\r\nother==3")));
+        assert_false(history_pending(rig->arena, &rig->env));
+    }
+    no_err(rig, change(rig, "1.0", "2.0", &result));
+    installed(rig, "2.0");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_install_upgrade_undo, setup, teardown),
         cmocka_unit_test_setup_teardown(test_changed_since_the_plan, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_files_that_are_not_what_record_says, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
