@@ -52,6 +52,7 @@ ERR_MUST_CHECK static struct err *entry_read(struct arena *arena, const struct f
     if (!err) err = json_parse(arena, text, CATALOG_ENTRY_MAX, ret);
     if (!err && json_find_int(ret, S("schema"), 0) != CATALOG_SCHEMA)
         err = err_make(arena, ERR_SNAPSHOT, "the entry is not of schema %d", CATALOG_SCHEMA);
+    if (!err && json_find_text(ret, S("name")).len == 0) err = err_make(arena, ERR_SNAPSHOT, "the entry has no name");
     if (!err) return NULL;
     err->kind = ERR_SNAPSHOT;
     return err_at(err, path, err->line, err->column);

@@ -40,13 +40,22 @@ ERR_MUST_CHECK static struct err *request_add(struct reader *reader, const struc
     return NULL;
 }
 
-static void hashes_of(struct reader *reader, const struct requirement_line *line, struct request *request) {
+ERR_MUST_CHECK static struct err *hashes_of(struct reader *reader, const struct requirement_line *line,
+                                            struct request *request) {
     VEC(struct str) hashes = {0};
-    for (int32_t i = 0; i < line->options_len; i++)
-        if (str_eq(line->options[i].name, S("--hash"))) *vec_push(reader->arena, &hashes) = line->options[i].value;
+    for (int32_t i = 0; i < line->options_len; i++) {
+        if (!str_eq(line->options[i].name, S("--hash"))) continue;
+        struct str value = line->options[i].value;
+        if (str_find_char(value, ':') <= 0)
+            return err_hint(reader->arena,
+                            err_make(reader->arena, ERR_REQUEST, "'--hash=%.*s' names no algorithm", FMT(value)),
+                            "write it like --hash=sha256:HEXDIGITS");
+        *vec_push(reader->arena, &hashes) = value;
+    }
     request->hashes = hashes.data;
     request->hashes_len = (int32_t)hashes.len;
     if (hashes.len) reader->want->require_hashes = true;
+    return NULL;
 }
 
 /* Adds a request of a file's line, with the place in every err. */
@@ -63,8 +72,8 @@ ERR_MUST_CHECK static struct err *line_request_add(struct reader *reader, struct
     if (!err && constraint && request.requirement.extras_len)
         err = err_make(reader->arena, ERR_REQUEST, "the constraint '%.*s' has extras, which constraints cannot have",
                        FMT(word));
+    if (!err) err = hashes_of(reader, line, &request);
     if (err) return err_at(err, path, line->line, err->column);
-    hashes_of(reader, line, &request);
     return request_add(reader, &request);
 }
 
