@@ -25,6 +25,9 @@ enum {
     EXTRA_UNICODE_PATH = 0x7075,
     METHOD_STORED = 0,
     METHOD_DEFLATED = 8,
+    NEEDS_MAX = 63, /* version 6.3 of the format: what any reader of today knows */
+    DOS_VOLUME = 0x08,
+    DOS_DIRECTORY = 0x10,
 };
 #define SIGN_END 0x06054b50u
 #define SIGN_END64 0x06064b50u
@@ -231,6 +234,8 @@ static const char *mode_problem(struct zip_entry *entry, uint32_t attributes) {
     if (type != 0 && type != S_IFREG && type != S_IFDIR) return "is neither a regular file nor a directory";
     if (type == S_IFDIR && !entry->is_dir) return "is a directory by its mode, a file by its name";
     if (type == S_IFREG && entry->is_dir) return "is a file by its mode, a directory by its name";
+    if (attributes & (entry->is_dir ? DOS_VOLUME : DOS_VOLUME | DOS_DIRECTORY))
+        return "is another thing by its DOS attributes than by its name";
     if (entry->is_dir && (entry->size != 0 || entry->crc != 0)) return "is a directory with data";
     return NULL;
 }
@@ -248,8 +253,12 @@ static const char *entry_problem(const struct zip_entry *entry) {
     return NULL;
 }
 
+static bool grows_too_much(int64_t packed, int64_t size) {
+    return size > ZIP_RATIO_FROM && size / ZIP_RATIO_MAX > packed;
+}
+
 static struct err *ratio_check(struct arena *arena, const struct zip_entry *entry) {
-    if (entry->size <= ZIP_RATIO_FROM || entry->size / ZIP_RATIO_MAX <= entry->packed) return NULL;
+    if (!grows_too_much(entry->packed, entry->size)) return NULL;
     struct str shown = term_quote(arena, entry->name);
     return err_make(arena, ERR_LIMIT, "the archive is refused: entry \"%.*s\" would grow from %lld to %lld bytes",
                     FMT(shown), (long long)entry->packed, (long long)entry->size);
@@ -274,6 +283,7 @@ static struct err *central_read(struct arena *arena, struct str *rest, struct zi
     const char *problem = extra_read((struct str){at + CENTRAL_SIZE + name_len, extra_len}, &zip64);
     int64_t *values[] = {&entry.size, &entry.packed, &entry.offset};
     if (!problem && zip64.data) problem = zip64_apply(zip64, values, 3);
+    if (!problem && (le16(at + 6) & 0xff) > NEEDS_MAX) problem = "needs a reader of a later format";
     if (!problem) problem = entry_problem(&entry);
     if (!problem) problem = mode_problem(&entry, le32(at + 38));
     if (!problem) problem = zip_path_problem(entry.is_dir ? bare_name(entry.name) : entry.name);
@@ -350,6 +360,9 @@ struct err *zip_read(struct arena *arena, struct str tail, int64_t file_size, st
         if (size > ZIP_SIZE_MAX) return err_make(arena, ERR_LIMIT, "the archive would unpack to too many bytes");
     }
     if (rest.len) return refuse(arena, "has more entries in its directory than it says");
+    if (grows_too_much(file_size, size))
+        return err_make(arena, ERR_LIMIT, "the archive is refused: it would grow from %lld to %lld bytes",
+                        (long long)file_size, (long long)size);
     const int32_t *sorted = sorted_positions(arena, entries, len, order_by_name);
     TRY(names_check(arena, entries, sorted, len));
     TRY(places_check(arena, entries, len, end.offset));

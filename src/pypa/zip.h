@@ -19,14 +19,14 @@
 #include "base/err.h"
 
 enum {
-    ZIP_ENTRIES_MAX = 200000,
+    ZIP_ENTRIES_MAX = 65535,      /* what fits without zip64; the largest wheels known have half of it */
     ZIP_DIRECTORY_MAX = 64 << 20, /* bytes of the central directory */
     ZIP_NAME_MAX = 4096,          /* bytes of a path */
     ZIP_PART_MAX = 255,           /* bytes of one of its parts */
     ZIP_DEPTH_MAX = 128,          /* parts */
     ZIP_TAIL_MIN = 22,            /* the least tail from which something can be said */
-    ZIP_RATIO_MAX = 300,          /* unpacked : packed, for entries of more than ZIP_RATIO_FROM bytes */
-    ZIP_RATIO_FROM = 64 << 20,
+    ZIP_RATIO_MAX = 300,          /* unpacked : packed, of entries and of archives of more than ZIP_RATIO_FROM bytes */
+    ZIP_RATIO_FROM = 32 << 20,
 };
 #define ZIP_SIZE_MAX ((int64_t)64 << 30) /* bytes of all entries unpacked, and of the archive */
 

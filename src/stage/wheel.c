@@ -8,7 +8,12 @@
 
 #include <stdlib.h>
 
-enum { WHEEL_FILE_MAX = 1 << 20, WHEEL_REBUILD_MAX = 1 << 30 };
+enum {
+    WHEEL_FILE_MAX = 1 << 20,
+    WHEEL_REBUILD_MAX = 1 << 30,
+    METADATA_MAJOR = 2,
+    METADATA_MINOR = 5, /* the newest version that is known */
+};
 
 struct draft {
     struct wheel *wheel;
@@ -38,6 +43,14 @@ static struct err *info_read(struct arena *arena, const struct wheel *wheel, str
     return *found ? wheel_read(arena, wheel, entry, limit, ret) : NULL;
 }
 
+static bool ends_nocase(struct str text, struct str suffix) {
+    return text.len >= suffix.len && str_eq_nocase(str_from(text, text.len - suffix.len), suffix);
+}
+
+bool wheel_describes(struct str name) {
+    return ends_nocase(name, S(".dist-info")) || ends_nocase(name, S(".egg-info")) || ends_nocase(name, S(".egg-link"));
+}
+
 /* True if `stem` is "name-version" of the file name, in whatever spelling. */
 static bool stem_matches(struct arena *arena, const struct wheel *wheel, struct str stem) {
     ptrdiff_t dash = str_find_char(stem, '-');
@@ -51,9 +64,8 @@ static bool stem_matches(struct arena *arena, const struct wheel *wheel, struct 
 static struct err *find_info_dir(struct arena *arena, struct wheel *wheel) {
     for (int32_t i = 0; i < wheel->zip.len; i++) {
         struct str rest = wheel->zip.entries[i].name, first = str_cut(&rest, '/');
-        struct str lower = str_lower(arena, first);
-        if (str_ends(lower, S(".egg-info"))) return refuse(arena, first, "does not belong into a wheel");
-        if (!str_ends(lower, S(".dist-info"))) continue;
+        if (!wheel_describes(first)) continue;
+        if (!ends_nocase(first, S(".dist-info"))) return refuse(arena, first, "does not belong into a wheel");
         if (wheel->info_dir.len && !str_eq(wheel->info_dir, first))
             return refuse(arena, first, "is a second dist-info directory");
         if (!str_ends(first, S(".dist-info")) || !stem_matches(arena, wheel, str_slice(first, 0, first.len - 10)))
@@ -70,7 +82,7 @@ static struct err *check_data_path(struct arena *arena, const struct wheel *whee
     static const struct str keys[] = {S_INIT("purelib"), S_INIT("platlib"), S_INIT("scripts"), S_INIT("headers"),
                                       S_INIT("data")};
     struct str rest = entry->name, first = str_cut(&rest, '/');
-    if (!str_ends(str_lower(arena, first), S(".data"))) return NULL;
+    if (!ends_nocase(first, S(".data"))) return NULL;
     if (!str_eq(first, wheel->data_dir)) return refuse(arena, entry->name, "lies in a .data directory of another name");
     struct str key = str_cut(&rest, '/');
     if (entry->is_dir && key.len == 0) return NULL;
@@ -90,11 +102,22 @@ static bool has_combining(struct str name) {
     return false;
 }
 
+/* True if a part of the path is a directory of transactions: ".unpin", ".unpin-ID". */
+static bool is_of_transactions(struct str path) {
+    while (path.len) {
+        struct str part = str_cut(&path, '/'), head = str_slice(part, 0, 6);
+        if (str_eq_nocase(head, S(".unpin")) && (part.len == 6 || part.data[6] == '-')) return true;
+    }
+    return false;
+}
+
 static struct err *check_paths(struct arena *arena, struct draft *draft) {
     const struct wheel *wheel = draft->wheel;
     for (int32_t i = 0; i < wheel->zip.len; i++) {
         const struct zip_entry *entry = &wheel->zip.entries[i];
         TRY(check_data_path(arena, wheel, entry));
+        if (is_of_transactions(entry->name))
+            return refuse(arena, entry->name, "lies in a directory of unpin's own (.unpin)");
         if (entry->mode & 07000) warn(arena, draft, entry->name, "has set-id bits, which are left out");
         if (has_combining(entry->name))
             warn(arena, draft, entry->name, "holds combining characters, which some file systems compose");
@@ -147,6 +170,17 @@ static struct err *read_wheel_file(struct arena *arena, struct draft *draft) {
     return check_wheel_version(arena, draft, version);
 }
 
+/* The specification of core metadata: warn of a newer minor version, fail at a newer major one. */
+static struct err *check_metadata_version(struct arena *arena, struct draft *draft) {
+    struct str minor = draft->wheel->metadata.metadata_version, value = minor, major = str_cut(&minor, '.');
+    int64_t number = 0, part = 0;
+    if (!str_to_int(major, &number) || !str_to_int(minor, &part)) return NULL;
+    if (number > METADATA_MAJOR) return refuse(arena, value, "is a Metadata-Version that is not known");
+    if (number == METADATA_MAJOR && part > METADATA_MINOR)
+        warn(arena, draft, value, "is a newer Metadata-Version than is known");
+    return NULL;
+}
+
 static struct err *read_metadata(struct arena *arena, struct draft *draft) {
     struct wheel *wheel = draft->wheel;
     bool found;
@@ -159,6 +193,7 @@ static struct err *read_metadata(struct arena *arena, struct draft *draft) {
     if (!version_try_parse(arena, wheel->metadata.version, &version) ||
         version_cmp(&version, &wheel->filename.version) != 0)
         return refuse(arena, wheel->metadata.version, "is the version in METADATA, but not that of the file name");
+    TRY(check_metadata_version(arena, draft));
     for (int32_t i = 0; i < wheel->metadata.problems_len; i++)
         warn(arena, draft, wheel->metadata.problems[i], "(a problem of METADATA)");
     return NULL;

@@ -5,8 +5,8 @@
  * Accepted is only what every installer would understand alike: an archive as zip.h wants it; one dist-info directory
  * with the name and version of the file name; METADATA with the same; WHEEL of version 1; RECORD with exactly the files
  * of the archive, each with SHA-256 or better and its size; `.data` with the directories purelib, platlib, scripts,
- * headers and data only; scripts with harmless names. Refusals are ERR_WHEEL (ERR_MALFORMED, ERR_LIMIT from the
- * parsers) and name the wheel and the entry.
+ * headers and data only; scripts with harmless names; nothing in a directory of transactions (.unpin). Refusals are
+ * ERR_WHEEL (ERR_MALFORMED, ERR_LIMIT from the parsers) and name the wheel and the entry.
  */
 #ifndef UNPIN_STAGE_WHEEL_H
 #define UNPIN_STAGE_WHEEL_H
@@ -50,6 +50,9 @@ struct wheel_terms {
 ERR_MUST_CHECK struct err *wheel_open(struct arena *arena, struct str path, struct str filename,
                                       const struct wheel_terms *terms, struct wheel *ret);
 void wheel_close(struct wheel *wheel);
+
+/* True for the name of what describes a distribution in a site directory: dist-info, egg-info, egg-link. */
+bool wheel_describes(struct str name);
 
 /* The row of RECORD for a path, or NULL. */
 const struct record_row *wheel_row(const struct wheel *wheel, struct str path);

@@ -186,6 +186,19 @@ static struct err *check_script_name(struct layout *layout, struct str target) {
     return NULL;
 }
 
+/* By .data, too, a wheel describes no other distribution than itself. */
+static struct err *check_description(struct layout *layout, struct str target) {
+    const struct scheme *scheme = layout->scheme;
+    const struct str sites[] = {scheme->purelib, scheme->platlib};
+    for (int i = 0; i < 2; i++) {
+        if (!lies_in(target, sites[i])) continue;
+        struct str rest = str_from(target, sites[i].len + 1), first = str_cut(&rest, '/');
+        if (wheel_describes(first) && !str_eq(first, layout->wheel->info_dir))
+            return refuse(layout->arena, target, "would describe another distribution (dist-info or egg-info)");
+    }
+    return NULL;
+}
+
 static struct err *add_entry(struct layout *layout, const struct zip_entry *entry) {
     const struct wheel *wheel = layout->wheel;
     struct str rest;
@@ -194,6 +207,7 @@ static struct err *add_entry(struct layout *layout, const struct zip_entry *entr
     if (dir.len == 0) return NULL;
     struct str target = path_join(layout->arena, dir, rest);
     TRY(check_script_name(layout, target));
+    TRY(check_description(layout, target));
     bool info = str_starts(entry->name, wheel->info_dir) && entry->name.data[wheel->info_dir.len] == '/';
     struct str name = info ? str_from(entry->name, wheel->info_dir.len + 1) : (struct str){0};
     /* These are ours to write; signatures of the wheel's RECORD do not fit the new one. */

@@ -70,6 +70,9 @@ static struct err *check_path(struct arena *arena, const struct environment *env
         return err_hint(arena, err, "the file: %.*s", FMT(shown));
     }
     struct str dir = scheme->scripts;
+    if (str_eq(path, path_join(arena, scheme->data, S("pyvenv.cfg"))))
+        return err_hint(arena, refuse(arena, dist, "its list of files names that of the environment"), "the file: %.*s",
+                        FMT(shown));
     bool script = str_starts(path, dir) && path.len > dir.len && path.data[dir.len] == '/';
     if (!script || str_eq(dist->name, S("pip"))) return NULL;
     if (!entry_point_is_reserved(str_from(path, dir.len + 1))) return NULL;

@@ -118,9 +118,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     (void)input_fs_make(arena, S(""), rest, &input);
     struct str bytes = pack(arena, &input);
     int fd = memfd_create("wheel", MFD_CLOEXEC);
-    struct wheel wheel;
-    if (fd >= 0 && write(fd, bytes.data, (size_t)bytes.len) == bytes.len &&
-        !wheel_open(arena, str_format(arena, "/proc/self/fd/%d", fd), filename, (struct str){0}, &wheel)) {
+    bool written = fd >= 0 && write(fd, bytes.data, (size_t)bytes.len) == bytes.len;
+    struct str path = str_format(arena, "/proc/self/fd/%d", fd);
+    for (int rebuild = 0; written && rebuild < 2; rebuild++) {
+        const struct wheel_terms terms = {.rebuild_record = rebuild};
+        struct wheel wheel;
+        if (wheel_open(arena, path, filename, &terms, &wheel)) continue;
         look(arena, &wheel);
         wheel_close(&wheel);
     }

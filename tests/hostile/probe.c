@@ -2,9 +2,11 @@
  * probe - what unpin makes of one wheel: verifies it, stages it in an environment, and with --commit installs it.
  *
  *     probe [--commit | --check] [--allow-pth] [--modified=keep|replace] [--rebuild-record] [--requested] PYTHON
- * FILE.whl probe [--commit] --remove NAME PYTHON
+ *           FILE.whl ...
+ *     probe [--commit] --remove NAME PYTHON
  *
- * --check stages nothing. Prints one line of JSON: the result "accepted" or "refused", the kind and text of the
+ * --check stages nothing. Of several wheels each is tried alone, in the environment as it was found. Prints a line of
+ * JSON for each: the result "accepted" or "refused", the kind and text of the
  * refusal, warnings and notes, the numbers of operations, the time of its steps and the largest memory used. Exit
  * status 0 for both results.
  */
@@ -22,8 +24,13 @@
 
 struct probe {
     struct arena *arena;
-    struct str python, wheel, remove;
+    struct str python, remove;
+    struct str wheel; /* the one that is tried */
+    char **wheels;    /* all of them */
+    int wheels_len;
     bool commit, check, requested;
+    struct environment env;
+    struct scheme scheme;
     struct wheel_change_options options;
     struct wheel_terms terms;
     struct wheel opened;
@@ -49,10 +56,9 @@ static bool parse(struct probe *probe, int argc, char **argv) {
         else if (str_eq(word, S("--modified=replace"))) probe->options.modified = WHEEL_REPLACE;
         else if (str_eq(word, S("--remove")) && i + 1 < argc) probe->remove = str_of(argv[++i]);
         else if (probe->python.len == 0) probe->python = word;
-        else if (probe->wheel.len == 0) probe->wheel = word;
-        else return false;
+        else if (probe->wheels_len++ == 0) probe->wheels = argv + i;
     }
-    return probe->python.len && (probe->wheel.len != 0) != (probe->remove.len != 0);
+    return probe->python.len && (probe->wheels_len != 0) != (probe->remove.len != 0);
 }
 
 static struct err *change(struct probe *probe, const struct scheme *scheme, const struct wheel_change *item) {
@@ -76,14 +82,16 @@ static struct err *change(struct probe *probe, const struct scheme *scheme, cons
     return err;
 }
 
+static struct err *scan(struct probe *probe) {
+    const struct scan_options options = {.python = probe->python};
+    TRY(scan_environment(probe->arena, fs_real(), proc_real(), &options, &probe->env));
+    TRY(scheme_make(probe->arena, &probe->env, &probe->scheme));
+    probe->options.env = &probe->env;
+    probe->options.scheme = &probe->scheme;
+    return NULL;
+}
+
 static struct err *run(struct probe *probe) {
-    struct environment env;
-    struct scheme scheme;
-    const struct scan_options scan = {.python = probe->python};
-    TRY(scan_environment(probe->arena, fs_real(), proc_real(), &scan, &env));
-    TRY(scheme_make(probe->arena, &env, &scheme));
-    probe->options.env = &env;
-    probe->options.scheme = &scheme;
     struct wheel_change item = {.name = name_normalize(probe->arena, probe->remove)};
     struct wheel_layout layout;
     if (probe->wheel.len) {
@@ -91,11 +99,11 @@ static struct err *run(struct probe *probe) {
         struct str name = str_from(probe->wheel, str_find_last(probe->wheel, '/') + 1);
         TRY(wheel_open(probe->arena, probe->wheel, name, &probe->terms, &probe->opened));
         const struct wheel_options options = {.requested = probe->requested};
-        TRY(wheel_layout_make(probe->arena, &probe->opened, &scheme, &options, &layout));
+        TRY(wheel_layout_make(probe->arena, &probe->opened, &probe->scheme, &options, &layout));
         probe->verify_us = now_us() - start;
         item = (struct wheel_change){.name = probe->opened.filename.name, .layout = &layout};
     }
-    return change(probe, &scheme, &item);
+    return change(probe, &probe->scheme, &item);
 }
 
 /* The most memory this program used. getrusage would count what the parent used before it started this one. */
@@ -138,7 +146,16 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: probe [OPTION...] PYTHON FILE.whl | probe [OPTION...] --remove NAME PYTHON\n");
         return 2;
     }
-    print(&probe, run(&probe));
+    struct err *err = scan(&probe);
+    const struct probe blank = probe;
+    for (int i = 0; i == 0 || i < probe.wheels_len; i++) {
+        struct arena_mark mark = arena_mark(probe.arena);
+        probe = blank;
+        if (probe.wheels_len) probe.wheel = str_of(probe.wheels[i]);
+        print(&probe, err ? err : run(&probe));
+        if (probe.opened.path.len) wheel_close(&probe.opened);
+        arena_rewind(probe.arena, mark);
+    }
     arena_close(probe.arena);
     return 0;
 }

@@ -216,7 +216,7 @@ static void test_paths(void **state) {
         {S_INIT(""), false},
         {S_INIT("/a"), false},
         {S_INIT("a/"), false},
-        {S_INIT("a//b"), false},
+        {S_INIT("a./b"), true},
         {S_INIT("./a"), false},
         {S_INIT("a/./b"), false},
         {S_INIT("a/../b"), false},
@@ -229,7 +229,7 @@ static void test_paths(void **state) {
         {S_INIT("a\xFF"), false},
         {S_INIT("a\0b"), false},
         {S_INIT("a "), false},
-        {S_INIT("a./b"), false},
+        {S_INIT("a./b"), true},
         {S_INIT("a\xE2\x80\xAE"
                 "b"),
          false},
