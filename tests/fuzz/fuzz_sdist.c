@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         bool unsure;
         struct err *err = version_parse(arena, S("1.0"), &version);
         assert(!err);
-        (void)index_document_parse(arena, NULL, &document, S("a"), &version, true, &metadata, &unsure);
+        if (!index_document_parse(arena, NULL, &document, S("a"), &version, true, &metadata, &unsure))
+            assert(metadata.name.len > 0);
     }
     arena_close(arena);
     return 0;
