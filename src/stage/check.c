@@ -182,6 +182,7 @@ bool check_names(struct arena *arena, const struct marker_env *markers, const st
     struct walk walk = walk_make(arena, markers, dists, len);
     for (int32_t i = 0; i < len; i++) {
         const struct metadata *metadata = dists[i].metadata;
+        if (str_eq(dists[i].name, name)) continue; /* nobody vouches for himself */
         for (int32_t r = 0; metadata && r < metadata->requires_len; r++) {
             const struct requirement *requirement = &metadata->requires_dist[r];
             if (str_eq(requirement->name, name) && specifier_set_pins(&requirement->specifiers, version) &&

@@ -27,8 +27,8 @@ void check_breaks(struct arena *arena, const struct marker_env *markers, const s
                   bool allowances, const struct plan_break **ret, int32_t *ret_len,
                   const struct plan_allowance **ret_allowances, int32_t *ret_allowances_len);
 
-/* True if an active requirement of `dists` names exactly this version of a project (PEP 440: that makes a pre-release a
- * candidate). */
+/* True if an active requirement of `dists` names exactly this version of another project (PEP 440: that makes a
+ * pre-release a candidate). */
 bool check_names(struct arena *arena, const struct marker_env *markers, const struct check_dist *dists, int32_t len,
                  struct str name, const struct version *version);
 

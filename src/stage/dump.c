@@ -277,6 +277,7 @@ struct str dump_case(struct arena *arena, const struct solve_input *input, const
     add_index(&buf, pool);
     add_advisories(&buf, input->advisories);
     add_want(&buf, input->want);
+    if (input->guess) buf_add(&buf, S("options: --guess\n"));
     if (plan) buf_add(&buf, dump_expect(arena, plan));
     return buf_str(&buf);
 }

@@ -88,11 +88,12 @@ struct plan_suggestion {
 enum { PLAN_LEVELS = 12 };
 
 struct plan_proof {
-    bool optimal;
+    bool optimal; /* every level is proven */
     int32_t lower_bound_lifts;
     int32_t levels_len;
     struct str level_names[PLAN_LEVELS];
     int64_t level_costs[PLAN_LEVELS];
+    bool level_proven[PLAN_LEVELS]; /* no plan costs less in this level, the levels before it being as they are */
     int32_t metadata_fetched; /* documents: pages and metadata */
     int32_t rounds, variables, clauses;
 };

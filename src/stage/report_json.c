@@ -163,6 +163,7 @@ static void add_proof(struct json_writer *w, const struct plan_proof *proof) {
         json_begin_object(w);
         json_key_string(w, S("name"), proof->level_names[i]);
         json_key_int(w, S("cost"), proof->level_costs[i]);
+        json_key_bool(w, S("proven"), proof->level_proven[i]);
         json_end_object(w);
     }
     json_end_array(w);

@@ -257,24 +257,49 @@ static struct str proven_among(const struct plan *plan) {
     return plan->want->upgrade ? S("with the newest versions asked for") : S("with current releases");
 }
 
+/* The first level that is not proven, in words; the levels before it are. */
+static void add_unproven(struct page *page) {
+    static const struct {
+        struct str level;
+        const char *words;
+    } claims[] = {
+        {S_INIT("requested-age"), "what was asked for is the newest that fits"},
+        {S_INIT("collateral-distance"), "the other changes are the smallest that fit"},
+        {S_INIT("added-age"), "what is added is the newest that fits"},
+        {S_INIT("added"), "nothing could be left out of what is added"},
+    };
+    const struct plan_proof *proof = &page->plan->proof;
+    for (size_t c = 0; c < sizeof claims / sizeof *claims; c++) {
+        for (int32_t i = 0; i < proof->levels_len; i++) {
+            if (!str_eq(proof->level_names[i], claims[c].level) || proof->level_proven[i]) continue;
+            add_text(page, str_format(page->arena,
+                                      "Not proven: that %s. Releases between two with the same requirements were taken "
+                                      "to have them too.",
+                                      claims[c].words));
+            add_gap(page);
+            return;
+        }
+    }
+}
+
 static void add_proof(struct page *page) {
     const struct plan *plan = page->plan;
     struct str among = proven_among(plan);
-    if (!plan->proof.optimal) buf_add(&page->buf, S("Not proven to be the least change.\n"));
-    else if (plan->lifts_len == 0) buf_add(&page->buf, S("Proven: no lock has to be lifted.\n"));
+    if (plan->lifts_len == 0) buf_add(&page->buf, S("Proven: no lock has to be lifted.\n"));
     else if (plan->lifts_len == 1)
         buf_addf(&page->buf, "Proven: no plan %.*s gets by without lifting a lock.\n", FMT(among));
     else
         buf_addf(&page->buf, "Proven: no plan %.*s lifts fewer than %d locks.\n", FMT(among),
                  plan->proof.lower_bound_lifts);
+    add_unproven(page);
 }
 
 static void add_details(struct page *page) {
     const struct plan_proof *proof = &page->plan->proof;
     if (!page->look->verbose) return;
     for (int32_t i = 0; i < proof->levels_len && i < PLAN_LEVELS; i++)
-        buf_addf(&page->buf, "level %d  %.*s: %lld\n", i + 1, FMT(proof->level_names[i]),
-                 (long long)proof->level_costs[i]);
+        buf_addf(&page->buf, "level %d  %.*s: %lld%s\n", i + 1, FMT(proof->level_names[i]),
+                 (long long)proof->level_costs[i], proof->level_proven[i] ? "" : " (not proven)");
     buf_addf(&page->buf, "%d rounds, %d documents, %d variables, %d clauses\n", proof->rounds, proof->metadata_fetched,
              proof->variables, proof->clauses);
     buf_addf(&page->buf, "scan %.1f ms, index %.1f ms, solve %.1f ms, total %.1f ms\n",

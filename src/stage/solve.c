@@ -28,7 +28,7 @@ struct err *model_build(struct arena *arena, const struct solve_input *input, st
     model.sat = sat_open(arena);
     model.yes = sat_variable(model.sat);
     sat_clause(model.sat, &model.yes, 1);
-    model.guess = model_cost(&model, LEVEL_GUESS);
+    model.guess = sat_variable(model.sat);
     struct err *err = model_add_nodes(&model);
     if (!err) err = model_add_rules(&model);
     if (err) {
@@ -105,6 +105,7 @@ static void read_proof(const struct model *model, const int64_t *costs, struct p
     for (int i = 0; i < LEVEL_COUNT; i++) {
         if (i == LEVEL_GUESS) continue; /* no cost of the plan: it only decides what to fetch */
         ret->level_names[ret->levels_len] = names[i];
+        ret->level_proven[ret->levels_len] = model->proven[i];
         ret->level_costs[ret->levels_len++] = costs[i];
     }
     ret->lower_bound_lifts = (int32_t)costs[LEVEL_LIFTS];
@@ -124,6 +125,8 @@ struct err *solve_run(struct arena *arena, const struct solve_input *input, stru
         solution.needs = model_needs(&model);
         solution.status = solution.needs.len ? SOLVE_NEEDS : SOLVE_OPTIMAL;
         solution.proof.optimal = solution.status == SOLVE_OPTIMAL;
+        for (int32_t i = 0; i < solution.proof.levels_len; i++)
+            solution.proof.optimal = solution.proof.optimal && solution.proof.level_proven[i];
         sat_close(model.sat);
     } else {
         sat_close(model.sat);

@@ -173,7 +173,7 @@ static int support_literal(struct model *model, int32_t at) {
     *vec_push(model->arena, &reasons) = -support;
     for (ptrdiff_t i = 0; i < model->rules.len; i++) {
         const struct rule *rule = &model->rules.data[i];
-        if (rule->target != at || rule->node < 0) continue;
+        if (rule->target != at || rule->node < 0 || rule->extra.len) continue;
         const struct node *by = &model->nodes[rule->node];
         if (by->scope_at >= node->scope_at) continue;
         int supported = support_literal(model, rule->node);
@@ -291,13 +291,20 @@ static void add_lax_pair(struct model *model, int32_t at, int32_t reference, int
     }
 }
 
+/* The slots of `target` from `from` on lie above what a release allows. */
+struct bound {
+    int32_t target, from;
+};
+
 static void add_lax(struct model *model, int32_t at) {
     const struct node *node = &model->nodes[at];
     int32_t reference = node->installed >= 0 ? node->installed : node->floor;
     if (reference <= 0 || node->fixed || model->input->want->stale) return;
     const struct release *release = &model->pool->projects.data[at].releases[node->slots[reference]];
     if (release->meta_state != META_KNOWN) return;
-    struct map done = {0};
+    /* The lowest bound on each target counts. */
+    struct map seen = {0};
+    VEC(struct bound) bounds = {0};
     for (int32_t i = 0; i < release->metadata->requires_len; i++) {
         const struct requirement *requirement = &release->metadata->requires_dist[i];
         int32_t target = map_find(&model->pool->by_name, requirement->name);
@@ -308,10 +315,15 @@ static void add_lax(struct model *model, int32_t at) {
         int32_t bound = above_bound(model, target, &requirement->specifiers, &bad);
         /* What was above the bound before is no worse for a release that does not state it. */
         int32_t there = reference == node->installed ? model->nodes[target].installed : -1;
-        if (bound < 0 || there >= bound || map_find(&done, requirement->name) >= 0) continue;
-        map_add(model->arena, &done, requirement->name, 1);
-        add_lax_pair(model, at, reference, target, bound);
+        if (bound < 0 || there >= bound) continue;
+        int32_t known = map_find(&seen, requirement->name);
+        if (known < 0) {
+            map_add(model->arena, &seen, requirement->name, (int32_t)bounds.len);
+            *vec_push(model->arena, &bounds) = (struct bound){target, bound};
+        } else if (bound < bounds.data[known].from) bounds.data[known].from = bound;
     }
+    for (ptrdiff_t i = 0; i < bounds.len; i++)
+        add_lax_pair(model, at, reference, bounds.data[i].target, bounds.data[i].from);
 }
 
 /* The cost of leaving a bound of a node; extras that state the same bound share it. */

@@ -98,10 +98,11 @@ enum level {
     LEVEL_LIFTS,
     LEVEL_CHANGES,
     LEVEL_DOWNGRADES,
-    LEVEL_SOFT,       /* soft bounds left, warnings triggered */
-    LEVEL_BUILDS,     /* releases that have to be built */
-    LEVEL_GUESS,      /* an answer that needs what is not known to differ from its neighbours */
-    LEVEL_NEWEST,     /* distance of what was asked for from its newest */
+    LEVEL_SOFT,   /* soft bounds left, warnings triggered */
+    LEVEL_BUILDS, /* releases that have to be built */
+    LEVEL_GUESS,  /* an answer that needs what is not known to differ from its neighbours: where guesses begin to count
+                   */
+    LEVEL_NEWEST, /* distance of what was asked for from its newest */
     LEVEL_COLLATERAL, /* distance of other changes from the installed release */
     LEVEL_ADDED_AGE,  /* distance of what is added from its newest */
     LEVEL_ADDED,
@@ -116,6 +117,13 @@ struct mark {
     int32_t advisory;     /* -1 */
 };
 
+/* What the guessed runs of rules have to say. */
+enum guesses {
+    GUESSES_VOID, /* nothing: the literal `guess` is free, or true */
+    GUESSES_OPEN, /* an answer must allow for them, a lower bound need not */
+    GUESSES_BIND, /* all: what is better without them is not looked at any more */
+};
+
 struct model {
     struct arena *arena;
     const struct solve_input *input;
@@ -124,6 +132,8 @@ struct model {
     bool explaining;
     int yes;   /* a literal that is true; -yes is false */
     int guess; /* a literal: true where guessed runs do not bind */
+    enum guesses guesses;
+    bool proven[LEVEL_COUNT]; /* by model_optimize: the level's cost is a lower bound whatever is not known */
     struct node *nodes;
     int32_t nodes_len, nodes_cap;
     VEC(int32_t) scope; /* nodes in scope, in the order in which they came */

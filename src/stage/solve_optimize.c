@@ -136,6 +136,18 @@ static int64_t settle_fixed(struct search *search) {
     return paid;
 }
 
+/* Whether the answer under all active costs may as well be one that the guesses allow. Where it may not, they bind from
+ * now on, and the level is not proven: without them it might cost less. */
+static bool settle_guess(struct search *search, const int32_t *core, int32_t len) {
+    struct model *model = search->model;
+    if (model->guesses != GUESSES_OPEN || !sat_value(model->sat, model->guess)) return true;
+    sat_assume(model->sat, -model->guess);
+    if (solve_under(search, core, len, -1, 0) == SAT_SATISFIABLE) return true;
+    sat_clause(model->sat, &(int){-model->guess}, 1);
+    model->guesses = GUESSES_BIND;
+    return false;
+}
+
 /* The optimum of one level, which then binds the next ones. False: no plan at all. */
 static bool optimize_level(struct model *model, enum level level, int64_t *ret) {
     struct search search = {.model = model};
@@ -146,7 +158,10 @@ static bool optimize_level(struct model *model, enum level level, int64_t *ret) 
         int32_t len = (int32_t)search.active.len;
         int32_t *core = arena_new(model->arena, int32_t, len);
         for (int32_t i = 0; i < len; i++) core[i] = i;
-        if (solve_under(&search, core, len, -1, 0) == SAT_SATISFIABLE) break;
+        if (solve_under(&search, core, len, -1, 0) == SAT_SATISFIABLE) {
+            if (settle_guess(&search, core, len)) break;
+            continue;
+        }
         len = keep_failed(&search, core, len);
         if (len == 0) return false;
         len = shrink_core(&search, core, len);
@@ -155,6 +170,15 @@ static bool optimize_level(struct model *model, enum level level, int64_t *ret) 
     }
     for (ptrdiff_t i = 0; i < search.active.len; i++) sat_clause(model->sat, &(int){-search.active.data[i].literal}, 1);
     *ret = cost;
+    return true;
+}
+
+/* Decides whether there is a plan that the guesses allow: only then they count, as long as they do not cost anything.
+ */
+static bool open_guess(struct model *model, int64_t *ret) {
+    sat_assume(model->sat, -model->guess);
+    *ret = sat_solve(model->sat, 0) != SAT_SATISFIABLE;
+    model->guesses = *ret ? GUESSES_VOID : GUESSES_OPEN;
     return true;
 }
 
@@ -168,8 +192,13 @@ bool model_optimize(struct model *model, int64_t *ret) {
         LEVEL_SOFT, LEVEL_BUILDS,     LEVEL_GUESS,  LEVEL_COLLATERAL, LEVEL_ADDED_AGE, LEVEL_ADDED,
     };
     const enum level *order = model->input->want->upgrade ? upgrade : usual;
-    for (int i = 0; i < LEVEL_COUNT; i++)
-        if (!optimize_level(model, order[i], &ret[order[i]])) return false;
+    for (int i = 0; i < LEVEL_COUNT; i++) {
+        bool found = order[i] == LEVEL_GUESS ? open_guess(model, &ret[LEVEL_GUESS])
+                                             : optimize_level(model, order[i], &ret[order[i]]);
+        if (!found) return false;
+        model->proven[order[i]] = model->guesses != GUESSES_BIND;
+    }
+    if (model->guesses == GUESSES_OPEN) sat_clause(model->sat, &(int){-model->guess}, 1);
     /* The last answer may be that of an attempt to shrink a core: ask once more, everything being bound by now. */
     return sat_solve(model->sat, 0) == SAT_SATISFIABLE;
 }

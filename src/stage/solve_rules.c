@@ -404,7 +404,7 @@ static void emit_named(struct gather *gather, int32_t at) {
         *vec_push(model->arena, &literals) = model->nodes[at].ge[k + 1];
         for (ptrdiff_t r = 0; r < model->rules.len; r++) {
             const struct rule *rule = &model->rules.data[r];
-            if (rule->target != at || rule->node < 0) continue;
+            if (rule->target != at || rule->node < 0 || rule->node == at) continue;
             if (!names_exactly(rule, &project->releases[model->nodes[at].slots[k]].version)) continue;
             for (ptrdiff_t i = 0; i < rule->runs.list.len; i++)
                 *vec_push(model->arena, &literals) = applies_literal(gather, rule, rule->runs.list.data[i]);

@@ -322,7 +322,8 @@ static struct err *parse_requests(struct reader *reader, struct str text, bool c
 }
 
 /* Options without a value. */
-static bool flag_option(struct want *want, struct str word) {
+static bool flag_option(struct world *world, struct str word) {
+    struct want *want = &world->want;
     if (str_eq(word, S("-U")) || str_eq(word, S("--upgrade"))) want->upgrade = true;
     else if (str_eq(word, S("--pre"))) want->pre = true;
     else if (str_eq(word, S("--only-binary"))) want->only_binary = true;
@@ -330,6 +331,7 @@ static bool flag_option(struct want *want, struct str word) {
     else if (str_eq(word, S("--stale"))) want->stale = true;
     else if (str_eq(word, S("--no-allowances"))) want->no_allowances = true;
     else if (str_eq(word, S("--no-lifts"))) want->no_lifts = true;
+    else if (str_eq(word, S("--guess"))) world->guess = true;
     else return false;
     return true;
 }
@@ -351,7 +353,7 @@ static struct err *value_option(struct reader *reader, struct str word, struct s
 static struct err *parse_options(struct reader *reader, struct str text) {
     words list = split_words(reader->arena, text);
     for (ptrdiff_t i = 0; i < list.len; i++) {
-        if (flag_option(&reader->world->want, list.data[i])) continue;
+        if (flag_option(reader->world, list.data[i])) continue;
         if (i + 1 == list.len) FAIL(reader, "'%.*s' lacks its value", FMT(list.data[i]));
         TRY(value_option(reader, list.data[i], list.data[i + 1]));
         i++;
@@ -574,7 +576,8 @@ struct err *world_parse(struct arena *arena, struct str text, struct str file, s
 }
 
 const struct solve_input *world_input(struct world *world) {
-    world->input = (struct solve_input){&world->env, &world->locks, &world->want, &world->advisories, false, false};
+    world->input =
+        (struct solve_input){&world->env, &world->locks, &world->want, &world->advisories, world->guess, false};
     return &world->input;
 }
 

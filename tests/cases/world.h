@@ -35,7 +35,8 @@ struct world {
     struct lock_set locks;
     struct want want;
     struct advisories advisories;
-    struct solve_input input; /* the four above; set by world_input */
+    bool guess;               /* for solve_input; false unless set */
+    struct solve_input input; /* the five above; set by world_input */
     VEC(struct world_page) pages;
     struct map page_by_name;
     struct str expect;              /* "plan", "satisfied", "infeasible"; empty: the case expects nothing */

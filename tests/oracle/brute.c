@@ -511,7 +511,7 @@ static bool prereleases_pinned(const struct brute *brute, const uint32_t *extras
         if (!wanted || !wanted->needs_pin) continue;
         bool pinned = false;
         for (int32_t p = 0; p < brute->len && !pinned; p++) {
-            const struct option *option = option_of(brute, p);
+            const struct option *option = p == q ? NULL : option_of(brute, p); /* nobody vouches for himself */
             for (int32_t i = 0; option && option->known && i < option->edges_len && !pinned; i++) {
                 const struct edge *edge = &option->edges[i];
                 bool active = edge->base || (edge->extras & extras[p]);
@@ -579,14 +579,14 @@ static bool states_bound(const struct option *option, int32_t target) {
     return false;
 }
 
-/* The first upper bound of the option on `target` above which there are releases, and above which it was not before. */
-static const struct edge *reference_bound(const struct option *option, int32_t target, int32_t was) {
+/* True if `is` lies above an upper bound of the option on `target`, above which it was not before. */
+static bool leaves_bound(const struct option *option, int32_t target, int32_t was, int32_t is) {
     for (int32_t i = 0; i < option->edges_len; i++) {
         const struct edge *edge = &option->edges[i];
         bool left = was >= 0 && (edge->above & 1u << was);
-        if (edge->target == target && edge->base && edge->upper && edge->above && !left) return edge;
+        if (edge->target == target && edge->base && edge->upper && !left && (edge->above & 1u << is)) return true;
     }
-    return NULL;
+    return false;
 }
 
 static int64_t lax_count(const struct brute *brute, int32_t p) {
@@ -598,8 +598,8 @@ static int64_t lax_count(const struct brute *brute, int32_t p) {
     for (int32_t q = 0; q < brute->len; q++) {
         if (q == p || brute->chosen[q] < 0) continue;
         int32_t was = subject->installed >= 0 ? brute->subjects[q].installed : -1;
-        const struct edge *bound = reference_bound(&subject->options[reference], q, was);
-        if (bound && (bound->above & 1u << brute->chosen[q]) && !states_bound(option_of(brute, p), q)) n++;
+        n += leaves_bound(&subject->options[reference], q, was, brute->chosen[q]) &&
+             !states_bound(option_of(brute, p), q);
     }
     return n;
 }
@@ -641,7 +641,7 @@ static uint32_t supported(const struct brute *brute) {
             const struct option *option = found & 1u << p ? option_of(brute, p) : NULL;
             for (int32_t i = 0; option && i < option->edges_len; i++) {
                 int32_t target = option->edges[i].target;
-                if (brute->chosen[target] >= 0 && brute->subjects[target].installed < 0 &&
+                if (brute->chosen[target] >= 0 && brute->subjects[target].installed < 0 && option->edges[i].base &&
                     !option->edges[i].broken_before)
                     found |= 1u << target;
             }

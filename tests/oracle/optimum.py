@@ -356,7 +356,6 @@ class Problem:
                             continue
                         for other in above:
                             self.wcnf.append([-self.variable(name, release), -self.variable(target, other), self.cost(LEVELS[0], name, target)])
-                    break
 
     def add_floors(self):
         """A release below its floor that nothing in the result keeps there."""

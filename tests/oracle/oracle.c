@@ -33,8 +33,9 @@ struct options {
 
 struct tally {
     int64_t passed, failed;
-    int64_t guessed; /* plans that are not the best in a level that is not proven */
-    int64_t reasons; /* infeasible worlds, whose reasons were taken apart */
+    int64_t unproven; /* plans that leave a level unproven */
+    int64_t guessed;  /* plans that are not the best in a level that is not proven */
+    int64_t reasons;  /* infeasible worlds, whose reasons were taken apart */
 };
 
 static bool run_world(uint64_t seed, const struct options *options, struct tally *tally) {
@@ -52,6 +53,7 @@ static bool run_world(uint64_t seed, const struct options *options, struct tally
     else if (what) (void)printf("%s: %s\n", options->file, what);
     if (err) (void)printf("  %.*s\n", FMT(err_format(arena, err)));
     else if (trial.what) (void)printf("%.*s", FMT(trial_format(arena, &trial)));
+    tally->unproven += !err && trial.unproven;
     tally->guessed += !err && trial.guessed;
     tally->reasons += !err && !trial.err && trial.plan.status == PLAN_INFEASIBLE;
     arena_close(arena);
@@ -88,7 +90,8 @@ int main(int argc, char **argv) {
         if (run_world(options.seed + (uint64_t)i, &options, &tally)) tally.passed++;
         else tally.failed++;
     }
-    if (tally.guessed) (void)printf("%" PRId64 " of them not the best in a level that is not proven\n", tally.guessed);
+    (void)printf("%" PRId64 " of them not proven in every level, %" PRId64 " of these not the best\n", tally.unproven,
+                 tally.guessed);
     (void)printf("%" PRId64 " of them impossible, their reasons taken apart\n", tally.reasons);
     (void)printf("%" PRId64 " passed, %" PRId64 " failed\n", tally.passed, tally.failed);
     return tally.failed > 0;

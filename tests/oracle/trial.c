@@ -22,11 +22,17 @@ static const char *compare_told(const struct plan *plan, const int64_t *judged) 
     return NULL;
 }
 
-/* Levels that are proven. Those from the newest on are told of releases that were looked at; others between two that
- * are the same are taken to be the same (with --upgrade the newest comes earlier and is proven). */
+/* True if the costs are the best in every level that the plan calls proven: those before the first that it does not, in
+ * the order in which they are compared. A plan that guesses nothing proves them all. */
 static bool same_proven(const struct trial *trial) {
-    int proven = LEVEL_NEWEST + trial->world.want.upgrade;
-    return memcmp(trial->best, trial->judged, (size_t)proven * sizeof trial->best[0]) == 0;
+    const struct plan_proof *proof = &trial->plan.proof;
+    bool all = true;
+    for (int i = 0; i < BRUTE_LEVELS; i++) {
+        bool proven = i >= proof->levels_len || proof->level_proven[i];
+        if (proven && trial->best[i] != trial->judged[i]) return false;
+        all = all && proven;
+    }
+    return trial->world.guess || all;
 }
 
 static const char *compare(struct trial *trial) {
@@ -42,6 +48,7 @@ static const char *compare(struct trial *trial) {
     if (!brute_judge(brute, &trial->plan, trial->judged)) return "the solver's plan breaks a rule";
     if (!found) return "trying everything finds no plan";
     if (!same_proven(trial)) return "the solver's plan is not the best";
+    trial->unproven = trial->plan.status == PLAN_FEASIBLE && !trial->plan.proof.optimal;
     trial->guessed = trial->plan.status == PLAN_FEASIBLE && memcmp(trial->best, trial->judged, sizeof trial->best) != 0;
     return compare_told(&trial->plan, trial->judged);
 }
@@ -51,11 +58,12 @@ static struct brute *small_brute(struct arena *arena, const struct world *world,
     return brute && brute_tries(brute) <= TRIES_MAX ? brute : NULL;
 }
 
-struct err *trial_run(struct arena *arena, struct str text, struct trial *ret) {
+static struct err *run_once(struct arena *arena, struct str text, bool guess, struct trial *ret) {
     *ret = (struct trial){0};
     TRY(world_parse(arena, text, S("world"), &ret->world));
     struct source source = world_source(&ret->world);
     ret->pool = pool_make(arena, &ret->world.env);
+    ret->world.guess = guess;
     ret->err = propose_plan(arena, world_input(&ret->world), &ret->pool, &source, &ret->plan);
     if (ret->err) {
         ret->what = "err";
@@ -73,6 +81,15 @@ struct err *trial_run(struct arena *arena, struct str text, struct trial *ret) {
     if (ret->brute && !ret->world.want.only_binary) ret->builds = brute_make(arena, &ret->built, &ret->pool);
     if (ret->brute) ret->what = compare(ret);
     if (!ret->what && ret->plan.status == PLAN_INFEASIBLE) ret->what = reason_check(arena, text, &ret->plan);
+    return NULL;
+}
+
+struct err *trial_run(struct arena *arena, struct str text, struct trial *ret) {
+    TRY(run_once(arena, text, true, ret));
+    bool unproven = ret->unproven, guessed = ret->guessed;
+    if (!ret->what) TRY(run_once(arena, text, false, ret));
+    ret->unproven = unproven;
+    ret->guessed = guessed;
     return NULL;
 }
 

@@ -16,10 +16,11 @@ struct trial {
     struct brute *brute;  /* NULL: the world is too large to try everything */
     struct brute *builds; /* of `built`; NULL: no builds are wanted */
     int64_t best[BRUTE_LEVELS], judged[BRUTE_LEVELS];
-    bool guessed; /* the plan is not the best in a level that is not proven */
+    bool unproven; /* the plan with guesses leaves a level unproven */
+    bool guessed;  /* the plan is not the best in a level that is not proven */
 };
 
-/* Plans the case `text` and compares. ERR_MALFORMED where the text is no case. */
+/* Plans the case `text`, with guesses and without, and compares. ERR_MALFORMED where the text is no case. */
 ERR_MUST_CHECK struct err *trial_run(struct arena *arena, struct str text, struct trial *ret);
 
 /* Draws `count` results of the case, good and bad ones, and asks the checker of each; `seed` decides which. What is

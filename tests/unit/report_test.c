@@ -138,6 +138,7 @@ static void test_feasible(void **state) {
     plan.proof.lower_bound_lifts = 2;
     plan.proof.levels_len = 1;
     plan.proof.level_names[0] = S("locks lifted");
+    plan.proof.level_proven[0] = true;
     plan.proof.level_costs[0] = 2;
     expect(world->arena, "plan-feasible.txt", report_plan_format(world->arena, &plan, &plain, &extra));
     const struct report_look full = {.color = true, .verbose = true};
