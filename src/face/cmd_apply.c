@@ -89,6 +89,7 @@ struct err *cmd_apply(struct session *session, int *ret_status) {
     TRY(saved_read(session->arena, session->fs, words.items[0], &saved));
     TRY(session_open_environment(session));
     TRY(session_need_live(session));
+    session_expect_change(session);
     if (!str_eq(saved.fingerprint, environment_fingerprint(session->arena, &session->env)))
         return err_hint(
             session->arena,

@@ -14,6 +14,7 @@ struct err *cmd_install(struct session *session, int *ret_status) {
     struct plan plan;
     TRY(session_open_environment(session));
     TRY(session_need_live(session));
+    session_expect_change(session);
     bool again = true;
     for (int32_t round = 0; round < ROUNDS_MAX && again; round++) {
         TRY(session_propose(session, &request, &plan));
@@ -91,6 +92,7 @@ struct err *cmd_remove(struct session *session, int *ret_status) {
     const struct options *given = session->options;
     TRY(session_open_environment(session));
     TRY(session_need_live(session));
+    session_expect_change(session);
     TRY(keep_others(session, &request));
     TRY(session_propose(session, &request, &plan));
     tell_kept(session, given, &plan);

@@ -8,7 +8,7 @@ enum {
     WHERE = HERE | OPTION_ENVIRONMENT,
     PLANNING = OPTION_INDEX | OPTION_WANT,
     REQUESTING = PLANNING | OPTION_FILES | OPTION_UPGRADE,
-    CHANGING = HERE | OPTION_CONSENT | OPTION_APPLY,
+    CHANGING = HERE | OPTION_INTO | OPTION_CONSENT | OPTION_APPLY,
 };
 
 static const struct command table[] = {
@@ -19,7 +19,8 @@ static const struct command table[] = {
      "back. REQ is a requirement (name, name==1.0, 'name>=2,<3', name[extra]), a wheel or a URL.",
      "  unpin install nvidia-modelopt==0.27.0\n"
      "  unpin install -r requirements.txt -y\n"
-     "  unpin install 'transformers>=4.51' --keep numpy\n",
+     "  unpin install 'transformers>=4.51' --keep numpy\n"
+     "  unpin install 'transformers>=4.51' --into ~/layer\n",
      REQUESTING | CHANGING | OPTION_BUILD, cmd_install},
     {S_INIT("plan"), "REQ… [-r FILE] [-U] [-o plan.json]", "the same without changing anything",
      "Prints the plan that `install` would carry out, with its reasons, the lock's difference and the proof that no "
@@ -28,7 +29,7 @@ static const struct command table[] = {
      "  unpin plan nvidia-modelopt==0.27.0\n"
      "  unpin plan nvidia-modelopt==0.27.0 --image ngc-pytorch:25.04\n"
      "  unpin plan -r requirements.txt -o plan.json\n",
-     WHERE | REQUESTING | OPTION_BUILD | OPTION_OUTPUT | OPTION_CASE, cmd_plan},
+     WHERE | OPTION_INTO | REQUESTING | OPTION_BUILD | OPTION_OUTPUT | OPTION_CASE, cmd_plan},
     {S_INIT("apply"), "plan.json [-y]", "apply a saved plan",
      "Carries out a plan that `unpin plan -o` saved. Refused if the environment is no longer the one it was made for.",
      "  unpin apply plan.json\n", CHANGING | OPTION_INDEX | OPTION_BUILD, cmd_apply},

@@ -24,8 +24,8 @@ static const struct str texts[] = {
                "way was rolled back: the environment and the lock are as before."),
     [ERR_PERMISSION] =
         S_INIT("The system refused access to a file or directory, or it is on a read-only file system. "
-               "Nothing was changed. Run as the owner of the environment, use a virtual environment with "
-               "--system-site-packages, or in Apptainer and enroot a writable overlay."),
+               "Nothing was changed, nothing fetched. --into DIR makes a layer over the environment, which stays as "
+               "it is, and changes that. Or run as its owner, or in Apptainer and enroot with a writable overlay."),
     [ERR_SPACE] =
         S_INIT("The disk or quota is full. Room for the whole transaction is reserved before anything changes, so "
                "the environment and the lock are as before. Free space and run the same command again."),

@@ -22,6 +22,7 @@ static const struct option_row rows[] = {
     {"image", 0, TEXT, OPTION_ENVIRONMENT, AT(image), "NAME", "an image of the catalog (see: unpin images)"},
     {"snapshot", 0, TEXT, OPTION_ENVIRONMENT, AT(snapshot), "FILE", "a snapshot, or a list of name==version lines"},
     {"python", 0, TEXT, OPTION_PYTHON, AT(python), "PATH", "an interpreter, or its environment; 3.12 finds python3.12"},
+    {"into", 0, TEXT, OPTION_INTO, AT(into), "DIR", "change a layer over it in DIR (made if need be), not itself"},
     {"platform", 0, TEXT, OPTION_ENVIRONMENT, AT(platform), "TAG", "platform of a list, e.g. linux_x86_64"},
     {"lock", 0, LIST, OPTION_LOCK, AT(locks), "FILE", "a constraint file (repeatable)"},
     {"index-url", 'i', TEXT, OPTION_INDEX, AT(index_url), "URL", "the package index"},
@@ -90,7 +91,7 @@ static const struct {
     const char *title;
 } titles[] = {
     {OPTION_UPGRADE | OPTION_FILES, "Request"},
-    {OPTION_ENVIRONMENT | OPTION_PYTHON, "Environment (default: $VIRTUAL_ENV, else python3 on PATH)"},
+    {OPTION_ENVIRONMENT | OPTION_PYTHON | OPTION_INTO, "Environment (default: $VIRTUAL_ENV, else python3 on PATH)"},
     {OPTION_BUILD, "Builds (of what has no wheel; the plan says so)"},
     {OPTION_LOCK, "Lock (default: PIP_CONSTRAINT, pip's configuration, UV_CONSTRAINT, /etc/pip/constraint.txt)"},
     {OPTION_WANT, "Limits"},

@@ -29,6 +29,7 @@ enum option_group {
     OPTION_APPLY = 16384,
     OPTION_OFFLINE = 32768, /* --offline, taken as well by commands that never ask an index */
     OPTION_PYTHON = 65536,  /* which environment of this machine */
+    OPTION_INTO = 262144,   /* a layer over it */
     OPTION_CASE = 131072,   /* for those who work on unpin */
     OPTION_BUILD = 262144,  /* builds from source */
 };
@@ -43,7 +44,7 @@ struct options {
     struct option_list words; /* what is no option, the command first */
     uint32_t groups_seen;     /* bits of the groups of the options that were given */
     bool help, version, json, quiet, verbose;
-    struct str image, snapshot, python, platform;
+    struct str image, snapshot, python, platform, into;
     struct option_list locks;
     struct str index_url;
     struct option_list extra_index_urls, find_links;

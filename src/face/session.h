@@ -66,6 +66,7 @@ struct session {
 
     /* Set by session_propose. */
     struct want want;
+    struct err *denied; /* why nothing can be changed; told as soon as the index would be asked. NULL: none */
     struct pool pool; /* grows from one plan to the next of the same session */
     struct index *index;
     struct session_builds builds;
@@ -90,6 +91,9 @@ ERR_MUST_CHECK struct err *session_open_environment(struct session *session);
 ERR_MUST_CHECK struct err *session_open_catalog(struct session *session);
 /* ERR_USAGE where the environment is an image or a snapshot. After session_open_environment. */
 ERR_MUST_CHECK struct err *session_need_live(struct session *session);
+/* For commands that change something: looks whether the environment can be written, so that session_propose fails before
+ * anything is fetched if it needs to be. */
+void session_expect_change(struct session *session);
 /* What to plan. */
 struct session_request {
     struct option_list words, files; /* as want_parse takes them */

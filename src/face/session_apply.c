@@ -2,7 +2,13 @@
 #include "face/session.h"
 
 #include "base/arena.h"
+#include "os/signals.h"
 #include "stage/apply.h"
+#include "stage/layer.h"
+
+void session_expect_change(struct session *session) {
+    session->denied = apply_writable(session->arena, &session->env, session->options->break_system_packages);
+}
 
 static void show_step(void *self, struct str what) {
     session_progress(self, what);
@@ -47,6 +53,52 @@ static struct err *agree(struct session *session, const struct plan *plan, bool 
     return session_build_all(session, plan, differs);
 }
 
+static struct layer_input layer_input_of(const struct session *session) {
+    return (struct layer_input){.fs = session->fs, .proc = proc_real(), .env = &session->env, .locks = &session->locks};
+}
+
+/* A layer that is to come is made first, and taken away if nothing comes into it. */
+static struct err *carry_out_in_layer(struct session *session, const struct apply_input *input,
+                                      struct apply_result *ret) {
+    bool dir = false;
+    if (!session->env.layer.coming) return apply_plan(session->arena, input, ret);
+    const struct layer_input layer = layer_input_of(session);
+    struct signals signals = {0};
+    signals_hold(&signals);
+    session_progress(session, S("making the layer"));
+    struct err *err = layer_make(session->arena, &layer, &dir);
+    if (!err) {
+        err = apply_plan(session->arena, input, ret);
+        if (err && err->kind != ERR_RECOVER) layer_drop(session->arena, &layer, dir);
+    }
+    int signal = signals_release(&signals);
+    if (!err && !ret->signal) ret->signal = signal;
+    return err;
+}
+
+/* Nothing has to be installed: the layer that was asked for is made all the same. */
+static struct err *make_layer_only(struct session *session) {
+    struct arena *arena = session->arena;
+    bool dir = false;
+    TRY(session_ask(session, S("Make the layer? [y/N] ")));
+    const struct layer_input layer = layer_input_of(session);
+    struct signals signals = {0};
+    signals_hold(&signals);
+    struct err *err = layer_make(arena, &layer, &dir);
+    (void)signals_release(&signals);
+    if (!err && !session->options->json)
+        session_print(session, str_format(arena, "Done: the layer %.*s is there.\n", FMT(session->env.prefix)));
+    return err;
+}
+
+/* How the layer is used, once it is there. */
+static void print_layer(struct session *session) {
+    struct arena *arena = session->arena;
+    struct str words[] = {path_join(arena, session->env.prefix, S("bin/activate"))};
+    session_print(session, str_format(arena, "The layer: . %.*s (or run what is in its bin)\n",
+                                      FMT(report_shell(arena, words, 1))));
+}
+
 static struct err *carry_out(struct session *session, const struct plan *plan, bool *again, struct apply_result *ret) {
     const struct options *o = session->options;
     struct apply_options options = {
@@ -71,7 +123,7 @@ static struct err *carry_out(struct session *session, const struct plan *plan, b
     TRY(agree(session, plan, again));
     if (*again) return NULL;
     built = with_wheels(session, plan);
-    TRY(apply_plan(session->arena, &input, ret));
+    TRY(carry_out_in_layer(session, &input, ret));
     session_progress(session, S(""));
     return NULL;
 }
@@ -98,8 +150,15 @@ static void print_done(struct session *session, const struct apply_result *resul
     buf_addf(&buf, " in %.1f s: transaction %.*s", seconds, FMT(result->id));
     if (result->imported > 0)
         buf_addf(&buf, ", verified with %.*s", FMT(report_count(arena, result->imported, "import", "imports")));
-    buf_add(&buf, session->options->no_undo ? S(".\n") : S(". `unpin undo` takes it back.\n"));
+    struct str undo = S("unpin undo");
+    if (session->env.layer.of.len) {
+        struct str words[] = {undo, S("--python"), session->env.prefix};
+        undo = str_format(arena, "%.*s %.*s", FMT(undo), FMT(report_shell(arena, words + 1, 2)));
+    }
+    if (session->options->no_undo) buf_add(&buf, S(".\n"));
+    else buf_addf(&buf, ". `%.*s` takes it back.\n", FMT(undo));
     session_print(session, buf_str(&buf));
+    if (session->env.layer.coming) print_layer(session);
 }
 
 struct err *session_offer(struct session *session, const struct plan *plan, bool *again, int *ret_status) {
@@ -111,6 +170,7 @@ struct err *session_offer(struct session *session, const struct plan *plan, bool
         const struct report_extra extra = session_extra(session, plan);
         session_print(session, report_plan_format(session->arena, plan, &session->look, &extra));
     }
+    if (plan->status == PLAN_SATISFIED && session->env.layer.coming) err = make_layer_only(session);
     if (plan->status == PLAN_FEASIBLE) err = carry_out(session, plan, again, &result);
     if (!err && *again) {
         session_note(session, S("note: what was built requires other things than its source told: planning again"));

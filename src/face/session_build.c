@@ -76,7 +76,7 @@ ERR_MUST_CHECK static struct err *place_make(struct session *session, struct bui
                         "--image and --snapshot have none on this machine");
     struct build_place place = {.fs = session->fs,
                                 .proc = proc_real(),
-                                .python = session->env.python,
+                                .python = environment_runs(&session->env),
                                 .logs = cache.len ? path_join(arena, cache, S("builds")) : S(""),
                                 .no_isolation = session->options->no_build_isolation};
     TRY(timeout_of(session, &place.timeout_ms));
@@ -101,7 +101,7 @@ ERR_MUST_CHECK static struct err *source_of(struct session *session, const struc
     *ret = from->path;
     if (!from->editable) return NULL;
     struct tree tree;
-    struct tree_reader reader = {session->fs, proc_real(), session->env.python, session->env.sites,
+    struct tree_reader reader = {session->fs, proc_real(), environment_runs(&session->env), session->env.sites,
                                  session->env.sites_len};
     TRY(tree_read(arena, &reader, from->path, &tree));
     TRY(make_dir(session, "editable", ret));
@@ -295,7 +295,7 @@ ERR_MUST_CHECK static struct err *supply_tree(struct session *session, struct po
     struct arena *arena = session->arena;
     struct origin origin = {.tree = arena_new(arena, struct artifact_tree, 1)};
     struct tree tree;
-    struct str name = request->requirement.name, python = session->env.python;
+    struct str name = request->requirement.name, python = environment_runs(&session->env);
     if (path.len) TRY(origin_of_tree(session, path, request, &origin));
     else TRY(origin_of_repository(session, request, &origin));
     origin.artifact.tree = origin.tree;

@@ -2,9 +2,11 @@
 #include "face/session.h"
 
 #include "base/arena.h"
+#include "os/mapping.h"
 #include "os/store.h"
 #include "stage/catalog.h"
 #include "stage/history.h"
+#include "stage/layer.h"
 #include "stage/scan.h"
 #include "stage/snapshot.h"
 
@@ -58,27 +60,70 @@ static struct str remembered_digest(struct session *session, const char *what, s
     return store_sha256(session->fs, session->arena, path_join(session->arena, dir, name), text);
 }
 
+/* One interpreter of one environment has several names: bin/python, bin/python3, bin/python3.12. */
+static bool is_same_python(struct arena *arena, struct str a, struct str b) {
+    struct str real_a, real_b;
+    struct str dir_a = str_slice(a, 0, str_find_last(a, '/')), dir_b = str_slice(b, 0, str_find_last(b, '/'));
+    return str_eq(dir_a, dir_b) && !path_resolve(arena, a, &real_a) && !path_resolve(arena, b, &real_b) &&
+           str_eq(real_a, real_b);
+}
+
+/* The interpreter to ask: that of a layer that is there, or the one below a layer that is to be made. */
+static struct err *find_python(struct session *session, struct scan_options *options) {
+    const struct options *o = session->options;
+    struct arena *arena = session->arena;
+    struct layer layer = {0};
+    struct str given;
+    if (o->into.len) TRY(layer_find(arena, session->fs, o->into, &layer));
+    if (!layer.made) {
+        options->into = layer.dir;
+        return scan_find_python(arena, o->python, &options->python);
+    }
+    if (o->python.len) {
+        TRY(scan_find_python(arena, o->python, &given));
+        TRY(path_absolute(arena, given, &given));
+        if (!is_same_python(arena, given, layer.of))
+            return err_make(arena, ERR_USAGE, "'%.*s' is a layer over '%.*s', not over '%.*s'", FMT(layer.dir),
+                            FMT(layer.of), FMT(given));
+    }
+    return scan_find_python(arena, layer.dir, &options->python);
+}
+
 static struct err *scan(struct session *session) {
     struct scan_options options = {0};
     TRY(read_config(session, S("")));
     options.cache_dir = cache_dir(session);
     options.no_state = needs_no_state(session);
-    TRY(scan_find_python(session->arena, session->options->python, &options.python));
+    TRY(find_python(session, &options));
     session_progress(session, S("reading the environment"));
     TRY(scan_environment(session->arena, session->fs, proc_real(), &options, &session->env));
     session->env.fingerprint = remembered_digest(session, "state", session->env.state);
     session->live = true;
-    return read_config(session, session->env.prefix);
+    const struct environment *env = &session->env;
+    return read_config(session, env->layer.coming ? env->layer.below_prefix : env->prefix);
 }
 
 /* The lock of an environment on this machine. */
 static struct err *open_lock(struct session *session) {
     const struct options *options = session->options;
-    TRY(lock_find(session->arena, session->fs, options->locks.items, options->locks.len, &session->config.constraint,
-                  &session->lock_choice));
+    const struct environment_layer *layer = &session->env.layer;
+    struct config_setting own = {.len = 0};
+    if (layer->lock_source.len) {
+        struct str *path = arena_new(session->arena, struct str, 1);
+        *path = layer_lock_path(session->arena, layer->coming ? layer->below_prefix : session->env.prefix);
+        own = (struct config_setting){path, 1, layer->lock_source};
+    }
+    /* With --into, --lock says which lock the layer starts with. */
+    bool given = options->locks.len && !(own.len && options->into.len && !layer->coming);
+    TRY(lock_find(session->arena, session->fs, given ? options->locks.items : NULL, given ? options->locks.len : 0,
+                  own.len ? &own : &session->config.constraint, &session->lock_choice));
     TRY(lock_read(session->arena, session->fs, session->lock_choice.paths, session->lock_choice.len,
                   &session->env.markers, &session->locks));
     lock_imply(session->arena, session->fs, &session->env, &session->lock_choice, &session->locks);
+    if (own.len && !given && !layer->coming)
+        session->lock_choice.source =
+            str_format(session->arena, "the layer (copied from %.*s)", FMT(layer->lock_source));
+    if (layer->coming) TRY(layer_lock(session->arena, &session->env, &session->lock_choice, &session->locks));
     session->locks.fingerprint = remembered_digest(session, "lock", lock_state(session->arena, &session->locks));
     return NULL;
 }
@@ -113,7 +158,8 @@ static struct err *open_snapshot(struct session *session) {
 
 /* Ends what a crash left before anything is read. Who may not write gets a note instead. */
 static struct err *recover(struct session *session) {
-    if (session->no_recovery || !history_pending(session->arena, &session->env)) return NULL;
+    if (session->no_recovery || session->env.layer.coming || !history_pending(session->arena, &session->env))
+        return NULL;
     enum transaction_recovery outcome = TRANSACTION_CLEAN;
     struct err *err = history_recover(session->arena, &session->env, TRANSACTION_AUTO, &outcome);
     if (err && err->kind != ERR_PERMISSION && err->kind != ERR_BUSY) return err;
@@ -142,6 +188,8 @@ struct err *session_open_environment(struct session *session) {
     if (session->opened) return NULL;
     if (session->image.len && options->snapshot.len)
         return err_make(session->arena, ERR_USAGE, "--image and --snapshot cannot both be meant");
+    if (options->into.len && (session->image.len || options->snapshot.len))
+        return err_make(session->arena, ERR_USAGE, "--into makes a layer over an environment that is here");
     int64_t from = session_clock_us();
     if (session->catalog.len == 0) session->catalog = find_catalog(session);
     if (session->image.len) TRY(open_image(session));

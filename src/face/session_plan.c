@@ -140,11 +140,14 @@ struct err *session_open_index(struct session *session) {
 
 static struct err *supply(void *self, struct pool *pool, const struct needs *needs) {
     struct session *session = self;
+    if (session->denied) return session->denied;
     return index_supply(session->index, pool, needs);
 }
 
 static struct err *supply_url(void *self, struct pool *pool, const struct request *request, struct project_id *ret,
                               int32_t *ret_release) {
+    const struct session *session = self;
+    if (session->denied) return session->denied;
     return session_supply_named(self, pool, request, ret, ret_release);
 }
 
@@ -155,13 +158,10 @@ static void add_place(struct session *session, struct words *argv, bool limits) 
     const struct {
         const char *name;
         struct str value;
-    } texts[] = {{"--image", session->image},
-                 {"--snapshot", o->snapshot},
-                 {"--python", o->python},
-                 {"--platform", o->platform},
-                 {"--index-url", o->index_url},
-                 {"--cache-dir", o->cache_dir},
-                 {"--exclude-newer", limits ? o->exclude_newer : S("")}};
+    } texts[] = {{"--image", session->image},   {"--snapshot", o->snapshot},
+                 {"--python", o->python},       {"--into", o->into},
+                 {"--platform", o->platform},   {"--index-url", o->index_url},
+                 {"--cache-dir", o->cache_dir}, {"--exclude-newer", limits ? o->exclude_newer : S("")}};
     const struct {
         const char *name;
         const struct option_list *values;
@@ -196,6 +196,27 @@ static void place_suggestions(struct session *session, struct plan *plan) {
     plan->suggestions = placed;
 }
 
+/* A layer hides what is below, and removes nothing of it. */
+static struct err *check_removals(struct session *session, const struct plan *plan) {
+    const struct environment *env = &session->env;
+    struct arena *arena = session->arena;
+    struct str own = path_join(arena, env->prefix, S(""));
+    for (int32_t i = 0; env->layer.of.len && i < plan->changes_len; i++) {
+        if (plan->changes[i].action != PLAN_REMOVE) continue;
+        for (int32_t k = 0; k < env->dists_len; k++) {
+            const struct dist *dist = &env->dists[k];
+            if (!str_eq(dist->name, plan->changes[i].name) || str_starts(env->sites[dist->site], own)) continue;
+            struct err *err = err_make(arena, ERR_CONFLICT,
+                                       "%.*s cannot be removed: %.*s %.*s is in the environment below this layer",
+                                       FMT(dist->name), FMT(dist->raw_name), FMT(dist->version.text));
+            if (!dist->shadowed)
+                return err_hint(arena, err, "a layer adds and hides; what is below it stays as it is and is seen");
+            return err_hint(arena, err, "it would be seen again; install the version that is wanted, or unpin undo");
+        }
+    }
+    return NULL;
+}
+
 struct err *session_propose(struct session *session, const struct session_request *request, struct plan *ret) {
     TRY(session_open_environment(session));
     TRY(want_of(session, request, &session->want));
@@ -215,6 +236,7 @@ struct err *session_propose(struct session *session, const struct session_reques
         TRY(session_build_unsure(session, ret, &learned));
     }
     session_progress(session, S(""));
+    TRY(check_removals(session, ret));
     place_suggestions(session, ret);
     if (session->options->save_case.len == 0) return NULL;
     struct str text = dump_case(session->arena, &input, &session->pool, ret, S("A case that was met."));

@@ -58,6 +58,9 @@ struct apply_result {
  */
 ERR_MUST_CHECK struct err *apply_plan(struct arena *arena, const struct apply_input *input, struct apply_result *ret);
 
+/* Can the environment be written, as far as that is known before there is a plan? ERR_PERMISSION, ERR_ENVIRONMENT. */
+ERR_MUST_CHECK struct err *apply_writable(struct arena *arena, const struct environment *env,
+                                          bool break_system_packages);
 /* Can the environment and the lock files be written? What apply_plan asks first. */
 ERR_MUST_CHECK struct err *apply_allowed(struct arena *arena, const struct apply_input *input);
 

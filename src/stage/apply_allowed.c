@@ -6,21 +6,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static struct err *ways_out(struct arena *arena, const struct apply_input *input, struct err *err) {
-    struct str python = input->plan->env->python;
+static struct err *ways_out(struct arena *arena, struct err *err) {
     return err_hint(arena, err,
-                    "run it with sudo, or in an environment of your own on top of this one: "
-                    "`%.*s -m venv --system-site-packages DIR`, then `unpin … --python DIR/bin/python`",
-                    FMT(python));
+                    "--into DIR makes a layer over this environment, which stays as it is, and changes that; or run it "
+                    "as its owner (sudo)");
 }
 
 /* The directory itself, or the last one above it that is there. */
-static struct err *may_write_dir(struct arena *arena, const struct apply_input *input, struct str dir) {
+static struct err *may_write_dir(struct arena *arena, struct str dir) {
     for (struct str there = dir; there.len > 1; there = str_slice(there, 0, str_find_last(there, '/'))) {
         if (faccessat(AT_FDCWD, str_copy_z(arena, there), W_OK | X_OK, AT_EACCESS) == 0) return NULL;
         if (errno == ENOENT) continue;
         struct err *err = err_errno(arena, errno, "cannot write to '%.*s'", FMT(there));
-        return ways_out(arena, input, err);
+        return ways_out(arena, err);
     }
     return NULL;
 }
@@ -53,24 +51,29 @@ static struct err *may_write_locks(struct arena *arena, const struct apply_input
         if (!parent.len) parent = S("/");
         bool mounted = sys_stat(sys_real(), path, &file) == 0 &&
                        sys_stat(sys_real(), str_copy_z(arena, parent), &dir) == 0 && file.mount != dir.mount;
-        if (!mounted) TRY(may_write_dir(arena, input, parent));
+        if (!mounted) TRY(may_write_dir(arena, parent));
         else if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0)
-            return ways_out(arena, input, err_errno(arena, errno, "cannot write to '%s'", path));
+            return ways_out(arena, err_errno(arena, errno, "cannot write to '%s'", path));
     }
+    return NULL;
+}
+
+struct err *apply_writable(struct arena *arena, const struct environment *env, bool break_system_packages) {
+    const struct str dirs[] = {env->purelib, env->platlib, env->scripts};
+    if (env->python.len == 0 || env->purelib.len == 0)
+        return err_make(arena, ERR_ENVIRONMENT, "this environment is a description; nothing can be changed in it");
+    if (env->externally_managed && !break_system_packages) {
+        struct err *err = err_make(arena, ERR_ENVIRONMENT,
+                                   "this Python belongs to the system's package manager (EXTERNALLY-MANAGED, PEP 668)");
+        return err_hint(arena, err, "--into DIR makes a layer over it and changes that; or --break-system-packages");
+    }
+    for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
+        if (dirs[i].len) TRY(may_write_dir(arena, dirs[i]));
     return NULL;
 }
 
 struct err *apply_allowed(struct arena *arena, const struct apply_input *input) {
     const struct environment *env = input->plan->env;
-    const struct str dirs[] = {env->purelib, env->platlib, env->scripts};
-    if (env->python.len == 0 || env->purelib.len == 0)
-        return err_make(arena, ERR_ENVIRONMENT, "this environment is a description; nothing can be changed in it");
-    if (env->externally_managed && !input->options->break_system_packages) {
-        struct err *err = err_make(arena, ERR_ENVIRONMENT,
-                                   "this Python belongs to the system's package manager (EXTERNALLY-MANAGED, PEP 668)");
-        return err_hint(arena, err, "use a virtual environment, or --break-system-packages");
-    }
-    for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
-        if (dirs[i].len) TRY(may_write_dir(arena, input, dirs[i]));
-    return may_write_locks(arena, input);
+    TRY(apply_writable(arena, env, input->options->break_system_packages));
+    return env->layer.coming ? NULL : may_write_locks(arena, input); /* a new layer has a lock of its own */
 }

@@ -12,6 +12,10 @@ const struct dist *environment_find(const struct environment *env, struct str na
     return at < 0 ? NULL : &env->dists[at];
 }
 
+struct str environment_runs(const struct environment *env) {
+    return env->layer.coming ? env->layer.of : env->python;
+}
+
 uint32_t environment_vendor_confirm(const struct dist *dist, bool on_index) {
     uint32_t by_index = VENDOR_LOCAL_VERSION | VENDOR_DEV_NOT_ON_INDEX | VENDOR_NOT_ON_INDEX;
     if (on_index) return dist->vendor & ~by_index;

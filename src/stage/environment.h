@@ -51,11 +51,27 @@ struct dist {
     int32_t top_level_len;
 };
 
+/* A layer: a virtual environment over another environment, which stays as it is and is seen through it. */
+struct environment_layer {
+    struct str of;           /* interpreter of the environment below; empty: this is no layer */
+    bool coming;             /* nothing of it is there yet: `layer_make` makes it */
+    struct str base_python;  /* the interpreter that is no link of a virtual environment */
+    struct str below_prefix; /* of a layer that is coming: sys.prefix of the environment below */
+    bool system_too;         /* it sees the interpreter's own site directories */
+    const struct str
+        *below; /* where one virtual environment lies over another: the site directories of the lower one */
+    int32_t below_len;
+    /* Where its lock was copied from ("PIP_CONSTRAINT"); empty: it has none of its own. Of a layer that is coming: as
+     * the environment below has it, until layer_lock. */
+    struct str lock_source;
+};
+
 struct environment {
     struct str python; /* path of the interpreter; empty for snapshots and images */
     struct str prefix; /* sys.prefix */
     struct str image;  /* name of the image if known: "ngc-pytorch:25.04"; empty: none */
     struct str ngc;    /* release of the NGC image, "25.04"; empty: none */
+    struct environment_layer layer;
     struct marker_env markers;
     struct tags tags;
     struct tags_input tags_input; /* what `tags` was made from, for snapshots */
@@ -83,6 +99,9 @@ struct str environment_fingerprint(struct arena *arena, const struct environment
  * vendor build; without it, it is one. What was listed, and what came from a path that is gone, stays.
  */
 uint32_t environment_vendor_confirm(const struct dist *dist, bool on_index);
+
+/* The interpreter that can be run already: of a layer that is coming, the one below. */
+struct str environment_runs(const struct environment *env);
 
 /* The effective distribution of a normalized name, or NULL. */
 const struct dist *environment_find(const struct environment *env, struct str name);

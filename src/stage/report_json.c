@@ -12,6 +12,13 @@ static void add_environment(struct arena *arena, struct json_writer *w, const st
     json_key_string(w, S("interpreter"), env->python);
     json_key_string(w, S("prefix"), env->prefix);
     json_key_string(w, S("image"), env->image);
+    if (env->layer.of.len) {
+        json_key(w, S("layer"));
+        json_begin_object(w);
+        json_key_string(w, S("over"), env->layer.of);
+        json_key_bool(w, S("new"), env->layer.coming);
+        json_end_object(w);
+    }
     json_key(w, S("lock_files"));
     json_begin_array(w);
     for (int32_t i = 0; plan->locks && i < plan->locks->files_len; i++)

@@ -40,6 +40,8 @@ static struct str environment_text(struct arena *arena, const struct plan *plan)
     struct buf buf = {.arena = arena};
     if (env->image.len) buf_addf(&buf, "%.*s, ", FMT(env->image));
     else if (env->prefix.len) buf_addf(&buf, "%.*s, ", FMT(env->prefix));
+    if (env->layer.of.len && env->image.len) buf_addf(&buf, "%.*s, ", FMT(env->prefix));
+    if (env->layer.of.len) buf_addf(&buf, "a %slayer over %.*s, ", env->layer.coming ? "new " : "", FMT(env->layer.of));
     buf_addf(&buf, "Python %.*s, ", FMT(env->markers.python_version));
     buf_add(&buf, report_count(arena, env->by_name.len, "distribution", "distributions"));
     if (!plan->locks || plan->locks->files_len == 0) buf_add(&buf, S(", no lock"));

@@ -114,6 +114,14 @@ ERR_MUST_CHECK static struct err *facts_apply(struct arena *arena, const struct 
     env->scripts = scan_facts_find(facts, S("scripts"));
     env->data = scan_facts_find(facts, S("data"));
     env->headers = scan_facts_find(facts, S("headers"));
+    env->layer = (struct environment_layer){
+        .of = scan_facts_find(facts, S("layer_of")),
+        .base_python = scan_facts_find(facts, S("base_python")),
+        .below_prefix = scan_facts_find(facts, S("below_prefix")),
+        .system_too = str_eq(scan_facts_find(facts, S("system_too")), S("1")),
+        .lock_source = scan_facts_find(facts, S("lock_source")),
+    };
+    env->layer.below = scan_facts_all(arena, facts, S("below"), &env->layer.below_len);
     env->ngc = vendor_release(facts);
     env->image_date = INT64_MIN;
     /* PEP 668: not in virtual environments. */
@@ -203,12 +211,15 @@ struct err *scan_environment(struct arena *arena, const struct fs *fs, const str
     TRY(scan_find_python(arena, options->python, &python));
     TRY(path_absolute(arena, python, &env.python));
     struct scan_facts facts;
-    TRY(scan_facts_read(arena, fs, proc, env.python, options->cache_dir, &facts));
+    TRY(scan_facts_read(arena, fs, proc, env.python, options->into, options->cache_dir, &facts));
     TRY(facts_apply(arena, fs, &facts, &env));
+    env.layer.coming = options->into.len > 0;
+    if (env.layer.coming) env.python = path_join(arena, env.scripts, S("python"));
     int32_t paths_len, sites_len;
     const struct str *paths = site_paths(arena, &facts, &paths_len);
     const struct scan_site *sites;
-    scan_sites_read(arena, fs, paths, paths_len, &sites, &sites_len, &env.problems, &env.problems_len);
+    scan_sites_read(arena, fs, paths, paths_len, env.layer.coming ? env.purelib : S(""), &sites, &sites_len,
+                    &env.problems, &env.problems_len);
     struct str *site_names = arena_new(arena, struct str, sites_len);
     for (int32_t i = 0; i < sites_len; i++) site_names[i] = sites[i].path;
     env.sites = site_names;

@@ -21,7 +21,9 @@ enum {
 struct scan_options {
     struct str python;    /* path of the interpreter, or its name on PATH (see scan_find_python) */
     struct str cache_dir; /* where the interpreter's facts and the dist-info files are cached; empty: they are not */
-    bool no_state; /* leave environment.state out, which only a fingerprint is made of: saves looking at RECORDs */
+    struct str into; /* a directory where a layer over the interpreter's environment will be made: it is read as if it
+                        were there already, and nothing in it; empty: none */
+    bool no_state;   /* leave environment.state out, which only a fingerprint is made of: saves looking at RECORDs */
 };
 
 /* The interpreter to scan: `given` (--python) if not empty, else that of $VIRTUAL_ENV, else `python3` on PATH.

@@ -24,19 +24,40 @@ static const char script_places[] =
     "facts = [('unpin-facts', '1')]\n"
     "def say(key, value):\n"
     "    facts.append((key, '' if value is None else str(value)))\n"
-    "here = os.path.dirname(os.path.abspath(sys.executable))\n"
-    "system_too = True\n"
-    "in_venv = False\n"
-    "for folder in (here, os.path.dirname(here)):\n"
-    "    cfg = os.path.join(folder, 'pyvenv.cfg')\n"
-    "    if os.path.isfile(cfg):\n"
-    "        in_venv, system_too = True, False\n"
-    "        for line in open(cfg, encoding='utf-8', errors='surrogateescape'):\n"
-    "            key, _, value = line.partition('=')\n"
-    "            if key.strip().lower() == 'include-system-site-packages':\n"
-    "                system_too = value.strip().lower() == 'true'\n"
-    "        sys.prefix = sys.exec_prefix = os.path.dirname(here)\n"
-    "        break\n"
+    "def config(folder):\n"
+    "    path, found = os.path.join(folder, 'pyvenv.cfg'), {'': ''}\n"
+    "    if not os.path.isfile(path):\n"
+    "        return {}\n"
+    "    for line in open(path, encoding='utf-8', errors='surrogateescape'):\n"
+    "        key, _, value = line.partition('=')\n"
+    "        found[key.strip().lower()] = value.strip()\n"
+    "    return found\n"
+    "executable = base_python = os.path.abspath(sys.executable)\n"
+    "here = os.path.dirname(executable)\n"
+    "prefix = os.path.dirname(here)\n"
+    "cfg = config(here) or config(prefix)\n"
+    "in_venv = bool(cfg)\n"
+    "system_too = not in_venv or cfg.get('include-system-site-packages', '').lower() == 'true'\n"
+    "if in_venv:\n"
+    "    names = (os.path.basename(os.path.realpath(executable)), 'python%d.%d' % sys.version_info[:2], 'python3')\n"
+    "    for path in [cfg.get('executable', '')] + [os.path.join(cfg.get('home', ''), name) for name in names]:\n"
+    "        if os.path.isfile(path):\n"
+    "            base_python = path\n"
+    "            break\n"
+    "lower = prefix if in_venv else sys.prefix\n"
+    "say('lock_source', cfg.get('unpin-lock-source', ''))\n"
+    "if len(sys.argv) > 1:\n" /* a layer that is not made yet: it will say so itself */
+    "    cfg = {'unpin-layer-of': executable, 'extends-environment': prefix if in_venv else ''}\n"
+    "    in_venv, prefix = True, sys.argv[1]\n"
+    "if in_venv:\n"
+    "    sys.prefix = sys.exec_prefix = prefix\n"
+    "say('layer_of', cfg.get('unpin-layer-of', ''))\n"
+    "say('below_prefix', lower)\n"
+    "say('base_python', base_python)\n"
+    "below = []\n"
+    "while cfg.get('extends-environment') and len(below) < 16:\n"
+    "    below.append(cfg['extends-environment'])\n"
+    "    cfg = config(below[-1])\n"
     "import site, sysconfig, struct\n"
     "sites = []\n"
     "stdlib = [os.path.abspath(p) for p in sys.path]\n"
@@ -47,6 +68,10 @@ static const char script_places[] =
     "user_ok = user_ok and os.getuid() == os.geteuid() and os.getgid() == os.getegid()\n"
     "if in_venv:\n"
     "    sites += [('site', p) for p in site.getsitepackages([sys.prefix])]\n"
+    "for folder in below:\n"
+    "    sites += [('site', p) for p in site.getsitepackages([folder])]\n"
+    "for folder in below[:1]:\n"
+    "    facts += [('below', p) for p in site.getsitepackages([folder])]\n"
     "if user_ok:\n"
     "    sites.append(('user', site.getusersitepackages()))\n"
     "if system_too:\n"
@@ -191,9 +216,9 @@ static void identity_add(struct buf *key, const struct fs *fs, struct str path) 
 }
 
 /* All that the answer depends on: the interpreter, its pyvenv.cfg, the environment variables, the kernel. */
-static struct str identity(struct arena *arena, const struct fs *fs, struct str python) {
+static struct str identity(struct arena *arena, const struct fs *fs, struct str python, struct str into) {
     struct buf key = {.arena = arena};
-    buf_addf(&key, "%d %016llx\n", CACHE_FORMAT, (unsigned long long)str_hash(script_text(arena)));
+    buf_addf(&key, "%.*s\n%d %016llx\n", FMT(into), CACHE_FORMAT, (unsigned long long)str_hash(script_text(arena)));
     struct str bin = str_slice(python, 0, str_find_last(python, '/'));
     struct str prefix = str_slice(bin, 0, str_find_last(bin, '/'));
     identity_add(&key, fs, python);
@@ -214,12 +239,12 @@ static struct str last_words(struct str error) {
     return str_from(trimmed, str_find_last(trimmed, '\n') + 1);
 }
 
-ERR_MUST_CHECK static struct err *ask(struct arena *arena, const struct proc *proc, struct str python,
+ERR_MUST_CHECK static struct err *ask(struct arena *arena, const struct proc *proc, struct str python, struct str into,
                                       struct str *ret) {
-    struct str argv[] = {python, S("-I"), S("-S"), S("-B"), S("-")};
+    struct str argv[] = {python, S("-I"), S("-S"), S("-B"), S("-"), into};
     struct str env[PASSED_VARIABLES];
     struct proc_call call = {.argv = argv,
-                             .argv_len = 5,
+                             .argv_len = into.len ? 6 : 5,
                              .env = env,
                              .input = script_text(arena),
                              .directory = S("/"),
@@ -242,15 +267,15 @@ ERR_MUST_CHECK static struct err *ask(struct arena *arena, const struct proc *pr
 }
 
 struct err *scan_facts_read(struct arena *arena, const struct fs *fs, const struct proc *proc, struct str python,
-                            struct str cache_dir, struct scan_facts *ret) {
-    struct str key = identity(arena, fs, python), cached, answer;
+                            struct str into, struct str cache_dir, struct scan_facts *ret) {
+    struct str key = identity(arena, fs, python, into), cached, answer;
     struct str path =
         path_join(arena, cache_dir, str_format(arena, "python-%016llx.facts", (unsigned long long)str_hash(key)));
     /* The key stands at the head of the file, so that two keys with one hash do no harm. */
     if (cache_dir.len && fs_read(fs, arena, path, SCAN_FACTS_MAX, &cached) == NULL && str_starts(cached, key) &&
         scan_facts_parse(arena, str_from(cached, key.len), ret) == NULL)
         return NULL;
-    TRY(ask(arena, proc, python, &answer));
+    TRY(ask(arena, proc, python, into, &answer));
     struct err *err = scan_facts_parse(arena, answer, ret);
     if (err) {
         err->kind = ERR_ENVIRONMENT;

@@ -20,9 +20,11 @@ struct scan_facts {
     int32_t len;
 };
 
-/* Asks the interpreter at `python` (absolute), or takes the answer from `cache_dir` (empty: no cache). */
+/* Asks the interpreter at `python` (absolute) what it says of itself, or of a layer over it in the directory `into`
+ * that is not made yet (empty: none). The answer may come from `cache_dir` (empty: no cache). */
 ERR_MUST_CHECK struct err *scan_facts_read(struct arena *arena, const struct fs *fs, const struct proc *proc,
-                                           struct str python, struct str cache_dir, struct scan_facts *ret);
+                                           struct str python, struct str into, struct str cache_dir,
+                                           struct scan_facts *ret);
 /* Cuts an answer up; ERR_MALFORMED unless it begins and ends as one. */
 ERR_MUST_CHECK struct err *scan_facts_parse(struct arena *arena, struct str text, struct scan_facts *ret);
 

@@ -55,11 +55,16 @@ static void pth_read(struct walk *walk, struct str site, struct str name) {
     }
 }
 
-void scan_sites_read(struct arena *arena, const struct fs *fs, const struct str *paths, int32_t len,
+void scan_sites_read(struct arena *arena, const struct fs *fs, const struct str *paths, int32_t len, struct str coming,
                      const struct scan_site **ret, int32_t *ret_len, const struct str **ret_problems,
                      int32_t *ret_problems_len) {
     struct walk walk = {.arena = arena, .fs = fs};
     for (int32_t i = 0; i < len; i++) {
+        if (coming.len && str_eq(paths[i], coming)) {
+            *vec_push(arena, &walk.seen) = (struct fs_stat){.device = -1};
+            *vec_push(arena, &walk.sites) = (struct scan_site){.path = coming};
+            continue;
+        }
         if (!site_add(&walk, paths[i], false)) continue;
         const struct scan_site site = walk.sites.data[walk.sites.len - 1];
         for (int32_t k = 0; k < site.names_len; k++)

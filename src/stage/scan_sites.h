@@ -23,9 +23,10 @@ struct scan_site {
 /*
  * The directories of `paths` (in order) that are there, each followed by those that its .pth files name, as site.py
  * adds them. `import` lines are not run. A directory that comes twice, also through a link, counts once. What cannot be
- * read is left out and told in `problems`.
+ * read is left out and told in `problems`. `coming` (empty: none) is one of the paths that will be made yet: it counts
+ * as an empty directory.
  */
-void scan_sites_read(struct arena *arena, const struct fs *fs, const struct str *paths, int32_t len,
+void scan_sites_read(struct arena *arena, const struct fs *fs, const struct str *paths, int32_t len, struct str coming,
                      const struct scan_site **ret, int32_t *ret_len, const struct str **ret_problems,
                      int32_t *ret_problems_len);
 

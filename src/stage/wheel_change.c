@@ -81,6 +81,7 @@ static struct err *stays(struct work *work, const struct wheel_change *change, c
                                    FMT(version), why);
         return err_hint(work->arena, err, "use a virtual environment");
     }
+    if (work->options->env->layer.of.len) return NULL; /* that is what a layer is for */
     *vec_push(work->arena, &work->notes) =
         str_format(work->arena, "%.*s %.*s %s and stays, hidden by the new version", FMT(name), FMT(version), why);
     return NULL;

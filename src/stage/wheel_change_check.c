@@ -5,6 +5,7 @@
 #include "os/digest.h"
 #include "os/term.h"
 #include "os/workers.h"
+#include "stage/layer.h"
 
 #include <stdlib.h>
 
@@ -54,7 +55,7 @@ static struct err *inspect(void *self, struct arena *arena, int32_t i) {
         item->same =
             (stat.mode & 0100) == (item->put->mode & 0100) && str_eq(digest_make(arena, bytes, 32), item->put->sha256);
     const struct record_row *row = item->old && !item->old->is_info ? item->old->row : NULL;
-    if (!listed) item->modified = !item->same;
+    if (!listed) item->modified = !item->same && !layer_is_pip(bytes);
     else if (row && row->hash >= RECORD_SHA256 && !item->same) item->modified = !record_row_matches(arena, row, bytes);
     mapping_close(&mapping);
     return NULL;

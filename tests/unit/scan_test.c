@@ -103,8 +103,8 @@ static int teardown(void **state) {
 
 static struct environment scan(struct world *world) {
     struct proc proc = {world, answer};
-    struct scan_options options = {path_join(world->arena, world->root, S("bin/python")),
-                                   path_join(world->arena, world->root, S("cache")), false};
+    struct scan_options options = {.python = path_join(world->arena, world->root, S("bin/python")),
+                                   .cache_dir = path_join(world->arena, world->root, S("cache"))};
     struct environment env;
     struct err *err = scan_environment(world->arena, fs_real(), &proc, &options, &env);
     if (err) fail_msg("%.*s", FMT(err_format(world->arena, err)));
