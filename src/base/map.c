@@ -2,10 +2,40 @@
 
 #include "base/arena.h"
 
+#include <sys/auxv.h>
+
+__extension__ typedef unsigned __int128 wide;
+
+/* A product of 128 bits folded: unlike one of 64, it carries the highest bits of what differs to all others. */
+static uint64_t mix(uint64_t a, uint64_t b) {
+    wide product = (wide)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Eight bytes at a time, in the manner of wyhash. */
+static uint64_t hash_keyed(struct str s, uint64_t secret) {
+    uint64_t hash = mix(secret ^ (uint64_t)s.len, 0x9e3779b97f4a7c15u), word;
+    for (; s.len >= 8; s = (struct str){s.data + 8, s.len - 8}) {
+        memcpy(&word, s.data, 8);
+        hash = mix(hash ^ word, secret ^ 0xa0761d6478bd642fu);
+    }
+    word = 0;
+    for (ptrdiff_t i = 0; i < s.len; i++) word = word << 8 | (unsigned char)s.data[i];
+    return mix(hash ^ word, secret ^ 0xe7037ed1a0b428dbu);
+}
+
+/* The kernel gives each program sixteen random bytes; without them texts could only be chosen to be slow. */
+static uint64_t secret_make(void) {
+    uint64_t secret = 0;
+    const void *random = (const void *)getauxval(AT_RANDOM); /* NULL where there are none */
+    if (random) memcpy(&secret, random, sizeof secret);
+    return secret;
+}
+
 /* The slot where `key` is or would be. The table has at least one empty slot. */
 static int32_t slot_find(const struct map *map, struct str key) {
     uint32_t mask = (uint32_t)map->slot_count - 1;
-    uint32_t at = (uint32_t)str_hash(key) & mask;
+    uint32_t at = (uint32_t)hash_keyed(key, map->secret) & mask;
     while (map->slots[at] && !str_eq(map->keys[map->slots[at] - 1], key)) at = (at + 1) & mask;
     return (int32_t)at;
 }
@@ -18,6 +48,7 @@ int32_t map_find(const struct map *map, struct str key) {
 
 static void map_grow(struct arena *arena, struct map *map) {
     int32_t cap = map->cap ? map->cap * 2 : 16;
+    if (map->cap == 0) map->secret = secret_make();
     map->keys =
         arena_grow(arena, map->keys, map->len * (ptrdiff_t)sizeof *map->keys, cap * (ptrdiff_t)sizeof *map->keys);
     map->values =

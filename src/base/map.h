@@ -1,7 +1,8 @@
 /*
  * map - text to a small number, in order of insertion.
  *
- * An open-addressing table in an arena. Walk it through `keys`: that order never depends on the hash.
+ * An open-addressing table in an arena. Walk it through `keys`: that order never depends on the hash, whose key is the
+ * process's own: whoever chooses the texts cannot choose ones that collide.
  */
 #ifndef UNPIN_BASE_MAP_H
 #define UNPIN_BASE_MAP_H
@@ -13,6 +14,7 @@ struct map {
     int32_t *values;  /* the value of each */
     int32_t *slots;   /* table: position in keys + 1, 0 for empty */
     int32_t len, cap, slot_count;
+    uint64_t secret; /* what the hash is keyed with */
 };
 
 /* The value of `key`, or -1. */
