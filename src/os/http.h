@@ -83,6 +83,9 @@ bool http_next(struct http *http, struct http_response *ret);
 int32_t http_requests(const struct http *http); /* sent so far, retries included */
 int64_t http_received(const struct http *http); /* bytes of bodies so far */
 
+/* How many bytes of what follows `://` are user and password, -1 for none. Also those of a password with a `/`, `?` or
+ * `#` that should have been escaped: what cannot be a port is taken for one. A blank or quote ends the URL. */
+ptrdiff_t http_credentials(struct str rest);
 /* `url`, or `user:password@host`, with user and password as `****`. */
 struct str http_mask(struct arena *arena, struct str url);
 /* `url` without user and password. */

@@ -1,6 +1,7 @@
 #include "stage/report.h"
 
 #include "base/arena.h"
+#include "os/http.h"
 
 void report_paint(struct buf *buf, const struct report_look *look, const char *paint, struct str text) {
     bool painted = look->color && paint && *paint;
@@ -42,20 +43,13 @@ void report_table(struct buf *buf, const struct report_look *look, const struct 
     }
 }
 
-/* Bytes of the authority of a URL (RFC 3986) at the start of `rest`. */
-static ptrdiff_t authority_len(struct str rest) {
-    ptrdiff_t end = 0;
-    while (end < rest.len && !char_is_space(rest.data[end]) && str_find_char(S("/?#'\""), rest.data[end]) < 0) end++;
-    return end;
-}
-
 struct str report_mask(struct arena *arena, struct str text) {
     struct buf buf = {.arena = arena};
     if (str_find(text, S("://")) < 0) return text;
     for (ptrdiff_t scheme; (scheme = str_find(text, S("://"))) >= 0;) {
         buf_add(&buf, str_slice(text, 0, scheme + 3));
         text = str_from(text, scheme + 3);
-        ptrdiff_t at = str_find_last(str_slice(text, 0, authority_len(text)), '@');
+        ptrdiff_t at = http_credentials(text);
         if (at < 0) continue;
         buf_add(&buf, S("****"));
         text = str_from(text, at);

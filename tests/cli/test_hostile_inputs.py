@@ -198,6 +198,17 @@ def test_passwords_stay_where_they_are(place, tmp_path):
     assert kept == ""
 
 
+@pytest.mark.parametrize("password", ["hun/ter2", "hun?ter2", "hun#ter2", "hun/ter@2", "12hun/ter2"])
+def test_passwords_that_are_not_escaped(place, password):
+    """The URL is none then, but what says so must not say the password."""
+    url = f"http://me:{password}@127.0.0.1:9/simple"
+    place.write_lock(f"--extra-index-url {url}\nb @ {url}/b-1.0-py3-none-any.whl\nb==1.0\n")
+    place.dist("b")
+    for words in (["plan", "-v", "a"], ["plan", "--json", "a"], ["config"], ["config", "--json"], ["locks", "-v"], ["plan", f"a @ {url}/a-1.0-py3-none-any.whl"],
+                  ["plan", "a", "--index-url", url], ["plan", "a", "--find-links", url], ["why", "b"], ["check"]):
+        quiet(place.run(*words, PIP_INDEX_URL=url, PIP_RETRIES="0", PIP_PROXY=f"me:{password}@127.0.0.1:9" if words[0] == "config" else ""), password, "ter2", "ter@2", "hun")
+
+
 # --- saved plans
 
 PLAN = {"schema": 1, "command": "plan", "status": "feasible", "environment": {"fingerprint": "x", "image": "i"}, "requests": ["a"],
