@@ -16,11 +16,16 @@ static const struct command table[] = {
      "Installs what is asked for: lifts as few locks as possible, breaks nothing that is installed, touches no vendor\n"
      "build. Shows the plan and asks first (unless -y). It is one transaction: all of it or nothing; `unpin undo` "
      "goes\n"
-     "back. REQ is a requirement (name, name==1.0, 'name>=2,<3', name[extra]), a wheel or a URL.",
+     "back. REQ is a requirement (name, name==1.0, 'name>=2,<3', name[extra]), a path of a wheel, an sdist or a "
+     "source\n"
+     "tree (./dir), a URL, or a revision of a repository (git+https://host/repo@rev). What has no wheel is built, "
+     "with\n"
+     "your consent.",
      "  unpin install nvidia-modelopt==0.27.0\n"
      "  unpin install -r requirements.txt -y\n"
      "  unpin install 'transformers>=4.51' --keep numpy\n"
-     "  unpin install 'transformers>=4.51' --into ~/layer\n",
+     "  unpin install 'transformers>=4.51' --into ~/layer\n"
+     "  unpin install -e ./mytool\n",
      REQUESTING | CHANGING | OPTION_BUILD, cmd_install},
     {S_INIT("plan"), "REQ… [-r FILE] [-U] [-o plan.json]", "the same without changing anything",
      "Prints the plan that `install` would carry out, with its reasons, the lock's difference and the proof that no "

@@ -6,8 +6,9 @@ static const struct str texts[] = {
                "or of the wrong form. Nothing was done. `unpin --help` lists the commands, `unpin COMMAND "
                "--help` the options of one."),
     [ERR_REQUEST] =
-        S_INIT("What was asked for is not a requirement as PEP 508 defines it, not a wheel and not a URL, or a "
-               "line of a requirements file is not. File, line and column are in the message."),
+        S_INIT("What was asked for is not a requirement as PEP 508 defines it, not a file, source tree or URL, or a "
+               "line of a requirements file is not; or a source tree or repository is not what its URL says. File, "
+               "line and column are in the message."),
     [ERR_LOCK] =
         S_INIT("A lock (pip constraint file) could not be read: it is not there, too large, or holds NUL bytes. "
                "PIP_CONSTRAINT may name a file that was deleted; pip itself fails then as well. Name another "
@@ -44,8 +45,10 @@ static const struct str texts[] = {
                "would write outside of its place. Nothing of it was installed. Report it to the project that "
                "published it."),
     [ERR_BUILD] =
-        S_INIT("A source distribution could not be built. Look for a version that has a wheel (`unpin options "
-               "NAME`), or plan with --only-binary."),
+        S_INIT("A source could not be built: pip of the environment ended with an error, took too long "
+               "(--build-timeout), or made a wheel that is not what was promised. The end of the log is in the message "
+               "with the place of all of it. What needs the installed torch to be built wants --no-build-isolation. "
+               "Or look for a version that has a wheel (`unpin options NAME`), or plan with --no-build."),
     [ERR_ENVIRONMENT] =
         S_INIT("The Python environment could not be found or read: no interpreter, no site directory, or an "
                "interpreter that does not start. Name one with --python PATH, or plan for an image or a "
@@ -60,7 +63,8 @@ static const struct str texts[] = {
                "that would work."),
     [ERR_CONSENT] =
         S_INIT("A change needs consent. There was no terminal to ask on, so nothing was changed. Read the plan, "
-               "then run the command again with -y (--yes)."),
+               "then run the command again with -y (--yes). What has no wheel is built, which runs its code: --build "
+               "NAME allows that, -y alone does not."),
     [ERR_BREAKS] =
         S_INIT("The environment has breaks: requirements of installed distributions that what is installed does "
                "not meet, advisories that apply, or files that differ from what was installed."),

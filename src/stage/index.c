@@ -18,6 +18,12 @@ void index_progress(struct index *index, struct str what, int64_t done, int64_t 
     if (index->options.progress) index->options.progress(index->options.progress_self, what, done, total);
 }
 
+/* "cp312" of "3.12". */
+static struct str cpython_tag(struct arena *arena, struct str python_version) {
+    struct str rest = python_version, major = str_cut(&rest, '.');
+    return str_format(arena, "cp%.*s%.*s", FMT(major), FMT(rest));
+}
+
 struct err *index_open(struct arena *arena, const struct fs *fs, const struct index_options *options,
                        struct index **ret) {
     struct index *index = arena_new(arena, struct index, 1);
@@ -28,6 +34,7 @@ struct err *index_open(struct arena *arena, const struct fs *fs, const struct in
     struct str python = options->env->markers.python_full_version;
     if (!version_try_parse(arena, python, &index->python))
         return err_make(arena, ERR_USAGE, "\"%.*s\" is no version of Python", FMT(str_slice(python, 0, 80)));
+    index->cpython = cpython_tag(arena, options->env->markers.python_version);
     index->scratch = arena_open();
     index_config_apply(index);
     *ret = index;

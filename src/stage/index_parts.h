@@ -60,6 +60,7 @@ struct index {
     struct map ranks;               /* "py3-none-any" to rank + 1, 0 for none */
     struct map pythons;             /* Requires-Python to 1 if it holds, 0 if not */
     struct version python;
+    struct str cpython; /* tag of the interpreter's version: "cp312" */
     VEC(struct index_host) hosts;
     VEC(struct str) problems;
     struct index_stats stats;

@@ -11,7 +11,8 @@ struct choice {
     int32_t best_rank; /* position in the tags; of an sdist the last */
     uint32_t best_bars;
     bool any;
-    uint32_t all, common; /* bars of any file, bars that all files have */
+    bool this_python, other_python; /* binary wheels for this version of CPython, for others only */
+    uint32_t all, common;           /* bars of any file, bars that all files have */
     int64_t uploaded;
 };
 
@@ -66,9 +67,19 @@ static bool is_better(const struct choice *choice, const struct index_packed_fil
     return wheel_build_cmp(file->build, best->build) > 0;
 }
 
+/* Notes which version of CPython a wheel is built for. Pure ones, and those with the stable ABI, are for all. */
+static void note_python(const struct index *index, struct choice *choice, struct str tags) {
+    struct str rest = tags, pythons = str_cut(&rest, '-'), abi = str_cut(&rest, '-');
+    if (!str_starts(pythons, S("cp")) || str_eq(abi, S("none")) || str_find(abi, S("abi3")) >= 0) return;
+    while (pythons.len)
+        if (str_eq(str_cut(&pythons, '.'), index->cpython)) choice->this_python = true;
+    choice->other_python = true;
+}
+
 static void consider(struct index *index, struct choice *choice, const struct index_packed_file *file,
                      bool quarantined) {
     int32_t rank = file->sdist ? -1 : tags_rank(index, file->tags);
+    if (!file->sdist) note_python(index, choice, file->tags);
     uint32_t bars = bars_of(index, file, rank, quarantined);
     if (is_better(choice, file, rank, bars)) {
         choice->best = *file;
@@ -111,6 +122,7 @@ static struct release release_make(struct arena *arena, const struct choice *cho
         .uploaded = choice->uploaded,
     };
     if (choice->best_bars) release.bars = choice->common ? choice->common : choice->all;
+    else if (best->sdist && choice->other_python && !choice->this_python) release.bars = BAR_WHEELS;
     return release;
 }
 
@@ -118,7 +130,7 @@ static struct str view_circumstances(const struct index *index) {
     const struct want *want = index->options.want;
     const struct tags *tags = &index->options.env->tags;
     struct buf buf = {.arena = index->arena};
-    buf_add(&buf, index->options.env->markers.python_full_version);
+    buf_addf(&buf, "2 %.*s", FMT(index->options.env->markers.python_full_version));
     if (want) buf_addf(&buf, " %d %lld", want->only_binary, (long long)want->exclude_newer);
     for (int32_t i = 0; i < tags->len; i++) {
         buf_add_char(&buf, ' ');
@@ -153,6 +165,11 @@ static struct release release_of_page(struct index *index, struct arena *arena, 
     return release_make(arena, &choice, version);
 }
 
+static bool may_build(const struct index *index, struct str name) {
+    const struct want *want = index->options.want;
+    return want && (want->build_all || str_among(want->build, want->build_len, name));
+}
+
 void index_load(struct index *index, struct pool *pool, struct project_id id, const struct index_packed *packed,
                 struct str url) {
     int32_t len = index_packed_releases(packed), n = 0;
@@ -172,6 +189,8 @@ void index_load(struct index *index, struct pool *pool, struct project_id id, co
         struct index_packed made = index_pack_view(index->scratch, releases, n, &facts);
         index_cache_write(index, "views", index_view_identity(index, index->scratch, url), made.bytes);
     }
+    for (int32_t i = 0; i < n && may_build(index, pool->projects.data[id.n].name); i++)
+        releases[i].bars &= ~(uint32_t)BAR_WHEELS;
     pool_add_page(pool, id, releases, n);
     arena_rewind(index->scratch, mark);
 }

@@ -1,0 +1,350 @@
+"""What has to be built: sdists, source trees, editable installs, repositories. The backends lie in the sources, so that
+builds are quick and need no network; one test asks the real index."""
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import tarfile
+import time
+
+import pytest
+
+import world as worlds
+from judge import changed
+
+# A backend that writes what spec.json says, and keeps a copy of its environment where the spec names a place for it.
+BACKEND = '''
+import base64, hashlib, json, os, sys, time, zipfile
+SPEC = json.load(open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "spec.json")))
+
+def wheel(folder, files):
+    name, version = SPEC["name"].replace("-", "_"), SPEC["built_version"]
+    info = f"{name}-{version}.dist-info"
+    files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\\nName: {SPEC['name']}\\nVersion: {version}\\n" + "".join(f"Requires-Dist: {r}\\n" for r in SPEC["built_requires"])
+    files[f"{info}/WHEEL"] = "Wheel-Version: 1.0\\nGenerator: be\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+    record = "".join(f"{p},sha256={base64.urlsafe_b64encode(hashlib.sha256(t.encode()).digest()).rstrip(b'=').decode()},{len(t.encode())}\\n" for p, t in files.items())
+    files[f"{info}/RECORD"] = record + f"{info}/RECORD,,\\n"
+    with zipfile.ZipFile(os.path.join(folder, f"{name}-{version}-py3-none-any.whl"), "w") as z:
+        for path, text in files.items():
+            z.writestr(path, text)
+    return f"{name}-{version}-py3-none-any.whl"
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    if SPEC.get("told"):
+        with open(SPEC["told"], "a") as f:
+            f.write(json.dumps(dict(os.environ)) + "\\n")
+    if SPEC.get("sleep"):
+        time.sleep(SPEC["sleep"])
+    if SPEC.get("fail"):
+        sys.exit("the compiler \\x1b[31mis missing")
+    module = SPEC["name"].replace("-", "_")
+    return wheel(folder, {f"{module}/__init__.py": "built = True\\n"})
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    module = SPEC["name"].replace("-", "_")
+    return wheel(folder, {f"__editable__.{module}.pth": os.path.join(os.getcwd(), "src") + "\\n"})
+'''
+
+
+def source(folder, name="tool", version="1.0", requires=(), static=True, **spec):
+    """A source tree whose metadata are certain, or known only after a build. Returns its path."""
+    spec = {"name": name, "built_version": version, "built_requires": list(requires), **spec}
+    module = os.path.join(folder, "src", name.replace("-", "_"))
+    os.makedirs(module)
+    with open(os.path.join(module, "__init__.py"), "w") as f:
+        f.write("built = False\n")
+    project = f'[build-system]\nrequires = []\nbuild-backend = "be"\nbackend-path = ["."]\n[project]\nname = "{name}"\n'
+    project += f'version = "{version}"\ndependencies = {json.dumps(list(requires))}\n' if static else 'dynamic = ["version", "dependencies"]\n'
+    for path, text in (("pyproject.toml", project), ("be.py", BACKEND), ("spec.json", json.dumps(spec))):
+        with open(os.path.join(folder, path), "w") as f:
+            f.write(text)
+    return str(folder)
+
+
+def sdist(out, name="tool", version="1.0", told=(), static=True, **spec):
+    """An sdist whose PKG-INFO tells of the requirements `told`; returns its path."""
+    top = f"{name.replace('-', '_')}-{version}"
+    folder = os.path.join(out, "src-" + top)
+    os.makedirs(folder)
+    source(folder, name, version, **spec)
+    info = f"Metadata-Version: 2.2\nName: {name}\nVersion: {version}\n" + "".join(f"Requires-Dist: {r}\n" for r in told)
+    with open(os.path.join(folder, "PKG-INFO"), "w") as f:
+        f.write(info if static else info + "Dynamic: Requires-Dist\n")
+    path = os.path.join(out, top + ".tar.gz")
+    with tarfile.open(path, "w:gz") as tar:
+        tar.add(folder, top)
+    return path
+
+
+@pytest.fixture
+def files(env, world, tmp_path):
+    """A folder on a further index, for sdists."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+
+    class Files(str):
+        def options(self):
+            return ["--find-links", str(self)]
+    return Files(folder)
+
+
+def site_file(env, name, file):
+    with open(os.path.join(env.site, name, file), encoding="utf-8") as f:
+        return f.read()
+
+
+def builds_left(env):
+    return [n for n in os.listdir(env.folder) if n.startswith("unpin-")]
+
+
+def test_an_sdist_needs_consent(env, files):
+    """Nothing is built unasked: the plan says so, -y alone does not allow it, --no-build finds no plan."""
+    sdist(files, told=["six"], requires=["six"])
+    tree = env.tree()
+    plan = env.plan("tool", *files.options())
+    assert plan["status"] == "feasible" and plan["changes"][0]["artifact"]["kind"] == "sdist"
+    assert any("runs its code" in w for w in plan["warnings"])
+    run = env.run("install", "-y", "tool", *files.options()).ok(4)
+    assert "--build tool" in run.err
+    run = env.run("install", "-y", "--json", "tool", *files.options()).ok(4)
+    assert run.json["error"]["code"] == "U031"
+    env.run("plan", "--no-build", "tool", *files.options()).ok(3)
+    assert env.tree() == tree
+
+
+def test_an_sdist_is_built_with_consent(env, files):
+    sdist(files, told=["six"], requires=["six"])
+    env.run("install", "-y", "--build", ":all:", "tool", *files.options()).ok()
+    assert env.installed()["tool"] == "1.0"
+    assert env.run("undo", "-y").status == 0 and "tool" not in env.installed()
+    assert not builds_left(env)
+
+
+def test_the_build_is_told_neither_the_lock_nor_secrets(env):
+    told = os.path.join(env.folder, "told")
+    folder = os.path.join(env.folder, "tree")
+    os.makedirs(folder)
+    source(folder, "spy", told=told)
+    secrets = {"HF_TOKEN": "hf-secret", "AWS_SECRET_ACCESS_KEY": "aws-secret", "DB_PASSWORD": "db-secret", "MAX_JOBS": "3",
+               "PIP_INDEX_URL": env.variables["PIP_INDEX_URL"].replace("://", "://user:index-secret@")}
+    env.run("install", "-y", folder, **secrets).ok()
+    with open(told) as f:
+        text = f.read()
+    assert "secret" not in text and env.lock not in text
+    assert json.loads(text.splitlines()[0])["MAX_JOBS"] == "3"
+
+
+def test_a_build_that_tells_of_more_is_planned_again(env, files):
+    """The source tells nothing of black: the wheel wants a newer one than is locked."""
+    sdist(files, told=[], requires=["black>=25.9"])
+    run = env.run("install", "-y", "--build", "tool", "tool", *files.options()).ok()
+    assert "planning again" in run.err and "black>=25.9" in run.err
+    assert env.installed()["black"].startswith("25.9") and env.installed()["tool"] == "1.0"
+    assert len(env.lock_diff()) == 1
+
+
+def test_a_build_that_contradicts_changes_nothing(env, files):
+    sdist(files, told=["click"], requires=["click<1"])
+    tree, lock = env.tree(), env.lock_bytes()
+    run = env.run("install", "-y", "--build", "tool", "tool", *files.options()).ok(3)
+    assert "click" in run.out and "1.0" in run.out
+    assert env.tree() == tree and env.lock_bytes() == lock
+
+
+@pytest.mark.parametrize("spec, why", [(dict(built_version="2.0"), "another name or version"), (dict(fail=True), "the compiler")], ids=["version", "fails"])
+def test_a_bad_build_changes_nothing(env, files, spec, why):
+    sdist(files, told=[], **spec)
+    tree = env.tree()
+    run = env.run("install", "-y", "--build", "tool", "tool", *files.options()).ok(1)
+    assert why in run.err and "U017" in run.err and "\x1b" not in run.err
+    log = os.path.join(env.home, "cache", "unpin", "builds", "tool-1.0.log")
+    assert log in run.err and os.path.getsize(log) > 0
+    assert env.tree() == tree and not builds_left(env)
+
+
+def test_what_only_a_build_tells(env, files):
+    """Without --build the plan says what it does not know; with it, it knows."""
+    sdist(files, told=[], requires=["black>=25.9"], static=False)
+    plan = env.plan("tool", *files.options())
+    assert set(changed(plan)) == {"tool"} and any("--build tells" in w for w in plan["warnings"])
+    plan = env.plan("tool", "--build", "tool", *files.options())
+    assert set(changed(plan)) >= {"tool", "black"}
+    assert not builds_left(env)
+
+
+def test_a_signal_ends_the_build_with_all_its_processes(env):
+    number = signal.SIGTERM
+    told = os.path.join(env.folder, "told")
+    folder = os.path.join(env.folder, "tree")
+    os.makedirs(folder)
+    source(folder, "sleeper", told=told, sleep=600)
+    tree = env.tree()
+    child = subprocess.Popen(env.argv("install", "-y", folder), env=env.variables, cwd=env.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    for _ in range(600):
+        if os.path.exists(told):
+            break
+        time.sleep(0.1)
+    child.send_signal(number)
+    child.communicate(timeout=60)
+    assert child.returncode == 128 + number
+    mark = os.path.join(env.folder, "unpin-").encode()
+    left = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                if mark in f.read():
+                    left.append(pid)
+        except OSError:
+            pass
+    assert not left and not builds_left(env)
+    assert env.tree() == tree
+
+
+def on_terminal(env, answer, *words):
+    """Runs unpin on a terminal and answers each question."""
+    master, slave = pty.openpty()
+    child = subprocess.Popen(env.argv(*map(str, words)), env={**env.variables, "TERM": "dumb"}, cwd=env.folder, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+    os.close(slave)
+    seen, end = b"", time.time() + 100
+    while time.time() < end:
+        ready, _, _ = select.select([master], [], [], 1)
+        if not ready:
+            if child.poll() is not None:
+                break
+            continue
+        try:
+            more = os.read(master, 65536)
+        except OSError:
+            break
+        if not more:
+            break
+        seen += more
+        if more.rstrip().endswith(b"[y/N]"):
+            os.write(master, answer)
+    os.close(master)
+    return child.wait(timeout=20), seen.decode("utf-8", "replace")
+
+
+def test_on_a_terminal_the_question_names_the_build(env, files):
+    sdist(files, told=[], requires=[])
+    status, seen = on_terminal(env, b"n\n", "install", "tool", *files.options())
+    assert status == 4 and "It builds 1 source, which runs its code." in seen and "tool" not in env.installed()
+    status, seen = on_terminal(env, b"y\n", "install", "tool", *files.options())
+    assert status == 0, seen
+    assert env.installed()["tool"] == "1.0"
+
+
+def test_a_tree(env, tmp_path):
+    """Planned without running its code; built, installed, marked by PEP 610; put in anew where it is asked for again."""
+    tree = tmp_path / "my tool"
+    tree.mkdir()
+    source(str(tree), "mytool", requires=["black>=25.9"])
+    plan = env.plan(str(tree))
+    assert changed(plan)["mytool"] == ("add", "1.0") and "black" in changed(plan)
+    assert plan["changes"][0]["artifact"]["kind"] == "tree"
+    env.run("install", "-y", tree).ok()
+    origin = json.loads(site_file(env, "mytool-1.0.dist-info", "direct_url.json"))
+    assert origin == {"url": f"file://{tree}".replace(" ", "%20"), "dir_info": {}}
+    again = env.plan(str(tree))
+    assert changed(again) == {"mytool": ("replace", "1.0")}
+
+
+def test_an_editable_tree(env, tmp_path):
+    """Only pointers are installed, and only they go with undo."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    source(str(tree), "mytool")
+    before = env.tree()
+    env.run("install", "-y", "-e", tree).ok()
+    origin = json.loads(site_file(env, "mytool-1.0.dist-info", "direct_url.json"))
+    assert origin == {"url": f"file://{tree}", "dir_info": {"editable": True}}
+    done = subprocess.run([env.python, "-c", "import mytool; print(mytool.__file__)"], capture_output=True, text=True)
+    assert done.stdout.strip() == str(tree / "src" / "mytool" / "__init__.py")
+    env.run("undo", "-y").ok()
+    assert env.tree() == before and (tree / "src" / "mytool" / "__init__.py").exists()
+
+
+def test_a_tree_that_tells_nothing(env, tmp_path):
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    source(str(tree), "mytool", static=False, built_version="3.1", built_requires=["black>=25.9"])
+    run = env.run("plan", tree).ok(4)
+    assert "--build mytool" in run.err
+    run = env.run("plan", "--no-build", tree).ok(2)
+    plan = env.plan(str(tree), "--build", "mytool")
+    assert changed(plan)["mytool"] == ("add", "3.1") and "black" in changed(plan)
+    env.run("install", "-y", tree).ok()
+    assert env.installed()["mytool"] == "3.1"
+
+
+def test_requirement_files_name_trees(env, tmp_path):
+    project = tmp_path / "project"
+    (project / "lib").mkdir(parents=True)
+    source(str(project / "lib"), "mylib")
+    (project / "requirements.txt").write_text("-e ./lib\nsix\n")
+    plan = env.plan("-r", str(project / "requirements.txt"))
+    assert changed(plan) == {"mylib": ("add", "1.0")} and plan["requests"][0].startswith("-e file://")
+
+
+def git(folder, *words):
+    names = {f"GIT_{who}_{what}": "x@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    done = subprocess.run(["git", *words], cwd=folder, env={**os.environ, **names, "GIT_CONFIG_GLOBAL": os.devnull}, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A repository with tag v1 of version 1.0, and main at 2.0; the project is in a subdirectory."""
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    for version in ("1.0", "2.0"):
+        subprocess.run(["rm", "-rf", folder / "py"], check=True)
+        (folder / "py").mkdir()
+        source(str(folder / "py"), "mytool", version, requires=["six"])
+        git(folder, "add", "-A")
+        git(folder, "commit", "-qm", version)
+        git(folder, "tag", "v" + version[0])
+    return folder
+
+
+def test_a_repository(env, repository, tmp_path):
+    """The plan is for the commit: what is built is that one, though the branch has moved on since."""
+    commit = git(repository, "rev-parse", "v1^{commit}")
+    url = f"git+file://{repository}@v1#subdirectory=py"
+    plan = env.plan(f"mytool @ {url}")
+    assert changed(plan) == {"mytool": ("add", "1.0")}
+    assert plan["changes"][0]["artifact"] == {"filename": "repo", "url": f"git+file://{repository}@{commit}#subdirectory=py", "sha256": "", "size": None, "kind": "repository"}
+    saved = tmp_path / "plan.json"
+    env.run("plan", url, "-o", saved).ok()
+    git(repository, "tag", "-f", "v1", "main")
+    env.run("apply", "-y", saved).ok()
+    assert env.installed()["mytool"] == "1.0"
+    origin = json.loads(site_file(env, "mytool-1.0.dist-info", "direct_url.json"))
+    assert origin["url"] == f"file://{repository}" and origin["vcs_info"]["commit_id"] == commit and origin["subdirectory"] == "py"
+    assert env.plan(f"git+file://{repository}@{commit}#subdirectory=py")["status"] == "satisfied", "that commit is there"
+    env.run("install", "-y", url).ok()
+    assert env.installed()["mytool"] == "2.0"
+    assert not builds_left(env)
+
+
+def test_revisions_that_are_none(env, repository):
+    assert "no revision 'nowhere'" in env.run("plan", f"git+file://{repository}@nowhere").ok(2).err
+    env.run("plan", f"git+file://{repository}@--upload-pack=touch").ok(2)
+    run = env.run("plan", f"git+file://{repository}@v1#subdirectory=py", PATH="/nowhere")
+    assert run.status == 1 and "no program `git`" in run.err
+
+
+def real_index():
+    """Variables for the index that pip is configured for here."""
+    return {"PIP_CONFIG_FILE": os.environ.get("PIP_CONFIG_FILE", ""), "PIP_INDEX_URL": os.environ.get("PIP_INDEX_URL", ""), "HOME": os.path.expanduser("~"),
+            **{k: v for k, v in os.environ.items() if k.lower() in ("http_proxy", "https_proxy", "no_proxy") or k in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")}}
+
+
+@pytest.mark.parametrize("pin, requires", [("docopt==0.6.2", set()), ("pyperclip==1.8.2", set())])
+def test_real_sdists_are_planned_without_a_build(env, pin, requires):
+    plan = env.plan(pin, **real_index())
+    assert plan["status"] == "feasible" and plan["changes"][0]["artifact"]["kind"] == "sdist"
+    assert set(changed(plan)) == {pin.split("==")[0]} | requires
