@@ -75,6 +75,9 @@ struct session {
 /* A session with nothing opened. `options` must outlive it. */
 struct session session_make(struct arena *arena, const struct options *options);
 
+/* The directory of caches; empty: none. Once the configuration is read. */
+struct str session_cache_dir(const struct session *session);
+
 /* The words behind the command. */
 struct option_list session_words(const struct session *session);
 

@@ -35,7 +35,7 @@ struct err *session_open_catalog(struct session *session) {
     return err_hint(session->arena, err, "UNPIN_CATALOG names its directory; `make install` puts it in place");
 }
 
-static struct str cache_dir(const struct session *session) {
+struct str session_cache_dir(const struct session *session) {
     return session->options->cache_dir.len ? session->options->cache_dir : session->config.cache_dir;
 }
 
@@ -53,7 +53,7 @@ static bool needs_no_state(const struct session *session) {
 
 /* The SHA-256 of a text about this environment, from the cache if it was the same last time. Empty without a cache. */
 static struct str remembered_digest(struct session *session, const char *what, struct str text) {
-    struct str dir = cache_dir(session);
+    struct str dir = session_cache_dir(session);
     if (dir.len == 0 || text.len == 0 || needs_no_state(session)) return (struct str){0};
     struct str key = store_key(session->arena, session->env.prefix);
     struct str name = str_format(session->arena, "%s-%.*s.sha256", what, FMT(key));
@@ -92,7 +92,7 @@ static struct err *find_python(struct session *session, struct scan_options *opt
 static struct err *scan(struct session *session) {
     struct scan_options options = {0};
     TRY(read_config(session, S("")));
-    options.cache_dir = cache_dir(session);
+    options.cache_dir = session_cache_dir(session);
     options.no_state = needs_no_state(session);
     TRY(find_python(session, &options));
     session_progress(session, S("reading the environment"));

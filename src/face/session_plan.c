@@ -4,6 +4,7 @@
 #include "base/arena.h"
 
 #include "os/scratch.h"
+#include "os/store.h"
 #include "stage/dump.h"
 
 enum { BUILD_ROUNDS_MAX = 20 /* plans that builds may upset */ };
@@ -151,6 +152,31 @@ static struct err *supply_url(void *self, struct pool *pool, const struct reques
     return session_supply_named(self, pool, request, ret, ret_release);
 }
 
+/* The file that trails of this key are in, and what one of them is about. A few hundred files serve for all: a later
+ * trail takes the place of an earlier one. */
+static struct str trail_path(struct session *session, uint64_t key, struct str *identity) {
+    enum { TRAILS = 512 };
+    struct fs_stat program = {0};
+    struct err *err = fs_stat(session->fs, session->arena, S("/proc/self/exe"), true, &program);
+    struct str dir = session_cache_dir(session);
+    if (err || !program.exists || dir.len == 0) return (struct str){0};
+    *identity = str_format(session->arena, "trail %016llx of unpin %lld %lld", (unsigned long long)key,
+                           (long long)program.size, (long long)program.mtime_ns);
+    return str_format(session->arena, "%.*s/trails/%03x", FMT(dir), (unsigned)(key % TRAILS));
+}
+
+static bool recall(void *self, struct arena *arena, uint64_t key, int64_t limit, struct str *ret) {
+    struct session *session = self;
+    struct str identity, path = trail_path(session, key, &identity);
+    return path.len && store_unseal(session->fs, arena, path, identity, limit, ret);
+}
+
+static void keep(void *self, uint64_t key, struct str bytes) {
+    struct session *session = self;
+    struct str identity, path = trail_path(session, key, &identity);
+    if (path.len) (void)store_seal(session->arena, path, identity, bytes);
+}
+
 /* The options that say which environment, lock and index are meant, as they were given; with `limits` also the date up
  * to which the index counts. */
 static void add_place(struct session *session, struct words *argv, bool limits) {
@@ -227,7 +253,8 @@ struct err *session_propose(struct session *session, const struct session_reques
     *want = session->want;
     const struct solve_input input = {
         .env = &session->env, .locks = &session->locks, .want = want, .advisories = &session->advisories};
-    const struct source source = {.self = session, .supply = supply, .supply_url = supply_url};
+    const struct source source = {
+        .self = session, .supply = supply, .supply_url = supply_url, .recall = recall, .keep = keep};
     session_progress(session, S("planning"));
     if (session->options->snapshot.len) TRY(propose_listed(session->arena, &session->pool, &source, &session->env));
     bool learned = true;

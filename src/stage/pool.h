@@ -145,6 +145,11 @@ struct source {
     /* Puts what a request names by URL or path into the pool as a release; see index_supply_url. NULL: not possible. */
     struct err *(*supply_url)(void *self, struct pool *pool, const struct request *request, struct project_id *ret,
                               int32_t *ret_release);
+    /* Gives the bytes (at most `limit`) that `keep` had under this key, in this command or an earlier one of the same
+     * program; false where there are none. What is kept may vanish. NULL: nothing is kept. */
+    bool (*recall)(void *self, struct arena *arena, uint64_t key, int64_t limit, struct str *ret);
+    void (*keep)(void *self, uint64_t key, struct str bytes);
+    struct trail *trail; /* of `propose` alone */
 };
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "stage/check.h"
 #include "stage/propose_parts.h"
+#include "stage/trail.h"
 
 #include <string.h>
 #include <time.h>
@@ -50,6 +51,21 @@ static struct err *copy_err(struct arena *arena, const struct err *err) {
     return err_make(arena, err->kind, "%.*s", FMT(err_format(arena, err)));
 }
 
+/* One round: what an earlier command needed in this very state, or else a solution. */
+static struct err *solve_round(struct arena *arena, const struct solve_input *input, struct pool *pool,
+                               struct trail *trail, struct solution *ret) {
+    uint64_t state = trail ? trail_state(trail, input) : 0;
+    struct needs needs;
+    if (trail && trail_find(trail, state, pool, &needs)) {
+        *ret = (struct solution){.status = SOLVE_NEEDS, .needs = needs};
+        return NULL;
+    }
+    ptrdiff_t before = pool->projects.len;
+    TRY(solve_run(arena, input, pool, ret));
+    if (trail && ret->status == SOLVE_NEEDS) trail_add(trail, state, pool, before, &ret->needs);
+    return NULL;
+}
+
 struct err *propose_search(struct arena *arena, const struct solve_input *input, struct pool *pool,
                            const struct source *source, struct solution *ret, int64_t *index_us, int64_t *solve_us,
                            int32_t *rounds) {
@@ -57,7 +73,7 @@ struct err *propose_search(struct arena *arena, const struct solve_input *input,
         struct arena *own = arena_open();
         struct solution solution;
         int64_t start = clock_us();
-        struct err *err = solve_run(own, input, pool, &solution);
+        struct err *err = solve_round(own, input, pool, source->trail, &solution);
         *solve_us += clock_us() - start;
         *rounds = *rounds + 1;
         bool infeasible = !err && solution.status == SOLVE_INFEASIBLE;
@@ -229,12 +245,15 @@ static struct err *check_hashes(struct arena *arena, const struct plan *plan) {
 struct counter {
     const struct source *inner;
     int32_t documents;
+    struct trail *trail; /* NULL: none */
 };
 
 static struct err *count_supply(void *self, struct pool *pool, const struct needs *needs) {
     struct counter *counter = self;
     counter->documents += needs->len;
-    return counter->inner->supply(counter->inner->self, pool, needs);
+    TRY(counter->inner->supply(counter->inner->self, pool, needs));
+    if (counter->trail) trail_supplied(counter->trail, pool, needs);
+    return NULL;
 }
 
 static struct err *count_supply_url(void *self, struct pool *pool, const struct request *request,
@@ -244,11 +263,12 @@ static struct err *count_supply_url(void *self, struct pool *pool, const struct 
     return counter->inner->supply_url(counter->inner->self, pool, request, ret, ret_release);
 }
 
-struct err *propose_plan(struct arena *arena, const struct solve_input *given, struct pool *pool,
-                         const struct source *uncounted, struct plan *ret) {
-    struct counter counter = {.inner = uncounted};
-    const struct source *source =
-        &(struct source){&counter, count_supply, uncounted->supply_url ? count_supply_url : NULL};
+static struct err *plan_with(struct arena *arena, const struct solve_input *given, struct pool *pool,
+                             struct counter *counter, struct plan *ret) {
+    const struct source *source = &(struct source){.self = counter,
+                                                   .supply = count_supply,
+                                                   .supply_url = counter->inner->supply_url ? count_supply_url : NULL,
+                                                   .trail = counter->trail};
     struct environment *env = arena_new(arena, struct environment, 1);
     struct want *want = arena_new(arena, struct want, 1);
     struct solve_input input = *given;
@@ -293,9 +313,17 @@ struct err *propose_plan(struct arena *arena, const struct solve_input *given, s
         TRY(propose_ways_out(arena, &input, pool, source, true, &plan));
     }
     plan.proof.rounds = rounds;
-    plan.proof.metadata_fetched = counter.documents;
+    plan.proof.metadata_fetched = counter->documents;
     plan.index_us = index_us;
     plan.solve_us = solve_us;
     *ret = plan;
+    return NULL;
+}
+
+struct err *propose_plan(struct arena *arena, const struct solve_input *input, struct pool *pool,
+                         const struct source *source, struct plan *ret) {
+    struct counter counter = {.inner = source, .trail = trail_open(arena, input, pool, source)};
+    TRY(plan_with(arena, input, pool, &counter, ret));
+    trail_close(counter.trail);
     return NULL;
 }

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "stage/dump.h"
+#include "stage/report.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -138,15 +139,84 @@ static void compare_directives(struct trial *trial, struct str actual) {
     }
 }
 
-static void plan_world(struct trial *trial) {
+/* What one run keeps for the next: the bytes of the last trail. */
+struct memory {
+    struct source world;
+    struct arena *arena;
+    uint64_t key;
+    struct str bytes;
+    int32_t kept; /* how often */
+};
+
+static struct err *memory_supply(void *self, struct pool *pool, const struct needs *needs) {
+    struct memory *memory = self;
+    return memory->world.supply(memory->world.self, pool, needs);
+}
+
+static bool memory_recall(void *self, struct arena *arena, uint64_t key, int64_t limit, struct str *ret) {
+    struct memory *memory = self;
+    if (memory->key != key || !memory->bytes.len || memory->bytes.len > limit) return false;
+    *ret = str_copy(arena, memory->bytes);
+    return true;
+}
+
+static void memory_keep(void *self, uint64_t key, struct str bytes) {
+    struct memory *memory = self;
+    memory->kept++;
+    memory->key = key;
+    memory->bytes = str_copy(memory->arena, bytes);
+}
+
+static void plan_world_with(struct trial *trial, struct memory *memory) {
     const struct solve_input *input = world_input(&trial->world);
-    struct source source = world_source(&trial->world);
+    memory->world = world_source(&trial->world);
+    struct source source = {.self = memory, .supply = memory_supply, .recall = memory_recall, .keep = memory_keep};
     trial->pool = pool_make(trial->arena, &trial->world.env);
     trial->err = propose_plan(trial->arena, input, &trial->pool, &source, &trial->plan);
     for (ptrdiff_t i = 0; i < trial->world.misuses.len; i++)
         buf_addf(&trial->complaints, "    misuse of the source: %.*s\n", FMT(trial->world.misuses.data[i]));
     if (!trial->err && trial->plan.status == PLAN_FEASIBLE && !trial->plan.proof.optimal && !trial->world.guess)
         buf_addf(&trial->complaints, "    not proven\n");
+}
+
+static void plan_world(struct trial *trial) {
+    struct memory memory = {.arena = trial->arena};
+    plan_world_with(trial, &memory);
+}
+
+/* The plan as the program tells it, but for the clock. */
+static struct str told(struct trial *trial, const struct plan *plan) {
+    struct report_extra extra = {.command = S("plan")};
+    struct plan still = *plan;
+    still.index_us = still.solve_us = 0;
+    return report_plan_json(trial->arena, &still, &extra);
+}
+
+/* A run that finds the trail of the one before gives the same plan from the same documents, byte for byte, and has
+ * nothing to add to it. A trail of other steps than the search takes is no harm. */
+static void compare_trails(struct trial *trial, struct str text) {
+    struct trial runs[3] = {0};
+    struct memory memory = {.arena = trial->arena};
+    int32_t kept = 0;
+    for (int i = 0; i < 3; i++) {
+        runs[i] = (struct trial){.arena = trial->arena, .complaints = {.arena = trial->arena}};
+        struct err *err = world_parse(trial->arena, text, trial->path, &runs[i].world);
+        if (!err) plan_world_with(&runs[i], &memory);
+        if (err || runs[i].err || runs[i].complaints.len) {
+            buf_addf(&trial->complaints, "    run %d for its trail fails\n", i);
+            return;
+        }
+        if (i == 0) {
+            kept = memory.kept;
+            continue;
+        }
+        if (i == 1 && memory.kept > kept) buf_addf(&trial->complaints, "    a search that was on its trail left it\n");
+        if (!str_eq(told(trial, &runs[0].plan), told(trial, &runs[i].plan)))
+            buf_addf(&trial->complaints, "    with a trail it comes out otherwise (%d)\n", i);
+        if (i == 1 && runs[0].world.documents != runs[1].world.documents)
+            buf_addf(&trial->complaints, "    with a trail it asks for other documents\n");
+        memory.bytes = str_slice(memory.bytes, 0, memory.bytes.len * 2 / 3);
+    }
 }
 
 /* What was dumped must read back and come out the same, without asking for more than was recorded. */
@@ -207,7 +277,10 @@ static bool run_case(struct str path, const struct options *options) {
     }
     if (trial.err) {
         if (trial.complaints.len) buf_addf(&trial.complaints, "    err: %.*s\n", FMT(err_format(arena, trial.err)));
-    } else compare_replay(&trial, actual);
+    } else {
+        compare_replay(&trial, actual);
+        compare_trails(&trial, text);
+    }
     if (options->costs) print_costs(&trial);
     bool passed = trial.complaints.len == 0;
     if (!passed) (void)printf("%.*s: %.*s\n%.*s", FMT(path), FMT(trial.world.title), FMT(buf_str(&trial.complaints)));
