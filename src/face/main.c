@@ -8,6 +8,7 @@
  *   cmd_*     one command each
  */
 #include "base/arena.h"
+#include "os/signals.h"
 #include "face/command.h"
 
 #include <errno.h>
@@ -18,18 +19,25 @@
 
 enum { STATUS_SIGNAL = 128 };
 
-/* Nothing was committed: a transaction blocks these signals while it changes something. */
+/* While a command runs, signals are held back (os/signals) and end it with an err; so this is the end before it and
+ * after it. */
 static void on_signal(int number) {
-    static const char clear[] = "\r\033[K";
-    if (isatty(2)) (void)!write(2, clear, sizeof clear - 1);
+    static const char text[] = "\nunpin: interrupted, nothing was changed [U070]\n";
+    (void)!write(2, text, sizeof text - 1);
     _exit(STATUS_SIGNAL + number);
+}
+
+/* A signal that is ignored stays so: nohup. */
+static void catch_signal(int number, const struct sigaction *action) {
+    struct sigaction now;
+    if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN) (void)sigaction(number, action, NULL);
 }
 
 static void catch_signals(void) {
     struct sigaction action = {.sa_handler = on_signal};
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGTERM, &action, NULL);
-    (void)sigaction(SIGHUP, &action, NULL);
+    catch_signal(SIGINT, &action);
+    catch_signal(SIGTERM, &action);
+    catch_signal(SIGHUP, &action);
     /* A closed or limited output must never stop a transaction: writes fail instead. */
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
@@ -95,6 +103,8 @@ int main(int argc, char **argv) {
     session.argv = words;
     session.argv_len = argc;
     int status = 0;
+    struct signals signals = {0};
+    signals_hold(&signals);
     if (!err) err = run(&session, &status);
     session_progress(&session, S(""));
     session_close(&session);
@@ -107,6 +117,8 @@ int main(int argc, char **argv) {
     if (session.output_failed && session.output_errno != EPIPE)
         (void)term_write(&session.err, str_format(arena, "unpin: cannot write to standard output: %s\n",
                                                   strerror(session.output_errno)));
+    if (signals_release(&signals) && !err)
+        session_note(&session, S("note: the interruption came too late, all is done"));
     arena_close(arena);
     return status;
 }

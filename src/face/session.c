@@ -1,6 +1,7 @@
 #include "face/session.h"
 
 #include "base/arena.h"
+#include "os/signals.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -64,7 +65,9 @@ struct err *session_ask(struct session *session, struct str question) {
     if (session->options->json || !term_can_ask())
         return err_hint(session->arena, err_make(session->arena, ERR_CONSENT, "nothing was changed: consent is needed"),
                         "%s", hint);
-    if (term_ask(&session->err, question)) return NULL;
+    bool agreed = term_ask(&session->err, question);
+    TRY(signals_check(session->arena));
+    if (agreed) return NULL;
     return err_make(session->arena, ERR_CONSENT, "nothing was changed, as you decided");
 }
 

@@ -180,7 +180,6 @@ struct err *session_offer(struct session *session, const struct plan *plan, bool
     if (err) return err;
     if (plan->status == PLAN_INFEASIBLE) *ret_status = err_exit_status(ERR_INFEASIBLE);
     if (plan->status != PLAN_FEASIBLE) return NULL;
-    if (result.signal) session_note(session, S("note: the interruption came too late, the change is complete"));
     if (!json) print_done(session, &result);
     return NULL;
 }

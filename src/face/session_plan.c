@@ -2,6 +2,7 @@
 #include "face/session.h"
 
 #include "base/arena.h"
+#include "os/signals.h"
 
 #include "os/scratch.h"
 #include "os/store.h"
@@ -259,7 +260,9 @@ struct err *session_propose(struct session *session, const struct session_reques
     if (session->options->snapshot.len) TRY(propose_listed(session->arena, &session->pool, &source, &session->env));
     bool learned = true;
     for (int32_t round = 0; round < BUILD_ROUNDS_MAX && learned; round++) {
-        TRY(propose_plan(session->arena, &input, &session->pool, &source, ret));
+        struct err *err = propose_plan(session->arena, &input, &session->pool, &source, ret);
+        TRY(signals_check(session->arena)); /* then the solver was stopped, and nothing it says is true */
+        TRY(err);
         TRY(session_build_unsure(session, ret, &learned));
     }
     session_progress(session, S(""));

@@ -8,7 +8,11 @@ enum { HELD = sizeof held / sizeof *held };
 static sigset_t held_set(void) {
     sigset_t set;
     (void)sigemptyset(&set);
-    for (int i = 0; i < HELD; i++) (void)sigaddset(&set, held[i]);
+    for (int i = 0; i < HELD; i++) {
+        struct sigaction now;
+        bool ignored = sigaction(held[i], NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+        if (!ignored) (void)sigaddset(&set, held[i]);
+    }
     return set;
 }
 

@@ -4,7 +4,8 @@
  * Between signals_hold and signals_release a signal does not end the process: it waits, and whatever takes long
  * (downloads, other programs, unpacking) asks signals_check now and then, ends with ERR_INTERRUPTED and is cleaned up
  * after. Holds may be nested; the outermost release takes the signal that waits. SIGPIPE and SIGXFSZ are ignored
- * meanwhile: a closed pipe or `ulimit -f` is an error to handle, not a death.
+ * meanwhile: a closed pipe or `ulimit -f` is an error to handle, not a death. A signal that the process ignores (nohup)
+ * is not held and never waits.
  */
 #ifndef UNPIN_OS_SIGNALS_H
 #define UNPIN_OS_SIGNALS_H

@@ -1,8 +1,10 @@
 #include "os/term.h"
 
 #include "base/arena.h"
+#include "os/signals.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -53,6 +55,14 @@ bool term_ask(const struct term *term, struct str question) {
     (void)term_write(term, question);
     char answer[TERM_ANSWER_MAX];
     ssize_t n;
+    /* A signal that is held back does not end the reading by itself. */
+    struct pollfd input = {.fd = 0, .events = POLLIN};
+    while (poll(&input, 1, TERM_POLL_MS) == 0)
+        if (signals_waiting()) break;
+    if (signals_waiting()) {
+        (void)term_write(term, S("\n"));
+        return false;
+    }
     do n = read(0, answer, sizeof answer);
     while (n < 0 && errno == EINTR);
     struct str word = n > 0 ? str_trim((struct str){answer, n}) : S("");

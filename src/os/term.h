@@ -10,7 +10,14 @@
 
 #include "base/buf.h"
 
-enum { TERM_WIDTH_DEFAULT = 80, TERM_WIDTH_MIN = 40, TERM_WIDTH_MAX = 400, TERM_ANSWER_MAX = 64, TERM_QUOTE_MAX = 200 };
+enum {
+    TERM_WIDTH_DEFAULT = 80,
+    TERM_WIDTH_MIN = 40,
+    TERM_WIDTH_MAX = 400,
+    TERM_POLL_MS = 100, /* how often a question looks for signals */
+    TERM_ANSWER_MAX = 64,
+    TERM_QUOTE_MAX = 200
+};
 
 struct term {
     int fd;
@@ -31,7 +38,8 @@ void term_line(const struct term *term, struct str text);
 
 /* True if standard input is a terminal, so that a question can be answered. */
 bool term_can_ask(void);
-/* Prints `question` and reads a line from standard input: true for "y" or "yes", of either case. */
+/* Prints `question` and reads a line from standard input: true for "y" or "yes", of either case. A signal that is held
+ * back (os/signals) and comes meanwhile ends the waiting: false. */
 bool term_ask(const struct term *term, struct str question);
 
 /* Appends `text` with everything that could steer a terminal or deceive a reader as \xNN, byte by byte: C0 and C1

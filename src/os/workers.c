@@ -1,6 +1,7 @@
 #include "os/workers.h"
 
 #include "base/arena.h"
+#include "os/signals.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -28,7 +29,8 @@ static void *work(void *self) {
         int32_t i = atomic_fetch_add(&shared->next, 1);
         if (i >= shared->len || atomic_load(&shared->failed)) return NULL;
         struct arena_mark mark = arena_mark(worker->arena);
-        struct err *err = shared->step->run(shared->step->self, worker->arena, i);
+        struct err *err = signals_check(worker->arena);
+        if (!err) err = shared->step->run(shared->step->self, worker->arena, i);
         if (err) {
             worker->err = err;
             worker->err_item = i;

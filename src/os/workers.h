@@ -16,7 +16,7 @@ struct workers_step {
 };
 
 /* Runs the step for items 0 to len - 1. The err of the lowest item that failed, copied to `arena`; after one, items not
- * yet begun are left out. */
+ * yet begun are left out. ERR_INTERRUPTED as well, where a signal is held back and waits. */
 ERR_MUST_CHECK struct err *workers_run(struct arena *arena, const struct workers_step *step, int32_t len);
 
 #endif

@@ -48,7 +48,10 @@ static struct solution copy_solution(struct arena *arena, const struct solution 
 }
 
 static struct err *copy_err(struct arena *arena, const struct err *err) {
-    return err_make(arena, err->kind, "%.*s", FMT(err_format(arena, err)));
+    struct err *copy = err_make(arena, err->kind, "%.*s", FMT(err_format(arena, err)));
+    copy->hint = str_copy(arena, err->hint);
+    copy->signal = err->signal;
+    return copy;
 }
 
 /* One round: what an earlier command needed in this very state, or else a solution. */

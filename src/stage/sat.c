@@ -1,6 +1,7 @@
 #include "stage/sat.h"
 
 #include "base/arena.h"
+#include "os/signals.h"
 
 #include <ccadical.h>
 
@@ -8,14 +9,22 @@ struct sat {
     CCaDiCaL *engine;
     struct arena *arena;
     int32_t variables, clauses;
-    VEC(int) waiting; /* clauses, each ended by 0, that the engine has not got yet */
+    enum sat_result last; /* an engine that was stopped answers no questions */
+    VEC(int) waiting;     /* clauses, each ended by 0, that the engine has not got yet */
 };
+
+/* Asked by the engine now and then: non-zero stops it. */
+static int stops(void *self) {
+    (void)self;
+    return signals_waiting();
+}
 
 struct sat *sat_open(struct arena *arena) {
     struct sat *sat = arena_new(arena, struct sat, 1);
     sat->arena = arena;
     sat->engine = ccadical_init();
     ccadical_set_option(sat->engine, "quiet", 1);
+    ccadical_set_terminate(sat->engine, NULL, stops);
     ccadical_set_option(sat->engine, "phase", 0);
     /* Its profiler asks the system for the time at every step. */
     ccadical_set_option(sat->engine, "profile", 0);
@@ -56,16 +65,18 @@ void sat_assume(struct sat *sat, int literal) {
 enum sat_result sat_solve(struct sat *sat, int32_t conflicts) {
     flush(sat);
     if (conflicts > 0) ccadical_limit(sat->engine, "conflicts", conflicts);
-    return (enum sat_result)ccadical_solve(sat->engine);
+    sat->last = (enum sat_result)ccadical_solve(sat->engine);
+    return sat->last;
 }
 
 bool sat_value(struct sat *sat, int literal) {
     int variable = literal > 0 ? literal : -literal;
+    if (sat->last != SAT_SATISFIABLE) return false;
     return (ccadical_val(sat->engine, variable) > 0) == (literal > 0);
 }
 
 bool sat_failed(struct sat *sat, int literal) {
-    return ccadical_failed(sat->engine, literal) != 0;
+    return sat->last == SAT_UNSATISFIABLE && ccadical_failed(sat->engine, literal) != 0;
 }
 
 int sat_fixed(struct sat *sat, int literal) {

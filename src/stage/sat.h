@@ -26,7 +26,8 @@ int sat_variable(struct sat *sat);
 void sat_clause(struct sat *sat, const int *literals, int32_t len);
 /* Assumes a literal for the next solve only. */
 void sat_assume(struct sat *sat, int literal);
-/* Solves under the assumptions. With `conflicts` > 0 gives up after so many: SAT_UNKNOWN. */
+/* Solves under the assumptions. With `conflicts` > 0 gives up after so many: SAT_UNKNOWN; also where a signal is held
+ * back and waits (os/signals): then no answer means anything, and the caller of it all ends with ERR_INTERRUPTED. */
 enum sat_result sat_solve(struct sat *sat, int32_t conflicts);
 /* After SATISFIABLE: whether the literal is true. */
 bool sat_value(struct sat *sat, int literal);

@@ -2,8 +2,10 @@
 import fcntl
 import json
 import os
+import pty
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -100,6 +102,57 @@ def test_interruption_while_downloading_leaves_the_old_state(env, index, which, 
     if form == "json":
         assert "interrupted" in out.decode() and json.loads(out)
     assert json.loads(env.run("recover", "--json", "--offline").ok().out)["outcome"] == "clean"
+
+
+@pytest.mark.parametrize("which, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("words", [["plan", "flask==3.1.0"], ["plan", "--json", "flask==3.1.0"], ["install", "-y", "--json", "flask==3.1.0"], ["options", "--json", "flask"]])
+def test_interruption_while_planning_is_told(seen, words, which, status):
+    with socket.create_server(("127.0.0.1", 0)) as server:  # takes the question, and never answers
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/simple/"
+        child = subprocess.Popen(seen.argv(*words, "--refresh", "--index-url", url), env=seen.variables, cwd=seen.folder, stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        server.settimeout(60)
+        connection, _ = server.accept()
+        child.send_signal(which)
+        out, err = child.communicate(timeout=30)
+        connection.close()
+    assert child.returncode == status, err
+    if "--json" not in words:
+        assert out == b"" and which.name in err.decode() and "[U070]" in err.decode()
+        return
+    document = json.loads(out)
+    assert document["status"] == "error" and document["command"] == words[0]
+    assert document["error"]["code"] == "U070" and which.name in document["error"]["what"]
+
+
+def test_interruption_at_the_question(env):
+    """Ctrl-C on a terminal: told, and nothing left behind."""
+    tree = env.tree()
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(env.folder)
+        os.execve(env.binary, env.argv("install", "click==8.1.8"), env.variables)
+    seen = b""
+    while b"[y/N]" not in seen:
+        seen += os.read(terminal, 4096)
+    os.write(terminal, b"\x03")
+    try:
+        while more := os.read(terminal, 4096):
+            seen += more
+    except OSError:  # the other end is closed
+        pass
+    _, status = os.waitpid(pid, 0)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 130 and b"[U070]" in seen
+    assert env.tree() == tree and not files_left(env)
+
+
+def test_an_ignored_hangup_does_not_end_it(env):
+    """nohup: the signal comes while a wheel is awaited."""
+    done = subprocess.run(["sh", "-c", "trap '' HUP; \"$@\" & child=$!; kill -HUP $child; wait $child", "sh", *env.argv("install", "-y", "click==8.1.8")],
+                          env=env.variables, cwd=env.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert env.installed()["click"] == "8.1.8"
 
 
 def test_interruption_while_verifying_undoes_the_change(env):
