@@ -264,6 +264,8 @@ def main():
                 os.environ["UNPIN_KILLS_INSIDE"] = "1"
                 os.execvp(prefix[0], [*prefix, sys.executable, *sys.argv])
         sys.exit("no mount namespace may be made here")
+    # Who starts us in the background has us ignore SIGINT, and what we start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     kit, random_, wrong = Kit(), random.Random(options.seed), 0
     work = tempfile.mkdtemp(prefix="unpin-kills-")
     target, is_ext4 = place(work)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { SHOWN_MAX = 10 };
 enum { BEFORE = 1, AFTER = 2, EITHER = 3 };
@@ -12,11 +13,13 @@ const char *const tally_names[TALLIES] = {
     [TALLY_KILL] = "kills",
     [TALLY_KILL_UNDO] = "kills in undo",
     [TALLY_TWICE] = "kills in recovery",
+    [TALLY_BACK] = "kills going back",
     [TALLY_ERROR] = "errors",
     [TALLY_ERROR_UNDO] = "errors in undo",
     [TALLY_CROWDED] = "full disks",
     [TALLY_LIE] = "lies",
     [TALLY_MEDDLE] = "meddling",
+    [TALLY_STRANGER] = "strangers",
     [TALLY_RESULT] = "results",
     [TALLY_ORDER] = "orders of syncs",
     [TALLY_DROP] = "syncs left out",
@@ -100,6 +103,11 @@ static void recover_and_judge(struct run *run, enum tally tally, const struct ac
     else litter_check(run, tally, act, rig);
 }
 
+/* What has to come of a kill before call `n`: the journal's name decides. */
+static int decided(const struct truth *truth, int64_t n) {
+    return n > truth->calls->committed ? AFTER : BEFORE;
+}
+
 static void killed_once(struct run *run, const struct act *act, const struct truth *truth, struct rig *rig,
                         struct rig_calls *calls) {
     enum tally tally = act->undo ? TALLY_KILL_UNDO : TALLY_KILL;
@@ -107,7 +115,7 @@ static void killed_once(struct run *run, const struct act *act, const struct tru
     (void)rig_attempt(act, rig, NULL);
     run->points[tally]++;
     mix_check(run, tally, act, rig, truth);
-    recover_and_judge(run, tally, act, rig, truth, EITHER, calls);
+    recover_and_judge(run, tally, act, rig, truth, decided(truth, rig->when), calls);
 }
 
 static void killed_twice(struct run *run, const struct act *act, const struct truth *truth, int64_t n, int64_t m) {
@@ -118,7 +126,7 @@ static void killed_twice(struct run *run, const struct act *act, const struct tr
     (void)rig_attempt(&recover, &second, NULL);
     run->points[TALLY_TWICE]++;
     mix_check(run, TALLY_TWICE, act, &second, truth);
-    recover_and_judge(run, TALLY_TWICE, act, &second, truth, EITHER, NULL);
+    recover_and_judge(run, TALLY_TWICE, act, &second, truth, decided(truth, n), NULL);
 }
 
 void points_kill(struct run *run, const struct act *act, const struct truth *truth) {
@@ -132,6 +140,26 @@ void points_kill(struct run *run, const struct act *act, const struct truth *tru
         for (int64_t m = 1, len = calls->len; m <= len; m++)
             if (chosen(run, run->doubles)) killed_twice(run, act, truth, n, m);
     }
+}
+
+/* Killed at each call that comes after an error at call `n`. */
+static void back_from(struct run *run, const struct act *act, const struct truth *truth, int64_t n) {
+    static const int errors[] = {EIO, ENOSPC, EROFS};
+    enum outcome outcome = KILLED;
+    int64_t last = n + (truth->calls->len - truth->calls->committed) * 2; /* going back takes about as long */
+    for (int64_t m = n + 1; outcome == KILLED && m <= last; m++) {
+        struct rig rig = {.fault = FAULT_ONCE, .when = n, .end = m, .error = errors[m % 3]};
+        if (!chosen(run, run->doubles)) continue;
+        set_stage(act);
+        outcome = rig_attempt(act, &rig, NULL);
+        run->points[TALLY_BACK]++;
+        mix_check(run, TALLY_BACK, act, &rig, truth);
+        recover_and_judge(run, TALLY_BACK, act, &rig, truth, EITHER, NULL);
+    }
+}
+
+void points_back(struct run *run, const struct act *act, const struct truth *truth) {
+    for (int64_t n = truth->calls->committed + 1; n <= truth->calls->len; n++) back_from(run, act, truth, n);
 }
 
 static void error_point(struct run *run, const struct act *act, const struct truth *truth, struct rig *rig,
@@ -218,7 +246,8 @@ static void meddle_point(struct run *run, const struct act *act, struct rig *rig
     arena_close(arena);
 }
 
-void points_meddle(struct run *run, const struct act *act, const struct truth *truth) {
+/* The file that another program replaces; NULL: the scenario replaces none. */
+static const char *meddled_path(const struct run *run, const struct act *act, char *buffer) {
     static const char *const paths[SCENARIOS] = {"site/pkg/core.py",
                                                  "site/pkg/__init__.py",
                                                  "site/vendor.pth",
@@ -228,15 +257,47 @@ void points_meddle(struct run *run, const struct act *act, const struct truth *t
                                                  "site/turn",
                                                  "site/shared/one.py",
                                                  "site/vendor/lib.so"};
-    char path[WORLD_PATH_MAX];
-    if (!paths[act->scenario]) return;
-    (void)world_at(path, run->world, paths[act->scenario]);
+    return paths[act->scenario] ? world_at(buffer, run->world, paths[act->scenario]) : NULL;
+}
+
+void points_meddle(struct run *run, const struct act *act, const struct truth *truth) {
+    char buffer[WORLD_PATH_MAX];
+    const char *path = meddled_path(run, act, buffer);
+    if (!path) return;
     world_reset(run->world);
     rig_meddle(path);
     struct str expected = content_now(truth->arena, run->world);
     for (int64_t n = 1; n <= truth->calls->prepared; n++) {
         struct rig rig = {.fault = FAULT_MEDDLE, .when = n, .meddle = path};
         if (chosen(run, run->meddles)) meddle_point(run, act, &rig, expected);
+    }
+}
+
+static void stranger_point(struct run *run, const struct act *act, struct rig *rig, const char *path) {
+    struct arena *arena = arena_open();
+    char message[RIG_MESSAGE_MAX] = "";
+    struct stat st;
+    set_stage(act);
+    (void)rig_attempt(act, rig, NULL);
+    /* What was removed already is nobody's, and what became a directory is no file. */
+    if (lstat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+        rig_meddle(path);
+        struct str found = content_now(arena, run->world);
+        run->points[TALLY_STRANGER]++;
+        if (recover_plainly(run->world, NULL, message) != NEEDS_RECOVERY)
+            bad(run, TALLY_STRANGER, "recovered over what another program wrote", act, rig, message);
+        else if (!str_eq(content_now(arena, run->world), found))
+            bad(run, TALLY_STRANGER, "touched something, though it asks", act, rig, message);
+    }
+    arena_close(arena);
+}
+
+void points_stranger(struct run *run, const struct act *act, const struct truth *truth) {
+    char buffer[WORLD_PATH_MAX];
+    const char *path = meddled_path(run, act, buffer);
+    for (int64_t n = truth->calls->committed + 1; path && n <= truth->calls->applied; n++) {
+        struct rig rig = {.fault = FAULT_KILL, .when = n};
+        if (chosen(run, run->meddles)) stranger_point(run, act, &rig, path);
     }
 }
 

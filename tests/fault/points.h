@@ -13,11 +13,13 @@ enum tally {
     TALLY_KILL,
     TALLY_KILL_UNDO,
     TALLY_TWICE, /* killed, and the recovery killed */
+    TALLY_BACK,  /* an error after the commit, and then killed */
     TALLY_ERROR,
     TALLY_ERROR_UNDO,
     TALLY_CROWDED,
     TALLY_LIE,
     TALLY_MEDDLE,
+    TALLY_STRANGER,
     TALLY_RESULT, /* without fault */
     TALLY_ORDER,
     TALLY_DROP, /* syncs left out */
@@ -45,12 +47,16 @@ struct truth {
 /* Runs `act` and its undo without fault, judges what they come to, and fills the truths. Exits where they fail. */
 void points_measure(struct run *run, const struct act *act, struct truth *truth);
 void points_kill(struct run *run, const struct act *act, const struct truth *truth);
+/* An error after the commit, and a kill while it goes back, or as it goes on in spite of it. */
+void points_back(struct run *run, const struct act *act, const struct truth *truth);
 void points_error(struct run *run, const struct act *act, const struct truth *truth);
 void points_crowded(struct run *run, const struct act *act, const struct truth *truth);
 /* Renames of live files that do not happen, and say that they did. */
 void points_lie(struct run *run, const struct act *act, const struct truth *truth);
 /* Another program replaces a file while a transaction is prepared: nothing of that may be lost. */
 void points_meddle(struct run *run, const struct act *act, const struct truth *truth);
+/* Another program replaces a file after a crash: recovery touches nothing, and asks. */
+void points_stranger(struct run *run, const struct act *act, const struct truth *truth);
 /* The order of syncs, and that the judge notices each one that is left out. */
 void points_order(struct run *run, const struct act *act);
 

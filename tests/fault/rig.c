@@ -73,6 +73,7 @@ static int lie(const struct sys_event *event) {
 static int fault_at(struct rig *rig, const struct sys_event *event) {
     bool now = rig->count == rig->when, after = rig->count > rig->when;
     if (now) rig->kind = event->call;
+    if (rig->count == rig->end) kill_now(rig, event);
     switch (rig->fault) {
     case FAULT_KILL:
     case FAULT_KILL_TORN:

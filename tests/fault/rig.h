@@ -39,6 +39,7 @@ struct rig_calls {
 struct rig {
     int64_t count; /* calls so far */
     int64_t when;  /* the call at which the fault happens, from 1 */
+    int64_t end;   /* the call at which it is killed besides; 0: none */
     enum fault fault;
     int error;
     enum sys_call kind;     /* of the call at `when`; FAULT_SAME: what fails from now on */

@@ -34,10 +34,13 @@ static void scenario_run(struct run *run, int scenario) {
     points_order(run, &undo);
     points_kill(run, &act, &truth);
     points_kill(run, &undo, &back);
+    points_back(run, &act, &truth);
+    points_back(run, &undo, &back);
     points_crowded(run, &act, &truth);
     points_crowded(run, &undo, &back);
     points_lie(run, &act, &truth);
     points_meddle(run, &act, &truth);
+    points_stranger(run, &act, &truth);
     points_error(run, &act, &truth);
     points_error(run, &undo, &back);
     arena_close(truth.arena);
