@@ -61,10 +61,10 @@ static const struct str texts[] = {
         S_INIT("No plan exists: the requests cannot be met together with what is installed, whatever versions "
                "are chosen. This is proven. The facts that contradict each other are printed, and commands "
                "that would work."),
-    [ERR_CONSENT] =
-        S_INIT("A change needs consent. There was no terminal to ask on, so nothing was changed. Read the plan, "
-               "then run the command again with -y (--yes). What has no wheel is built, which runs its code: --build "
-               "NAME allows that, -y alone does not."),
+    [ERR_CONSENT] = S_INIT(
+        "A change needs consent. There was no terminal to ask on, so nothing was changed. Read the plan, "
+        "then run the command again with -y (--yes). What has no wheel is built, which runs its code: with --json "
+        "only --build NAME allows that."),
     [ERR_BREAKS] =
         S_INIT("The environment has breaks: requirements of installed distributions that what is installed does "
                "not meet, advisories that apply, or files that differ from what was installed."),

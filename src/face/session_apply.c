@@ -42,14 +42,13 @@ static struct plan with_wheels(struct session *session, const struct plan *plan)
     return copy;
 }
 
-/* Asks, and builds what has to be built. Whoever answers on a terminal has read what that is; -y says nothing of
- * builds.
- */
+/* Asks, and builds what has to be built. The plan that was printed names it and warns of it, so that consent to the
+ * plan is consent to the build; a program that reads --json names what it allows. */
 static struct err *agree(struct session *session, const struct plan *plan, bool *differs) {
     *differs = false;
     TRY(session_ask(session, question_of(session, plan)));
     if (session_unbuilt(plan) == 0) return NULL;
-    session->builds.consent = session->builds.consent || !session->options->yes;
+    session->builds.consent = session->builds.consent || !session->options->json;
     return session_build_all(session, plan, differs);
 }
 

@@ -241,15 +241,12 @@ ERR_MUST_CHECK static struct err *origin_of_repository(struct session *session, 
     return NULL;
 }
 
-ERR_MUST_CHECK static struct err *origin_of_tree(struct session *session, struct str path,
-                                                 const struct request *request, struct origin *origin) {
+static void origin_of_tree(struct str path, const struct request *request, struct origin *origin) {
     origin->tree->path = path;
     origin->tree->editable = request->editable;
     origin->tree->url = request->requirement.url;
     origin->artifact.url = request->requirement.url;
     origin->artifact.filename = label_of(path);
-    (void)session;
-    return NULL;
 }
 
 /* Builds a tree of which nothing is certain, and gives the release that it is. */
@@ -296,7 +293,7 @@ ERR_MUST_CHECK static struct err *supply_tree(struct session *session, struct po
     struct origin origin = {.tree = arena_new(arena, struct artifact_tree, 1)};
     struct tree tree;
     struct str name = request->requirement.name, python = environment_runs(&session->env);
-    if (path.len) TRY(origin_of_tree(session, path, request, &origin));
+    if (path.len) origin_of_tree(path, request, &origin);
     else TRY(origin_of_repository(session, request, &origin));
     origin.artifact.tree = origin.tree;
     origin.artifact.sdist = true;
@@ -344,10 +341,9 @@ ERR_MUST_CHECK static struct err *supply_file(struct session *session, struct po
 static bool find_named(const struct session *session, const struct pool *pool, const struct request *request,
                        struct project_id *ret, int32_t *ret_release) {
     const struct session_builds *builds = &session->builds;
-    for (ptrdiff_t i = 0; i < builds->named.len; i++) {
+    for (ptrdiff_t i = 0; pool == &session->pool && i < builds->named.len; i++) {
         const struct session_named *named = &builds->named.data[i];
         if (!str_eq(named->url, request->requirement.url) || named->editable != request->editable) continue;
-        if (pool != &session->pool) continue;
         *ret = named->id;
         *ret_release = project_find(&pool->projects.data[named->id.n], &named->version);
         return *ret_release >= 0;

@@ -100,23 +100,24 @@ def builds_left(env):
 
 
 def test_an_sdist_needs_consent(env, files):
-    """Nothing is built unasked: the plan says so, -y alone does not allow it, --no-build finds no plan."""
+    """The plan says that it builds; a program has to allow it, and --no-build finds no plan."""
     sdist(files, told=["six"], requires=["six"])
     tree = env.tree()
     plan = env.plan("tool", *files.options())
     assert plan["status"] == "feasible" and plan["changes"][0]["artifact"]["kind"] == "sdist"
     assert any("runs its code" in w for w in plan["warnings"])
-    run = env.run("install", "-y", "tool", *files.options()).ok(4)
-    assert "--build tool" in run.err
+    run = env.run("install", "tool", *files.options()).ok(4)
+    assert "runs its code" in run.out + run.err
     run = env.run("install", "-y", "--json", "tool", *files.options()).ok(4)
-    assert run.json["error"]["code"] == "U031"
+    assert run.json["error"]["code"] == "U031" and "--build tool" in run.json["error"]["hint"]
     env.run("plan", "--no-build", "tool", *files.options()).ok(3)
     assert env.tree() == tree
 
 
-def test_an_sdist_is_built_with_consent(env, files):
+@pytest.mark.parametrize("consent", [[], ["--json", "--build", ":all:"]], ids=["people", "programs"])
+def test_an_sdist_is_built_with_consent(env, files, consent):
     sdist(files, told=["six"], requires=["six"])
-    env.run("install", "-y", "--build", ":all:", "tool", *files.options()).ok()
+    env.run("install", "-y", *consent, "tool", *files.options()).ok()
     assert env.installed()["tool"] == "1.0"
     assert env.run("undo", "-y").status == 0 and "tool" not in env.installed()
     assert not builds_left(env)
