@@ -12,6 +12,7 @@ struct str dump_fact_name(enum plan_fact_kind kind) {
     case FACT_LOCK: return S("lock");
     case FACT_KEEP: return S("keep");
     case FACT_REMOVE: return S("remove");
+    case FACT_STALE: return S("stale");
     case FACT_ADVISORY: return S("advisory");
     case FACT_VERSIONS: return S("versions");
     case FACT_ABSENT: return S("absent");

@@ -62,6 +62,7 @@ enum plan_fact_kind {
     FACT_LOCK,        /* a lock that may not be lifted (--no-lift) */
     FACT_KEEP,        /* --keep, or not removable */
     FACT_REMOVE,      /* --remove */
+    FACT_STALE,       /* older releases merely lack a bound that the installed one states */
     FACT_ADVISORY,
     FACT_VERSIONS, /* the index has only these versions */
     FACT_ABSENT,   /* no index has the project or the version */
@@ -94,7 +95,7 @@ struct plan_proof {
     struct str level_names[PLAN_LEVELS];
     int64_t level_costs[PLAN_LEVELS];
     bool level_proven[PLAN_LEVELS]; /* no plan costs less in this level, the levels before it being as they are */
-    int32_t metadata_fetched; /* documents: pages and metadata */
+    int32_t metadata_fetched;       /* documents: pages and metadata */
     int32_t rounds, variables, clauses;
 };
 

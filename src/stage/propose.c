@@ -167,7 +167,7 @@ static struct err *tell_freshness(struct arena *arena, const struct solve_input 
     return err;
 }
 
-/* The newest final release on or before the image's date, NULL: not known. */
+/* The newest final release on or before the date, NULL: not known. */
 static const struct release *floor_of(const struct project *project, int64_t date) {
     if (!project->has_dates || date == INT64_MIN) return NULL;
     for (int32_t r = project->releases_len - 1; r >= 0; r--) {
@@ -185,7 +185,7 @@ static struct err *tell_stale_request(struct arena *arena, const struct solve_in
     struct solve_input input = *given;
     struct request *requests = copied(arena, want.requests, want.requests_len, sizeof *requests);
     const struct project *about = &pool->projects.data[project];
-    const struct release *floor = floor_of(about, given->env->image_date);
+    const struct release *floor = floor_of(about, solve_floor_date(given->env->image_date));
     bool asked = false;
     for (int32_t i = 0; floor && i < want.requests_len; i++) {
         struct requirement *requirement = &requests[i].requirement;

@@ -310,7 +310,7 @@ static void warn_marks(struct warnings *warnings, const struct pool *pool, const
         const struct release *release = chosen_release(pool, solution, p);
         if (!release) continue;
         *vec_push(arena, &warnings->list) =
-            str_format(arena, "%.*s %.*s is older than what was current when the image was made; newer ones do not fit",
+            str_format(arena, "%.*s %.*s was long overtaken when the image was made; newer ones do not fit",
                        FMT(pool->projects.data[p].name), FMT(release->version.text));
     }
 }
@@ -510,11 +510,13 @@ void plan_tell_floor(struct arena *arena, const struct pool *pool, struct plan *
             buf_addf(&who, "%s%.*s", who.len ? ", " : "", FMT(change->raw_name));
     }
     if (who.len)
-        add_warning(arena, plan,
-                    str_format(arena,
-                               "releases older than the image were not considered for what is added (%.*s); "
-                               "with --allow-stale they are, and may need fewer locks lifted",
-                               FMT(buf_str(&who))));
+        add_warning(
+            arena, plan,
+            str_format(
+                arena,
+                "releases that were overtaken months before the image were not considered for what is added (%.*s); "
+                "with --allow-stale they are, and may need fewer locks lifted",
+                FMT(buf_str(&who))));
 }
 
 void plan_tell_stale(struct arena *arena, struct str name, const struct plan *other, struct plan *plan) {

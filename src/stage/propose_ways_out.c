@@ -16,6 +16,7 @@ enum relaxation {
     RELAX_REQUEST,  /* without one of the requests */
     RELAX_OPTION,   /* a limit that the user set is taken back */
     RELAX_PRE,      /* pre-releases are candidates */
+    RELAX_STALE,    /* old releases that merely lack a bound are candidates */
     RELAX_REMOVE,   /* an installed distribution goes */
     RELAX_ADVISORY, /* a known incompatibility is accepted */
     RELAX_REPLACE,  /* a vendor build is given up */
@@ -113,6 +114,10 @@ static void add_fact(struct outs *outs, const struct plan_fact *fact) {
         trial_add(outs, (struct trial){RELAX_REPLACE, fact->name, -1, S(""),
                                        str_format(arena, "give up the vendor's build of %.*s", FMT(fact->name))});
         break;
+    case FACT_STALE:
+        trial_add(outs, (struct trial){RELAX_STALE, (struct str){0}, -1, S(""),
+                                       S("take old releases that merely state no bound")});
+        break;
     case FACT_REMOVE:
         trial_add(outs, (struct trial){RELAX_OPTION, fact->name, -1, S(""),
                                        str_format(arena, "leave %.*s in place", FMT(fact->name))});
@@ -185,6 +190,7 @@ static struct err *want_relaxed(struct arena *arena, const struct trial *trial, 
         want->remove = names_without(arena, want->remove, want->remove_len, trial->name, &want->remove_len);
         break;
     case RELAX_PRE: want->pre = true; break;
+    case RELAX_STALE: want->stale = true; break;
     case RELAX_REMOVE:
         want->remove = names_with(arena, want->remove, want->remove_len, trial->name, &want->remove_len);
         break;

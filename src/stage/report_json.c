@@ -183,7 +183,7 @@ static void add_reason(struct json_writer *w, const struct plan *plan) {
         [FACT_HELD] = S_INIT("held"),         [FACT_LOCK] = S_INIT("lock"),
         [FACT_KEEP] = S_INIT("keep"),         [FACT_ADVISORY] = S_INIT("advisory"),
         [FACT_VERSIONS] = S_INIT("versions"), [FACT_ABSENT] = S_INIT("absent"),
-        [FACT_REMOVE] = S_INIT("remove"),
+        [FACT_REMOVE] = S_INIT("remove"),     [FACT_STALE] = S_INIT("stale"),
     };
     json_key(w, S("reason"));
     json_begin_array(w);

@@ -3,9 +3,14 @@
 #include "base/arena.h"
 #include "stage/solve_model.h"
 
+int64_t solve_floor_date(int64_t image_date) {
+    if (image_date == INT64_MIN) return INT64_MIN;
+    return image_date - (int64_t)SOLVE_FLOOR_GRACE_DAYS * SOLVE_DAY_S;
+}
+
 int32_t model_fact(struct model *model, enum plan_fact_kind kind, int32_t node, int32_t rule, int32_t advisory) {
     if (!model->explaining) return -1;
-    *vec_push(model->arena, &model->facts) = (struct fact){kind, node, rule, advisory, sat_variable(model->sat)};
+    *vec_push(model->arena, &model->facts) = (struct fact){kind, node, rule, advisory, -1, sat_variable(model->sat)};
     return (int32_t)model->facts.len - 1;
 }
 

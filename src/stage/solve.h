@@ -13,6 +13,14 @@
 #include "stage/advisory.h"
 #include "stage/plan.h"
 
+/* Releases that were overtaken this short a time before the image's date are not stale: the floor of a project is the
+ * newest final release of the image's date less the grace. An expert takes what was current some weeks earlier rather
+ * than lift a lock. */
+enum { SOLVE_FLOOR_GRACE_DAYS = 90, SOLVE_DAY_S = 86400 };
+
+/* The date up to which a release makes a floor; INT64_MIN where the image's date is not known. */
+int64_t solve_floor_date(int64_t image_date);
+
 struct solve_input {
     const struct environment *env;
     const struct lock_set *locks;

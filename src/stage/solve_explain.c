@@ -133,6 +133,17 @@ static void tell_node(struct model *model, const struct fact *fact, struct plan_
     }
 }
 
+static void tell_stale(struct model *model, const struct fact *fact, struct plan_fact *ret) {
+    const struct node *node = &model->nodes[fact->node];
+    ret->name = model->pool->projects.data[fact->node].name;
+    ret->version = node->dist->version.text;
+    ret->text = model->pool->projects.data[fact->target].name;
+    ret->sentence = str_format(model->arena,
+                               "releases of %.*s before %.*s that merely state no bound on %.*s are not known to fit "
+                               "(--allow-stale takes them)",
+                               FMT(ret->name), FMT(ret->version), FMT(ret->text));
+}
+
 static struct plan_fact tell(struct model *model, const struct fact *fact) {
     struct plan_fact told = {.kind = fact->kind};
     switch (fact->kind) {
@@ -142,6 +153,7 @@ static struct plan_fact tell(struct model *model, const struct fact *fact) {
     case FACT_LOCK:
     case FACT_KEEP:
     case FACT_REMOVE: tell_node(model, fact, &told); break;
+    case FACT_STALE: tell_stale(model, fact, &told); break;
     case FACT_ADVISORY: {
         const struct advisory *advisory = &model->input->advisories->items[fact->advisory];
         told.name = advisory->id;
@@ -162,7 +174,8 @@ static int tell_rank(enum plan_fact_kind kind) {
     case FACT_REMOVE: return 0;
     case FACT_ABSENT:
     case FACT_VERSIONS: return 1;
-    case FACT_REQUIREMENT: return 2;
+    case FACT_REQUIREMENT:
+    case FACT_STALE: return 2;
     case FACT_ADVISORY: return 3;
     case FACT_KEEP:
     case FACT_LOCK:

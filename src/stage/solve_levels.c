@@ -139,11 +139,11 @@ static void add_presence(struct model *model, struct node *node) {
     model_clause(model, -1, (int[]){-node->escape, cost}, 2);
 }
 
-/* The slot of the newest final release uploaded on or before the image's date, -1: not known. What the lock names is
+/* The slot of the newest final release uploaded on or before the floor's date, -1: not known. What the lock names is
  * part of the image, however old it is: the floor is not above it. */
 static int32_t floor_slot(const struct model *model, const struct node *node) {
     const struct project *project = &model->pool->projects.data[node->project];
-    int64_t date = model->input->env->image_date;
+    int64_t date = solve_floor_date(model->input->env->image_date);
     bool pinned = lock_is_pin(model, node);
     int32_t floor = -1;
     if (date == INT64_MIN || !project->has_dates) return -1;
@@ -272,22 +272,28 @@ static bool states_bound(struct model *model, const struct metadata *metadata, s
     return false;
 }
 
-/* Older releases of `at` that do not state the bound which the reference release states on `target`. */
+/* Older releases of `at` that do not state the bound which the reference release states on `target`. What is installed
+ * and was not asked for does not move to one of them: that would break it where no metadata tell. */
 static void add_lax_pair(struct model *model, int32_t at, int32_t reference, int32_t target, int32_t bound) {
     const struct node *node = &model->nodes[at];
     const struct project *project = &model->pool->projects.data[at];
     struct str name = model->pool->projects.data[target].name;
+    bool refused = node->installed >= 0 && !node->requested;
+    int32_t fact = -1;
     int cost = 0;
     for (int32_t k = 0; k < reference; k++) {
         const struct release *release = &project->releases[node->slots[k]];
         if (release->meta_state != META_KNOWN || states_bound(model, release->metadata, name)) continue;
-        if (!cost) {
+        if (refused && fact < 0 && model->explaining) {
+            fact = model_fact(model, FACT_STALE, at, -1, -1);
+            model->facts.data[fact].target = target;
+        } else if (!refused && !cost) {
             cost = model_cost(model, LEVEL_AGE);
             *vec_push(model->arena, &model->lax) =
                 (struct mark){.literal = cost, .node = at, .target = target, .rule = -1, .advisory = -1};
         }
         int literals[] = {-node->ge[k], node->ge[k + 1], -model->nodes[target].ge[bound], cost};
-        model_clause(model, -1, literals, 4);
+        model_clause(model, fact, literals, refused ? 3 : 4);
     }
 }
 

@@ -81,7 +81,8 @@ struct fact {
     int32_t node; /* whom it is about, -1 */
     int32_t rule; /* for REQUEST and REQUIREMENT, -1 */
     int32_t advisory;
-    int selector; /* literal; 0 unless explaining */
+    int32_t target; /* of STALE: on whom the bound is */
+    int selector;   /* literal; 0 unless explaining */
 };
 
 /* An ordered group of cost literals: costs[j+1] implies costs[j]. */

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { EXTRAS_MAX = 32, EDGES_MAX = 64, LEVEL_LIFTS = 2, LEVEL_NEWEST = 7, ABSENT = -1 };
+enum { EXTRAS_MAX = 32, EDGES_MAX = 64, LEVEL_LIFTS = 2, LEVEL_NEWEST = 7, FLOOR_GRACE_DAYS = 90, ABSENT = -1 };
 
 /* A requirement of one release. Sets of options are bit masks. */
 struct edge {
@@ -265,6 +265,7 @@ static bool is_pinned(const struct brute *brute, struct str name, const struct v
 
 static void set_floor(struct brute *brute, struct subject *subject) {
     int64_t date = brute->world->env.image_date;
+    if (date != INT64_MIN) date -= (int64_t)FLOOR_GRACE_DAYS * 86400;
     if (date == INT64_MIN || !subject->has_dates || subject->installed >= 0 || subject->version_given) return;
     for (int32_t i = 0; i < subject->len; i++) {
         const struct option *option = &subject->options[i];
@@ -688,6 +689,15 @@ static void add_costs(const struct brute *brute, int32_t p, int64_t *costs) {
     else costs[8] += ranked_between(subject, brute->chosen[p] - 1, subject->installed - 1);
 }
 
+/* What is installed and was not asked for does not become lax. */
+static bool lax_refused(const struct brute *brute) {
+    for (int32_t p = 0; p < brute->len; p++) {
+        const struct subject *subject = &brute->subjects[p];
+        if (subject->installed >= 0 && !subject->requested && !subject->fixed && lax_count(brute, p)) return true;
+    }
+    return false;
+}
+
 /* True if the choice is a plan; its costs. */
 static bool evaluate(const struct brute *brute, int64_t *costs) {
     uint32_t extras[BRUTE_PROJECTS_MAX];
@@ -733,7 +743,7 @@ static bool dead(const struct brute *brute, int32_t p) {
 static void search(struct brute *brute, int32_t p) {
     if (p == brute->len) {
         int64_t costs[BRUTE_LEVELS];
-        if (!evaluate(brute, costs)) return;
+        if (!evaluate(brute, costs) || lax_refused(brute)) return;
         if (brute->found && !better(brute, costs, brute->best_costs)) return;
         brute->found = true;
         memcpy(brute->best_costs, costs, sizeof costs);
@@ -769,7 +779,7 @@ bool brute_judge(struct brute *brute, const struct plan *plan, int64_t *ret) {
     }
     for (int32_t p = 0; p < brute->len; p++)
         if (!choice_possible(brute, p, brute->chosen[p])) return false;
-    return evaluate(brute, ret);
+    return evaluate(brute, ret) && !lax_refused(brute);
 }
 
 int64_t brute_tries(const struct brute *brute) {

@@ -171,11 +171,17 @@ static void add_wishes(struct buf *buf, struct gen *gen, const struct made *made
     if (chance(gen, 20)) buf_addf(buf, "options: %s\n", flags[number(gen, 8)]);
 }
 
+/* Around the uploads of most releases, once the grace of the floor is taken off. */
+static int image_month(struct gen *gen) {
+    int month = (int)number(gen, (uint32_t)gen->versions_max + 1) + 4;
+    return month < 12 ? month : 12;
+}
+
 struct str gen_case(struct arena *arena, struct gen *gen) {
     struct buf buf = {.arena = arena};
     struct made made = decide(gen);
     buf_add(&buf, S("# random world\n"));
-    if (chance(gen, 75)) buf_addf(&buf, "date 2025-%02d-15\n", (int)number(gen, (uint32_t)gen->versions_max + 1) + 1);
+    if (chance(gen, 75)) buf_addf(&buf, "date 2025-%02d-15\n", image_month(gen));
     add_installed(&buf, gen, &made);
     add_lock(&buf, gen, &made);
     add_index(&buf, gen, &made);

@@ -6,6 +6,7 @@ Modelled are below-floor-or-lax, allowances, lifts, changes and downgrades, in t
 pre-release) only makes more plans possible or cheaper: the costs are lower bounds, and a plan that reaches them is optimal
 in these levels. Where it finds no plan there is none. The code shares nothing with the solver in C.
 """
+import datetime
 import re
 import sys
 
@@ -19,6 +20,7 @@ from pysat.examples.rc2 import RC2
 from pysat.formula import IDPool, WCNF
 
 SUPPORT_DEPTH = 12  # steps from what is there, or was asked for, to what excuses a release below its floor
+FLOOR_GRACE_DAYS = 90  # what was overtaken so short a time before the image is not stale
 LEVELS = ("below-floor-or-lax", "allowances", "lifts", "changes", "downgrades")
 UNKNOWN = "?"
 
@@ -33,6 +35,10 @@ def logical_lines(text):
         elif line.strip() and not line.lstrip().startswith("#"):
             lines.append(line)
     return lines
+
+
+def full(date):
+    return date if "T" in date else date + "T00:00:00"
 
 
 def requirements(text):
@@ -319,11 +325,12 @@ class Problem:
                         self.wcnf.append([*condition, -self.variable(target, other), self.cost("allowances", name, str(requirement))])
 
     def floor(self, name):
-        """The newest final release on or before the image's date; None where dates lack."""
+        """The newest final release on or before the image's date less the grace; None where dates lack."""
         page = [r for r in self.candidates[name] if r != UNKNOWN]
         if not self.case.date or any(r.date is None for r in page if not r.installed):
             return None
-        fit = [r for r in page if not r.version.is_prerelease and r.date and r.date <= self.case.date and "yanked" not in r.flags]
+        date = (datetime.datetime.fromisoformat(self.case.date) - datetime.timedelta(days=FLOOR_GRACE_DAYS)).isoformat()
+        fit = [r for r in page if not r.version.is_prerelease and r.date and full(r.date) <= date and "yanked" not in r.flags]
         pins = [Version(s.version) for l in self.case.locks if canonicalize_name(l.name) == name for s in l.specifier if s.operator == "=="]
         fit = [r for r in fit if all(r.version <= pin for pin in pins)]
         return fit[-1] if fit else None
@@ -341,6 +348,7 @@ class Problem:
         """An older release that merely does not state the bound of the installed one, where the result leaves it."""
         references = {name: self.case.installed[name][1] if name in self.case.installed else self.floor(name) for name in self.candidates}
         given = {canonicalize_name(r.name) for r in self.case.requests + self.case.constraints if r.specifier or r.url}
+        asked = {canonicalize_name(r.name) for r in self.case.requests if self.active(r)}
         for name, mine in references.items():
             if mine is None or not mine.installed and name in given:
                 continue
@@ -354,8 +362,10 @@ class Problem:
                     for release in older:
                         if self.bounds(release, target):
                             continue
+                        refused = mine.installed and name not in asked
                         for other in above:
-                            self.wcnf.append([-self.variable(name, release), -self.variable(target, other), self.cost(LEVELS[0], name, target)])
+                            pair = [-self.variable(name, release), -self.variable(target, other)]
+                            self.wcnf.append(pair if refused else [*pair, self.cost(LEVELS[0], name, target)])
 
     def add_floors(self):
         """A release below its floor that nothing in the result keeps there."""

@@ -27,6 +27,12 @@ static bool is_fixed(const struct plan_fact *fact) {
     return fact->kind == FACT_VERSIONS || fact->kind == FACT_ABSENT;
 }
 
+static bool has_stale(const struct facts *facts) {
+    for (int32_t i = 0; i < facts->len; i++)
+        if (facts->items[i].kind == FACT_STALE) return true;
+    return false;
+}
+
 static bool names_version(const struct facts *facts, struct str name, struct str version) {
     for (int32_t i = 0; i < facts->len; i++)
         if (facts->items[i].kind == FACT_VERSIONS && str_eq(facts->items[i].name, name) &&
@@ -127,6 +133,7 @@ static void keep_facts(struct arena *arena, const struct facts *facts, struct wo
         }
     }
     keep_requests(arena, facts, &world->want);
+    world->want.stale = true; /* no fact says otherwise, see reason_check */
     keep_limits(arena, facts, world);
     keep_advisories(arena, facts, &world->advisories);
 }
@@ -156,6 +163,8 @@ static struct err *is_possible(struct arena *arena, struct str text, const struc
 const char *reason_check(struct arena *arena, struct str text, const struct plan *plan) {
     struct facts facts = {plan->reason, plan->reason_len, NOBODY};
     bool possible;
+    /* What is lax shows by requirements that are no facts, and taking others out makes more of it. */
+    if (has_stale(&facts)) return NULL;
     struct err *err = is_possible(arena, text, &facts, &possible);
     if (!err && possible) return "the facts of the reason do not make it impossible";
     for (facts.skip = 0; !err && facts.skip < facts.len; facts.skip++) {
