@@ -49,6 +49,8 @@ struct options {
     struct str index_url;
     struct option_list extra_index_urls, find_links;
     bool no_index, offline, refresh;
+    struct str index_strategy, proxy, cert, client_cert, keyring_provider, timeout, retries;
+    struct option_list trusted_hosts;
     struct str cache_dir, recorded, record;
     struct option_list files, remove, keep, replace, no_lift, ignore_advisories, rebuild_record;
     bool upgrade, pre, only_binary, no_allowances, no_lifts, allow_stale;

@@ -55,6 +55,7 @@ struct session {
     struct str image; /* to open: --image */
     bool opened;
     bool live; /* the environment is of this machine and can be changed; not an image or a snapshot */
+    struct config_variables variables; /* the environment variables, and what the command line says over them */
     struct config config;
     struct str catalog; /* directory of the catalog; empty: none was found */
     struct environment env;

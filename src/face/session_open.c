@@ -10,6 +10,7 @@
 #include "stage/scan.h"
 #include "stage/snapshot.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -39,9 +40,35 @@ struct str session_cache_dir(const struct session *session) {
     return session->options->cache_dir.len ? session->options->cache_dir : session->config.cache_dir;
 }
 
+/* The options of the command line that stand over the configuration. */
+static const struct config_given *given_of(struct arena *arena, const struct options *o, int32_t *ret_len) {
+    const struct config_given texts[] = {
+        {S("proxy"), o->proxy},
+        {S("cert"), o->cert},
+        {S("client-cert"), o->client_cert},
+        {S("keyring-provider"), o->keyring_provider},
+        {S("index-strategy"), o->index_strategy},
+        {S("timeout"), o->timeout},
+        {S("retries"), o->retries},
+    };
+    const int32_t texts_len = (int32_t)(sizeof texts / sizeof *texts);
+    struct config_given *given = arena_new(arena, struct config_given, texts_len + o->trusted_hosts.len);
+    int32_t len = 0;
+    for (int32_t i = 0; i < texts_len; i++)
+        if (texts[i].value.len) given[len++] = texts[i];
+    for (int32_t i = 0; i < o->trusted_hosts.len; i++)
+        given[len++] = (struct config_given){S("trusted-host"), o->trusted_hosts.items[i]};
+    *ret_len = len;
+    return given;
+}
+
 static struct err *read_config(struct session *session, struct str prefix) {
-    struct config_variables variables = config_variables_make(session->arena, environ);
-    return config_read(session->arena, session->fs, prefix, &variables, &session->config);
+    struct config_variables *variables = &session->variables;
+    char here[PATH_MAX];
+    *variables = config_variables_make(session->arena, environ);
+    variables->given = given_of(session->arena, session->options, &variables->given_len);
+    if (getcwd(here, sizeof here)) variables->directory = str_copy(session->arena, str_of(here));
+    return config_read(session->arena, session->fs, prefix, variables, &session->config);
 }
 
 /* True for what shows no fingerprint and changes nothing. */

@@ -132,6 +132,8 @@ struct err *session_open_index(struct session *session) {
         .recorded = session->recorded,
         .record_dir = o->record,
         .config = &session->config,
+        .proc = proc_real(),
+        .variables = &session->variables,
         .env = &session->env,
         .want = want,
         .progress = show_progress,

@@ -12,6 +12,8 @@
 
 enum {
     TICK_MS = 50,
+    LATE_US = 50000,           /* curl may end a transfer so much before its time */
+    RESUME_US = 20000,         /* before a file is gone on with */
     PAUSE_US = 250000,         /* before the first repetition; doubled each time */
     HOST_CONNECTIONS_MAX = 16, /* to one server that speaks only HTTP/1.1 */
 };
@@ -54,7 +56,9 @@ struct err *http_open(struct arena *arena, const struct http_options *options, s
     (void)http->curl.multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
     (void)http->curl.multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)HOST_CONNECTIONS_MAX);
     choose_certificates(http);
-    http->proxy = text_or_null(arena, options->proxy);
+    http->proxy_http = str_copy_z(arena, options->proxy_http);
+    http->proxy_https = str_copy_z(arena, options->proxy_https);
+    http->no_proxy = str_copy_z(arena, options->no_proxy);
     http->client_cert = text_or_null(arena, options->client_cert);
     http->netrc = text_or_null(arena, options->netrc);
     if (http->netrc && access(http->netrc, R_OK) != 0) http->netrc = NULL;
@@ -102,21 +106,28 @@ static void start(struct http *http, struct transfer *transfer, const struct wai
     if (!transfer->arena) transfer->arena = arena_open();
     transfer->request = waiting->request;
     transfer->attempt = waiting->attempt;
+    transfer->deadline_us = waiting->deadline_us;
+    transfer->furthest = waiting->furthest;
     transfer->busy = true;
-    transfer->over_limit = transfer->write_failed = false;
-    transfer->size = 0;
+    transfer->over_limit = transfer->write_failed = transfer->misplaced = transfer->logged_in = false;
+    transfer->ignored = 0;
+    transfer->size = transfer->resumed_at = waiting->beginning.size;
+    transfer->times = waiting->beginning.times;
     transfer->text[0] = '\0';
     transfer->body = (struct buf){.arena = transfer->arena};
     http_reset_answer(transfer);
-    transfer->write_errno = open_target(transfer);
+    transfer->fd = waiting->beginning.fd;
+    transfer->digest = waiting->beginning.digest;
+    transfer->write_errno = transfer->fd < 0 ? open_target(transfer) : 0;
     transfer->write_failed = transfer->write_errno != 0;
-    if (transfer->request.hash || transfer->fd >= 0) transfer->digest = digest_open(transfer->arena);
+    if (!transfer->digest && (transfer->request.hash || transfer->fd >= 0))
+        transfer->digest = digest_open(transfer->http->arena); /* it may outlive the attempt */
     if (!transfer->easy) transfer->easy = http->curl.easy_init();
     else http->curl.easy_reset(transfer->easy);
     if (!transfer->easy || transfer->write_failed) return;
-    http_set_request(transfer);
+    http_set_request(transfer, waiting->beginning.validator);
     http_set_security(transfer);
-    http_set_limits(transfer);
+    http_set_limits(transfer, clock_us());
     if (http->curl.multi_add_handle(http->multi, transfer->easy) != CURLM_OK) return;
     http->running++;
     http->requests++;
@@ -136,7 +147,7 @@ static void release(struct transfer *transfer) {
 }
 
 void http_add(struct http *http, const struct http_request *request) {
-    *vec_push(http->arena, &http->queue) = (struct waiting){.request = *request};
+    *vec_push(http->arena, &http->queue) = (struct waiting){.request = *request, .beginning = {.fd = -1}};
 }
 
 static bool may_retry(CURLcode code, long status) {
@@ -145,6 +156,7 @@ static bool may_retry(CURLcode code, long status) {
     case CURLE_COULDNT_CONNECT:
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_OPERATION_TIMEDOUT:
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
     case CURLE_GOT_NOTHING:
@@ -161,34 +173,105 @@ static bool is_unreachable(CURLcode code) {
            code == CURLE_OPERATION_TIMEDOUT || code == CURLE_SSL_CONNECT_ERROR;
 }
 
-/* Queues the request again if another attempt makes sense. Without a name or a route one repetition is enough. */
-static bool retry(struct http *http, struct transfer *transfer, CURLcode code, long status) {
+/* Takes what came of a file out of the transfer, so that the next attempt goes on behind it; false where nothing can be
+ * kept. */
+static bool keep_beginning(struct transfer *transfer, struct beginning *ret) {
+    const struct http_response *answer = &transfer->answer;
+    bool strong = answer->etag.len && !str_starts(answer->etag, S("W/"));
+    struct str validator = strong ? answer->etag : answer->last_modified;
+    if (transfer->fd < 0 || transfer->misplaced || transfer->size <= transfer->resumed_at) return false;
+    if (!validator.len && !transfer->request.checked) return false;
+    if (transfer->request.range.len || transfer->times == HTTP_RESUMES_MAX) return false;
+    *ret = (struct beginning){transfer->fd, transfer->digest, transfer->size,
+                              str_copy(transfer->http->arena, validator), transfer->times + 1};
+    transfer->fd = -1;
+    transfer->digest = NULL;
+    return true;
+}
+
+/* Gives it back, for the transfer is over after all. */
+static void restore_beginning(struct transfer *transfer, const struct beginning *beginning) {
+    if (beginning->fd < 0) return;
+    transfer->fd = beginning->fd;
+    transfer->digest = beginning->digest;
+}
+
+/* How long to wait before the next attempt, -1 where there is none. */
+static int64_t pause_of(const struct http *http, const struct transfer *transfer, CURLcode code, long status) {
     int32_t most = http->options.retries >= 0 ? http->options.retries : HTTP_RETRIES;
-    if (most > 1 && (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT)) most = 1;
-    if (transfer->over_limit || transfer->write_failed || transfer->attempt >= most || !may_retry(code, status))
-        return false;
+    bool once = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT;
+    if (most > 1 && once) most = 1; /* without a name, a route or a word one repetition is enough */
+    if (transfer->attempt >= most || !(transfer->misplaced || may_retry(code, status))) return -1;
     curl_off_t asked = 0;
-    (void)transfer->http->curl.easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &asked);
-    if (asked > HTTP_RETRY_AFTER_MAX_S) asked = HTTP_RETRY_AFTER_MAX_S;
-    int64_t pause = (int64_t)PAUSE_US << (transfer->attempt < 8 ? transfer->attempt : 8);
-    if (asked > 0) pause = (int64_t)asked * 1000000;
-    *vec_push(http->arena, &http->queue) =
-        (struct waiting){transfer->request, clock_us() + pause, transfer->attempt + 1};
+    long connected = 0;
+    (void)http->curl.easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &asked);
+    (void)http->curl.easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &connected);
+    if (connected >= 400 && connected < 500) return -1; /* the proxy refuses */
+    if (asked > HTTP_RETRY_AFTER_MAX_S) return -1;
+    if (asked > 0) return (int64_t)asked * 1000000;
+    return (int64_t)PAUSE_US << (transfer->attempt < 8 ? transfer->attempt : 8);
+}
+
+/* Queues the request again if another attempt makes sense. */
+static bool retry(struct http *http, struct transfer *transfer, CURLcode code, long status) {
+    struct waiting again = {.request = transfer->request, .attempt = transfer->attempt + 1, .beginning = {.fd = -1}};
+    if (transfer->over_limit || transfer->write_failed) return false;
+    int64_t pause = pause_of(http, transfer, code, status), now = clock_us();
+    if (code == CURLE_OK && status == 401 && http_login(transfer)) {
+        pause = 0;
+        again.attempt--;
+    }
+    bool further = transfer->size > transfer->furthest;
+    again.furthest = further ? transfer->size : transfer->furthest;
+    bool kept = code != CURLE_OK && (further || pause >= 0) && may_retry(code, status) &&
+                keep_beginning(transfer, &again.beginning);
+    if (kept && further) {
+        pause = RESUME_US;
+        again.attempt = 0;
+    }
+    again.not_before_us = now + pause;
+    again.deadline_us = transfer->deadline_us;
+    if (pause < 0 || again.not_before_us >= again.deadline_us) {
+        restore_beginning(transfer, &again.beginning);
+        return false;
+    }
+    *vec_push(http->arena, &http->queue) = again;
     drop_target(transfer, false);
     finish(transfer);
     release(transfer);
     return true;
 }
 
-static void hint_network(struct arena *arena, struct err *err, CURLcode code) {
+/* True if all attempts together took too long. */
+static bool is_late(const struct transfer *transfer, CURLcode code) {
+    return code == CURLE_OPERATION_TIMEDOUT && clock_us() + LATE_US >= transfer->deadline_us;
+}
+
+static struct err *hint_network(struct http *http, const struct transfer *transfer, struct err *err, CURLcode code) {
+    struct arena *arena = http->arena;
+    long connected = 0;
+    (void)http->curl.easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &connected);
+    if (connected == 407)
+        return err_hint(arena, err, "the proxy wants credentials: name it as http://user:password@host:port");
+    if (connected >= 400) return err_hint(arena, err, "the proxy refuses to connect there (it answers %ld)", connected);
+    if (code == CURLE_SSL_CERTPROBLEM)
+        return err_hint(arena, err,
+                        "the client certificate cannot be used: it must be a PEM file with the key and the certificate "
+                        "(PIP_CLIENT_CERT or pip's option `client-cert`)");
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
-        (void)err_hint(arena, err,
-                       "the server's certificate is not trusted: name the certificates of your network with "
-                       "PIP_CERT or pip's option `cert`");
-    else if (is_unreachable(code))
-        (void)err_hint(arena, err,
-                       "is the network there? behind a proxy set HTTPS_PROXY or pip's option `proxy`; with "
-                       "--offline only what is cached is used");
+        return err_hint(arena, err,
+                        "the server's certificate is not trusted: name the certificates of your network with "
+                        "PIP_CERT or pip's option `cert`");
+    if (code == CURLE_TOO_MANY_REDIRECTS) return err_hint(arena, err, "the server sends from one page to another");
+    if (code == CURLE_UNSUPPORTED_PROTOCOL)
+        return err_hint(arena, err, "a redirect may not lead from https to http, nor to a file");
+    if (is_late(transfer, code))
+        return err_hint(arena, err, "UNPIN_TOTAL_TIMEOUT=SECONDS allows more time for a document or file");
+    if (is_unreachable(code))
+        return err_hint(arena, err,
+                        "is the network there? behind a proxy set HTTPS_PROXY or pip's option `proxy`; with "
+                        "--offline only what is cached is used");
+    return err;
 }
 
 static struct err *transfer_err(struct http *http, struct transfer *transfer, CURLcode code) {
@@ -199,13 +282,16 @@ static struct err *transfer_err(struct http *http, struct transfer *transfer, CU
     if (transfer->over_limit)
         return err_make(arena, ERR_LIMIT, "%.*s is larger than %lld bytes", FMT(url),
                         (long long)transfer->request.limit);
+    if (transfer->misplaced)
+        return err_make(arena, ERR_NETWORK, "cannot fetch %.*s: the server sends other bytes than it was asked for",
+                        FMT(url));
     if (code == CURLE_OK) return NULL;
     /* curl's own text may hold the URL with its password; the general one does not. */
     const char *why =
         transfer->text[0] && !strchr(transfer->text, '@') ? transfer->text : http->curl.easy_strerror(code);
+    if (is_late(transfer, code)) why = "it took too long in all";
     struct err *err = err_make(arena, ERR_NETWORK, "cannot fetch %.*s: %s", FMT(url), why);
-    hint_network(arena, err, code);
-    return err;
+    return transfer->easy ? hint_network(http, transfer, err, code) : err;
 }
 
 /* The answer of a transfer that is over. */
@@ -225,6 +311,10 @@ static void give(struct http *http, struct transfer *transfer, CURLcode code, st
     }
     /* A body that nobody wants was cut off: the status says all. */
     if (code == CURLE_WRITE_ERROR && !transfer->over_limit && !transfer->write_failed && status != 200) code = CURLE_OK;
+    if (http_continues(transfer, status)) status = 200; /* together with what came before it is the whole */
+    curl_off_t wait_s = 0;
+    if (transfer->easy) (void)http->curl.easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &wait_s);
+    answer.retry_after = wait_s;
     answer.user = transfer->request.user;
     answer.tag = transfer->request.tag;
     answer.status = (int32_t)status;
@@ -254,6 +344,7 @@ static struct transfer *start_due(struct http *http, int64_t *wait_us) {
         struct transfer *slot = http->transfers;
         while (slot->busy) slot++;
         struct waiting due = *waiting;
+        if (due.deadline_us == 0) due.deadline_us = now + http_total_s(http, &due.request) * 1000000;
         *waiting = http->queue.data[http->queue_from++];
         int32_t running = http->running;
         start(http, slot, &due);
@@ -306,6 +397,16 @@ bool http_next(struct http *http, struct http_response *ret) {
     }
 }
 
+/* What was kept for an attempt that never comes. */
+static void drop_beginning(struct waiting *waiting) {
+    if (waiting->beginning.fd < 0) return;
+    struct arena *scratch = arena_open();
+    (void)close(waiting->beginning.fd);
+    (void)unlink(str_copy_z(scratch, waiting->request.path));
+    digest_close(waiting->beginning.digest, NULL);
+    arena_close(scratch);
+}
+
 void http_close(struct http *http) {
     if (!http) return;
     for (int i = 0; i < HTTP_PARALLEL_MAX; i++) {
@@ -318,6 +419,7 @@ void http_close(struct http *http) {
         finish(transfer);
         arena_close(transfer->arena);
     }
+    for (ptrdiff_t i = http->queue_from; i < http->queue.len; i++) drop_beginning(&http->queue.data[i]);
     (void)http->curl.multi_cleanup(http->multi);
 }
 

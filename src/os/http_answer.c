@@ -13,13 +13,16 @@ size_t http_on_body(char *data, size_t one, size_t len, void *self) {
     long status = 0;
     (void)transfer->http->curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     bool wanted = status == 0 || status == 200 || status == 206;
-    transfer->size += (int64_t)len;
     transfer->http->received += (int64_t)len;
-    if (transfer->size > (wanted ? transfer->request.limit : IGNORED_MAX)) {
-        transfer->over_limit = wanted;
+    if (!wanted) {
+        transfer->ignored += (int64_t)len;
+        return transfer->ignored > IGNORED_MAX ? 0 : len;
+    }
+    if ((int64_t)len > transfer->request.limit - transfer->size) {
+        transfer->over_limit = true;
         return 0;
     }
-    if (!wanted) return len;
+    transfer->size += (int64_t)len;
     if (transfer->digest) digest_add(transfer->digest, (struct str){data, (ptrdiff_t)len});
     if (transfer->fd < 0) {
         if (transfer->size == (int64_t)len) {
@@ -42,6 +45,27 @@ size_t http_on_body(char *data, size_t one, size_t len, void *self) {
         done += (size_t)n;
     }
     return len;
+}
+
+bool http_continues(const struct transfer *transfer, long status) {
+    return transfer->resumed_at > 0 && status == 206 && transfer->answer.range_first == transfer->resumed_at;
+}
+
+/* The headers of an answer are complete. Where only the rest of a file was asked for, what comes now may be the rest,
+ * or all of it again, because it is another file by now or the server knows no ranges. */
+static bool place(struct transfer *transfer) {
+    long status = 0;
+    (void)transfer->http->curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (!transfer->resumed_at || http_continues(transfer, status)) return true;
+    if (status == 206 || status == 416) transfer->misplaced = true;
+    if (status != 200) return !transfer->misplaced;
+    transfer->size = transfer->resumed_at = 0;
+    bool again = ftruncate(transfer->fd, 0) == 0 && lseek(transfer->fd, 0, SEEK_SET) == 0;
+    if (!again) transfer->write_errno = errno;
+    transfer->write_failed = !again;
+    digest_close(transfer->digest, NULL);
+    transfer->digest = digest_open(transfer->http->arena); /* it may outlive the attempt */
+    return again;
 }
 
 /* "bytes 5-9/100", or "bytes *" + "/100". */
@@ -77,6 +101,7 @@ size_t http_on_header(char *data, size_t one, size_t len, void *self) {
     struct str rest = {data, (ptrdiff_t)(one * len)};
     if (str_starts(rest, S("HTTP/"))) http_reset_answer(transfer);
     if (rest.len > HTTP_HEADERS_MAX) return len;
+    if (str_trim(rest).len == 0) return place(transfer) ? len : 0;
     struct str name = str_trim(str_cut(&rest, ':')), value = str_trim(rest);
     if (str_eq_nocase(name, S("content-type"))) answer->content_type = str_copy(transfer->arena, value);
     else if (str_eq_nocase(name, S("etag"))) answer->etag = str_copy(transfer->arena, value);

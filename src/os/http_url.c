@@ -1,7 +1,5 @@
 /* URLs as text: where credentials stand in them, and whose they are. */
-#include "os/http.h"
-
-#include "base/arena.h"
+#include "os/http_parts.h"
 
 enum { PORT_MAX = 65535 };
 
@@ -66,6 +64,12 @@ static ptrdiff_t authority_find(struct str url, ptrdiff_t *to) {
     ptrdiff_t at = http_credentials(str_from(url, from));
     *to = authority_end(url, at < 0 ? from : from + at);
     return from;
+}
+
+struct str http_userinfo(struct str url) {
+    ptrdiff_t to, from = authority_find(url, &to);
+    ptrdiff_t at = from < 0 ? -1 : str_find_last(str_slice(url, from, to), '@');
+    return at < 0 ? (struct str){0} : str_slice(url, from, from + at);
 }
 
 struct str http_strip(struct arena *arena, struct str url) {

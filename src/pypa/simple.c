@@ -313,6 +313,19 @@ static struct err *check_api(struct arena *arena, struct str version) {
                     FMT(str_slice(version, 0, 40)));
 }
 
+static void set_status(struct simple_page *page, struct str status) {
+    page->quarantined = str_eq(status, S("quarantined"));
+    page->status = str_eq(status, S("active")) ? (struct str){0} : status;
+}
+
+static void add_place(struct arena *arena, const struct str **places, int32_t *len, struct str url) {
+    if (!url.len || url.len > SIMPLE_TEXT_MAX || *len == SIMPLE_PLACES_MAX) return;
+    struct str *longer = arena_new(arena, struct str, *len + 1);
+    for (int32_t i = 0; i < *len; i++) longer[i] = (*places)[i];
+    longer[(*len)++] = url;
+    *places = longer;
+}
+
 static void scan_meta(struct scanner *scanner) {
     struct str name = {0}, content = {0};
     struct attribute attribute;
@@ -321,7 +334,13 @@ static void scan_meta(struct scanner *scanner) {
         if (str_eq_nocase(attribute.name, S("content"))) content = str_trim(attribute.value);
     }
     if (str_eq_nocase(name, S("pypi:repository-version"))) scanner->err = check_api(scanner->arena, content);
-    if (str_eq_nocase(name, S("pypi:project-status"))) scanner->page.quarantined = str_eq(content, S("quarantined"));
+    if (content.len > SIMPLE_TEXT_MAX) return;
+    struct simple_page *page = &scanner->page;
+    if (str_eq_nocase(name, S("pypi:project-status"))) set_status(page, content);
+    if (str_eq_nocase(name, S("pypi:project-status-reason"))) page->status_reason = content;
+    if (str_eq_nocase(name, S("pypi:tracks"))) add_place(scanner->arena, &page->tracks, &page->tracks_len, content);
+    if (str_eq_nocase(name, S("pypi:alternate-locations")))
+        add_place(scanner->arena, &page->alternates, &page->alternates_len, content);
 }
 
 static void scan_base(struct scanner *scanner) {
@@ -408,7 +427,14 @@ struct err *simple_parse_json(struct arena *arena, struct str text, struct simpl
     for (int32_t i = 0; i < files->len; i++)
         if (file_of_json(arena, &files->items[i], &list[page.len])) page.len++;
     page.files = list;
-    page.quarantined = str_eq(json_find_text(json_find(&json, S("project-status")), S("status")), S("quarantined"));
+    const struct json *status = json_find(&json, S("project-status"));
+    const struct json *tracks = json_find_array(json_find(&json, S("meta")), S("tracks"));
+    const struct json *alternates = json_find_array(&json, S("alternate-locations"));
+    set_status(&page, str_slice(json_find_text(status, S("status")), 0, SIMPLE_TEXT_MAX));
+    page.status_reason = str_slice(json_find_text(status, S("reason")), 0, SIMPLE_TEXT_MAX);
+    for (int32_t i = 0; i < tracks->len; i++) add_place(arena, &page.tracks, &page.tracks_len, tracks->items[i].text);
+    for (int32_t i = 0; i < alternates->len; i++)
+        add_place(arena, &page.alternates, &page.alternates_len, alternates->items[i].text);
     *ret = page;
     return NULL;
 }

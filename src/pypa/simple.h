@@ -30,11 +30,17 @@ struct simple_file {
     struct str metadata_sha256;
 };
 
+enum { SIMPLE_PLACES_MAX = 64 /* URLs in tracks, and in alternates, that are looked at */ };
+
 struct simple_page {
     const struct simple_file *files; /* in the order of the page */
     int32_t len;
-    struct str base;  /* of `<base href>`; empty: none */
-    bool quarantined; /* PEP 792: nothing of it may be installed */
+    struct str base;                  /* of `<base href>`; empty: none */
+    bool quarantined;                 /* PEP 792: nothing of it may be installed */
+    struct str status, status_reason; /* PEP 792: "archived", "deprecated", …; empty: active */
+    const struct str *tracks;         /* PEP 708: pages of the same project on other indexes, by the index's own word */
+    const struct str *alternates;     /* the same by the word of the project's owners */
+    int32_t tracks_len, alternates_len;
 };
 
 /* ERR_INDEX where the page is of an API version that is not 1.x; ERR_LIMIT. Texts are borrowed from `text` where they

@@ -1,23 +1,9 @@
-#include "stage/config.h"
+#include "stage/config_parts.h"
 
 #include "base/arena.h"
 #include "base/buf.h"
 
 #include <string.h>
-
-/* An option of a file, with the rank of its section: [global] 0, [install] 1. */
-struct entry {
-    struct str key, value, source;
-    int rank;
-};
-
-struct reader {
-    struct arena *arena;
-    const struct fs *fs;
-    const struct config_variables *variables;
-    VEC(struct entry) entries;
-    VEC(struct str) files;
-};
 
 /* What is known while the lines of one file go by. */
 struct ini {
@@ -31,7 +17,7 @@ struct config_variables config_variables_make(struct arena *arena, char *const *
     VEC(struct str) items = {0};
     for (; environ && *environ && items.len < CONFIG_ENTRIES_MAX; environ++)
         *vec_push(arena, &items) = str_of(*environ);
-    return (struct config_variables){items.data, (int32_t)items.len};
+    return (struct config_variables){.items = items.data, .len = (int32_t)items.len};
 }
 
 struct str config_variable(const struct config_variables *variables, struct str name) {
@@ -150,8 +136,7 @@ static struct err *read_file(struct reader *reader, struct str path) {
     return NULL;
 }
 
-/* `variable`, or `tail` beneath the home directory; empty if neither is known. */
-static struct str user_dir(const struct reader *reader, struct str variable, struct str tail) {
+struct str config_user_dir(const struct reader *reader, struct str variable, struct str tail) {
     struct str dir = config_variable(reader->variables, variable);
     if (dir.len) return dir;
     struct str home = config_variable(reader->variables, S("HOME"));
@@ -161,7 +146,7 @@ static struct str user_dir(const struct reader *reader, struct str variable, str
 static struct err *read_user_files(struct reader *reader) {
     struct str home = config_variable(reader->variables, S("HOME"));
     if (home.len) TRY(read_file(reader, path_join(reader->arena, home, S(".pip/pip.conf"))));
-    struct str dir = user_dir(reader, S("XDG_CONFIG_HOME"), S(".config"));
+    struct str dir = config_user_dir(reader, S("XDG_CONFIG_HOME"), S(".config"));
     return dir.len ? read_file(reader, path_join(reader->arena, dir, S("pip/pip.conf"))) : NULL;
 }
 
@@ -224,23 +209,41 @@ static struct config_setting find_variable(const struct reader *reader, struct s
     return (struct config_setting){0};
 }
 
-static struct config_setting find_setting(const struct reader *reader, struct str key, struct str pip, struct str uv,
+/* What the command line says. */
+static struct config_setting find_given(const struct reader *reader, struct str key) {
+    const struct config_variables *variables = reader->variables;
+    struct str *items = arena_new(reader->arena, struct str, variables->given_len);
+    int32_t len = 0;
+    for (int32_t i = 0; key.len && i < variables->given_len; i++)
+        if (str_eq(variables->given[i].name, key)) items[len++] = variables->given[i].value;
+    return (struct config_setting){items, len, len ? S("command line") : (struct str){0}};
+}
+
+struct names {
+    struct str key, pip, uv, toml;
+};
+
+static struct config_setting find_setting(const struct reader *reader, const struct names *names,
                                           enum config_split split) {
-    struct config_setting setting = find_variable(reader, pip, split, false);
+    struct config_setting setting = find_given(reader, names->key);
     if (setting.len) return setting;
-    const struct entry *entry = find_entry(reader, key);
+    setting = find_variable(reader, names->pip, split, false);
+    if (setting.len) return setting;
+    const struct entry *entry = find_entry(reader, names->key);
     if (entry) return make_setting(reader->arena, entry->value, entry->source, split, false);
-    return find_variable(reader, uv, split, split == CONFIG_COMMAS);
+    setting = find_variable(reader, names->uv, split, split == CONFIG_COMMAS);
+    return setting.len ? setting : config_uv_setting(reader, names->toml);
 }
 
 /* uv lets an index be named: `nvidia=https://…`. */
-static void drop_names(struct arena *arena, struct config_setting *setting) {
+static void drop_names(const struct reader *reader, struct config_setting *setting) {
     if (!str_starts(setting->source, S("UV_"))) return;
-    struct str *items = arena_new(arena, struct str, setting->len);
+    struct str *items = arena_new(reader->arena, struct str, setting->len);
     for (int32_t i = 0; i < setting->len; i++) {
         items[i] = setting->items[i];
         ptrdiff_t equals = str_find_char(items[i], '='), colon = str_find_char(items[i], ':');
-        if (equals >= 0 && (colon < 0 || equals < colon)) items[i] = str_from(items[i], equals + 1);
+        if (equals >= 0 && (colon < 0 || equals < colon))
+            items[i] = config_uv_login(reader, str_slice(items[i], 0, equals), str_from(items[i], equals + 1));
     }
     setting->items = items;
 }
@@ -249,20 +252,24 @@ struct err *config_read(struct arena *arena, const struct fs *fs, struct str pre
                         const struct config_variables *variables, struct config *ret) {
     struct reader reader = {.arena = arena, .fs = fs, .variables = variables};
     TRY(read_files(&reader, prefix));
+    TRY(config_uv_read(&reader));
     struct config config = {0};
-#define X(field, name, pip, uv, split) config.field = find_setting(&reader, S(name), S(pip), S(uv), split);
+#define X(field, name, pip, uv, toml, split)                                                                           \
+    config.field = find_setting(&reader, &(struct names){S(name), S(pip), S(uv), S(toml)}, split);
     CONFIG_SETTINGS(X)
 #undef X
-    drop_names(arena, &config.index_url);
-    drop_names(arena, &config.uv_index);
+    if (config.proxy.len) config.proxy_http = config.proxy_https = config.proxy;
+    drop_names(&reader, &config.index_url);
+    drop_names(&reader, &config.uv_index);
+    config_uv_indexes(&reader, &config);
     if (!config.index_url.len)
         config.index_url = make_setting(arena, S(CONFIG_DEFAULT_INDEX), S("default"), CONFIG_ONE, false);
     config.cache_dir = config_variable(variables, S("UNPIN_CACHE_DIR"));
     if (!config.cache_dir.len) {
-        struct str dir = user_dir(&reader, S("XDG_CACHE_HOME"), S(".cache"));
+        struct str dir = config_user_dir(&reader, S("XDG_CACHE_HOME"), S(".cache"));
         if (dir.len) config.cache_dir = path_join(arena, dir, S("unpin"));
     }
-    config.netrc = user_dir(&reader, S("NETRC"), S(".netrc"));
+    config.netrc = config_user_dir(&reader, S("NETRC"), S(".netrc"));
     config.files = reader.files.data;
     config.files_len = (int32_t)reader.files.len;
     *ret = config;

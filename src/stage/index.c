@@ -35,6 +35,12 @@ struct err *index_open(struct arena *arena, const struct fs *fs, const struct in
     if (!version_try_parse(arena, python, &index->python))
         return err_make(arena, ERR_USAGE, "\"%.*s\" is no version of Python", FMT(str_slice(python, 0, 80)));
     index->cpython = cpython_tag(arena, options->env->markers.python_version);
+    struct str strategy = config_text(&options->config->index_strategy);
+    if (strategy.len && !str_eq(strategy, S("first-index")) && !str_eq(strategy, S("unsafe-best-match"))) {
+        struct err *err = err_make(arena, ERR_CONFIG, "index-strategy \"%.*s\" (%.*s) is not known",
+                                   FMT(str_slice(strategy, 0, 80)), FMT(options->config->index_strategy.source));
+        return err_hint(arena, err, "first-index or unsafe-best-match");
+    }
     index->scratch = arena_open();
     index_config_apply(index);
     *ret = index;
@@ -59,18 +65,28 @@ struct err *index_http(struct index *index) {
     if (index->http) return NULL;
     const struct config *config = index->options.config;
     int64_t timeout = config_number(&config->timeout, 0), retries = config_number(&config->retries, -1);
+    int64_t total = config_number(&config->total_timeout, 0);
     struct http_options options = {
         .cert = config_text(&config->cert),
         .client_cert = config_text(&config->client_cert),
-        .proxy = config_text(&config->proxy),
+        .proxy_http = config_text(&config->proxy_http),
+        .proxy_https = config_text(&config->proxy_https),
+        .no_proxy = config_text(&config->no_proxy),
         .netrc = config->netrc,
         .trusted_hosts = config->trusted_host.items,
         .trusted_hosts_len = config->trusted_host.len,
         .timeout_s = timeout < INT32_MAX ? (int32_t)timeout : 0,
+        .login = index_login,
+        .login_self = index,
+        .total_s = total < INT32_MAX ? (int32_t)total : 0,
         .retries = retries < 100 ? (int32_t)retries : 100,
     };
+    for (int32_t i = 0; i < index->places_len; i++) TRY(index_check_secure(index, index->places[i]));
+    for (int32_t i = 0; i < config->pins_len; i++) TRY(index_check_secure(index, config->pins[i].url));
+    for (int32_t i = 0; i < index->links_len; i++) TRY(index_check_secure(index, index->links[i]));
     TRY(http_open(index->arena, &options, &index->http));
     for (int32_t i = 0; i < index->places_len; i++) http_know(index->http, index->places[i]);
+    for (int32_t i = 0; i < config->pins_len; i++) http_know(index->http, config->pins[i].url);
     for (int32_t i = 0; i < index->links_len; i++) http_know(index->http, index->links[i]);
     return NULL;
 }
@@ -84,6 +100,10 @@ struct err *index_answer_err(struct index *index, const struct http_response *re
         return err_hint(arena, err,
                         "it wants credentials, or refuses those it got: put them into ~/.netrc or the URL of the "
                         "index (https://user:password@host/simple)");
+    if (response->retry_after > 0)
+        return err_hint(arena, err, "it asks to come again in %lld seconds", (long long)response->retry_after);
+    if (response->status == 429 || response->status >= 500)
+        return err_hint(arena, err, "it was asked more than once; try again later, or with --offline from the cache");
     return err_hint(arena, err, "`unpin config` shows which index is used and where that is configured");
 }
 

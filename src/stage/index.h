@@ -6,11 +6,14 @@
  *
  * A project is taken whole from the first index that has it: from UV_INDEX, then the index-url, then the extra indexes
  * in their order. So nobody can put a newer release of a project of one index onto another one. Files of find-links
- * count as if that index had them too.
+ * count as if that index had them too. Another index adds to the first one's page only if both say so (PEP 708: tracks,
+ * alternate-locations), or where all indexes count alike (index-strategy unsafe-best-match). A project that
+ * [tool.uv.sources] pins to an index is taken from that one alone.
  */
 #ifndef UNPIN_STAGE_INDEX_H
 #define UNPIN_STAGE_INDEX_H
 
+#include "os/proc.h"
 #include "stage/config.h"
 #include "stage/pool.h"
 #include "stage/want.h"
@@ -30,10 +33,12 @@ struct index_options {
     const struct config *config; /* what config_read gave; what is said above comes before it */
     struct str cache_dir;        /* empty: config->cache_dir; where that is empty or cannot be written, no cache */
     struct str recorded;         /* directory of recorded answers that serve when there is no network; empty: none */
-    struct str record_dir; /* each page and metadata document that is used is written there as `recorded` wants it;
-                              empty: none */
-    const struct environment *env; /* tags and Requires-Python decide which files are candidates */
-    const struct want *want;       /* exclude_newer, only_binary */
+    struct str record_dir;   /* each page and metadata document that is used is written there as `recorded` wants it;
+                                empty: none */
+    const struct proc *proc; /* runs `keyring`; NULL: it is not asked */
+    const struct config_variables *variables; /* its environment */
+    const struct environment *env;            /* tags and Requires-Python decide which files are candidates */
+    const struct want *want;                  /* exclude_newer, only_binary */
     void (*progress)(void *self, struct str what, int64_t done, int64_t total); /* NULL: quiet */
     void *progress_self;
 };

@@ -35,6 +35,7 @@ void index_config_apply(struct index *index) {
         add_all(&places, options->extra_index_urls, options->extra_index_urls_len, S("/"));
         add_all(&places, config->extra_index_url.items, config->extra_index_url.len, S("/"));
     }
+    index->best_match = str_eq(config_text(&config->index_strategy), S("unsafe-best-match"));
     add_all(&links, options->find_links, options->find_links_len, (struct str){0});
     add_all(&links, config->find_links.items, config->find_links.len, (struct str){0});
     index->places = places.items.data;
@@ -110,16 +111,27 @@ struct str index_config_format(struct arena *arena, const struct index *index) {
     if (options->no_index)
         add_line(&buf, "no-index", S("true"), config->no_index.len ? config->no_index.source : command);
     if (options->offline) add_line(&buf, "offline", S("true"), config->offline.len ? config->offline.source : command);
+    add_setting(&buf, "index-strategy", &config->index_strategy);
     add_setting(&buf, "cert", &config->cert);
     add_setting(&buf, "client-cert", &config->client_cert);
-    add_setting(&buf, "proxy", &config->proxy);
+    add_setting(&buf, "keyring-provider", &config->keyring_provider);
+    if (config->proxy.len) add_setting(&buf, "proxy", &config->proxy);
+    if (!config->proxy.len) add_setting(&buf, "proxy (http)", &config->proxy_http);
+    if (!config->proxy.len) add_setting(&buf, "proxy (https)", &config->proxy_https);
+    add_setting(&buf, "no-proxy", &config->no_proxy);
     add_setting(&buf, "trusted-host", &config->trusted_host);
     add_setting(&buf, "timeout", &config->timeout);
+    add_setting(&buf, "total-timeout", &config->total_timeout);
     add_setting(&buf, "retries", &config->retries);
     add_setting(&buf, "constraint", &config->constraint);
     if (index->cache.len) add_line(&buf, "cache", index->cache, options->cache_dir.len ? command : S("default"));
     if (options->recorded.len) add_line(&buf, "recorded", options->recorded, S("serves without a network"));
-    for (int32_t i = 0; i < config->files_len; i++) add_line(&buf, "read", config->files[i], S("pip"));
+    for (int32_t i = 0; i < config->pins_len; i++)
+        add_line(&buf, "index-url",
+                 str_format(arena, "%.*s for %.*s", FMT(config->pins[i].url), FMT(config->pins[i].project)),
+                 config->pins[i].source);
+    for (int32_t i = 0; i < config->files_len; i++)
+        add_line(&buf, "read", config->files[i], str_ends(config->files[i], S(".conf")) ? S("pip") : S("uv"));
     return buf_str(&buf);
 }
 

@@ -66,7 +66,9 @@ static struct err *start(struct index *index, struct job *job, int32_t *open) {
     struct str url = is_local ? index_local_url(index->arena, local) : artifact->url;
     /* A server that sends more than was promised is cut off at once. */
     int64_t limit = artifact->size >= 0 ? artifact->size : INDEX_ARTIFACT_MAX;
-    http_add(index->http, &(struct http_request){.url = url, .limit = limit, .path = job->path, .user = job});
+    http_add(index->http,
+             &(struct http_request){
+                 .url = url, .limit = limit, .path = job->path, .checked = artifact->sha256.len > 0, .user = job});
     ++*open;
     return NULL;
 }

@@ -2,6 +2,7 @@
 #include "stage/index_parts.h"
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "pypa/filename.h"
 #include "pypa/name.h"
 
@@ -72,24 +73,59 @@ static void add_files(struct index *index, const struct simple_page *page) {
         if (is_dist(page->files[i].filename)) *vec_push(index->arena, &index->linked) = page->files[i];
 }
 
+/* Takes the files of a page with links that was found at `url`. */
+static struct err *take_page(struct index *index, struct str text, struct str content_type, struct str url) {
+    struct simple_page page;
+    TRY(index_page_parse(index->arena, text, content_type, &page));
+    TRY(index_page_check(index->arena, &page, url));
+    absolutize(index->arena, &page, url);
+    add_files(index, &page);
+    return NULL;
+}
+
+/* Keeps the page for those who have no network: its own URL, its type, and the text. */
+static void keep_page(struct index *index, struct str identity, const struct http_response *response) {
+    struct arena_mark mark = arena_mark(index->scratch);
+    struct buf buf = {.arena = index->scratch};
+    buf_addf(&buf, "%.*s\n%.*s\n", FMT(response->url), FMT(response->content_type));
+    buf_add(&buf, response->body);
+    index_cache_write(index, "links", identity, buf_str(&buf));
+    arena_rewind(index->scratch, mark);
+}
+
+/* The page as it was when it was asked for last; false where it never was. */
+static bool try_kept(struct index *index, struct str identity, struct err **ret) {
+    struct str text, url, type;
+    if (!index_cache_read(index, index->arena, "links", identity, INT32_MAX, &text)) return false;
+    if (!str_line(&text, &url) || !str_line(&text, &type)) return false;
+    *ret = take_page(index, text, type, url);
+    return true;
+}
+
 /* A page with links, on a server. What it lacks is no error: an index may have it. */
 static struct err *fetch_page(struct index *index, struct str url) {
     struct http_response response = {0};
+    struct str identity = index_identity(index->arena, url);
+    struct err *err = NULL;
+    if (index->options.offline) {
+        if (try_kept(index, identity, &err)) return err;
+        struct str masked = http_mask(index->arena, url);
+        index_problem(index, str_format(index->arena, "find-links: %.*s is not in the cache", FMT(masked)));
+        return NULL;
+    }
     TRY(index_http(index));
     http_add(index->http, &(struct http_request){.url = url, .limit = INDEX_PAGE_MAX});
     if (!http_next(index->http, &response)) return NULL;
     if (response.err || response.status != 200) {
-        struct err *err = index_answer_err(index, &response, url);
+        bool ill = response.unreachable || response.status >= 500;
+        if (ill && try_kept(index, identity, &err)) return err;
+        err = index_answer_err(index, &response, url);
         index_problem(index, str_format(index->arena, "find-links: %.*s", FMT(err->what)));
         return NULL;
     }
-    struct simple_page page;
-    struct str text = str_copy(index->arena, response.body);
-    TRY(index_page_parse(index->arena, text, str_copy(index->arena, response.content_type), &page));
-    TRY(index_page_check(index->arena, &page, response.url));
-    absolutize(index->arena, &page, str_copy(index->arena, response.url));
-    add_files(index, &page);
-    return NULL;
+    keep_page(index, identity, &response);
+    return take_page(index, str_copy(index->arena, response.body), str_copy(index->arena, response.content_type),
+                     str_copy(index->arena, response.url));
 }
 
 struct err *index_list_links(struct index *index) {
@@ -98,7 +134,7 @@ struct err *index_list_links(struct index *index) {
     for (int32_t i = 0; i < index->links_len; i++) {
         struct str path;
         if (!index_local_path(index->arena, index->links[i], &path)) {
-            if (!index->options.offline) TRY(fetch_page(index, index->links[i]));
+            TRY(fetch_page(index, index->links[i]));
             continue;
         }
         struct simple_page page = {0};

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PACK_MAGIC 0x31304B4361506E75u /* names the layout; another byte order reads another number */
+#define PACK_MAGIC 0x32304B4361506E75u /* names the layout; another byte order reads another number */
 
 enum { PACK_ABSENT = 1, PACK_QUARANTINED = 2, PACK_VIEW = 4 };
 enum { SHA256_BYTES = 32, FILE_BYTES = 320 /* texts of one file, about */ };
@@ -23,7 +23,8 @@ struct pack_head {
     uint64_t magic;
     int64_t fetched, fresh_until;
     uint32_t flags, releases, files, heap;
-    struct span url, etag, last_modified;
+    struct span url, etag, last_modified, status, status_reason;
+    struct span tracks, alternates; /* lines */
 };
 
 struct pack_release {
@@ -132,6 +133,23 @@ static struct index_packed assemble(struct arena *arena, struct pack_head head, 
     return (struct index_packed){buf_str(&out)};
 }
 
+/* Line by line; a URL with a line end in it is none. */
+static struct span add_lines(struct buf *heap, const struct str *lines, int32_t len) {
+    struct span span = {(uint32_t)heap->len, 0};
+    for (int32_t i = 0; i < len; i++) {
+        if (str_find_char(lines[i], '\n') >= 0) continue;
+        buf_add(heap, lines[i]);
+        buf_add_char(heap, '\n');
+    }
+    span.len = (uint32_t)heap->len - span.at;
+    return span;
+}
+
+static void set_status(struct buf *heap, struct pack_head *head, struct index_status status) {
+    head->status = add_text(heap, status.status);
+    head->status_reason = add_text(heap, status.reason);
+}
+
 static void set_facts(struct buf *heap, struct pack_head *head, const struct index_page_facts *facts) {
     head->fetched = facts->fetched;
     head->fresh_until = facts->fresh_until;
@@ -167,6 +185,9 @@ struct index_packed index_pack(struct arena *arena, struct str project, const st
         releases[head.releases - 1].count++;
     }
     set_facts(&heap, &head, facts);
+    set_status(&heap, &head, (struct index_status){page->status, page->status_reason});
+    head.tracks = add_lines(&heap, page->tracks, page->tracks_len);
+    head.alternates = add_lines(&heap, page->alternates, page->alternates_len);
     return assemble(arena, head, releases, files, &heap);
 }
 
@@ -225,7 +246,7 @@ static void view_one(struct buf *heap, const struct release *release, struct pac
 }
 
 struct index_packed index_pack_view(struct arena *arena, const struct release *list, int32_t len,
-                                    const struct index_page_facts *facts) {
+                                    const struct index_page_facts *facts, struct index_status status) {
     struct pack_release *releases = arena_new(arena, struct pack_release, len);
     struct pack_file *files = arena_new(arena, struct pack_file, len);
     struct buf heap = {.arena = arena};
@@ -235,6 +256,7 @@ struct index_packed index_pack_view(struct arena *arena, const struct release *l
         releases[i] = (struct pack_release){add_text(&heap, list[i].version.text), (uint32_t)i, 1};
     }
     set_facts(&heap, &head, facts);
+    set_status(&heap, &head, status);
     return assemble(arena, head, releases, files, &heap);
 }
 
@@ -257,6 +279,18 @@ struct index_packed index_packed_renew(struct arena *arena, const struct index_p
 
 int32_t index_packed_releases(const struct index_packed *packed) {
     return (int32_t)head_of(packed).releases;
+}
+
+struct index_status index_packed_status(const struct index_packed *packed) {
+    struct pack_head head = head_of(packed);
+    struct str heap = heap_of(packed, &head);
+    return (struct index_status){text_of(heap, head.status), text_of(heap, head.status_reason)};
+}
+
+struct index_kin index_packed_kin(const struct index_packed *packed) {
+    struct pack_head head = head_of(packed);
+    struct str heap = heap_of(packed, &head);
+    return (struct index_kin){text_of(heap, head.tracks), text_of(heap, head.alternates)};
 }
 
 bool index_packed_quarantined(const struct index_packed *packed) {
@@ -323,6 +357,10 @@ struct simple_page index_unpack(struct arena *arena, const struct index_packed *
                                         .has_metadata = file.has_metadata,
                                         .metadata_sha256 = hex_of(arena, file.metadata_sha256)};
     }
-    return (struct simple_page){
-        .files = files, .len = (int32_t)head.files, .quarantined = index_packed_quarantined(packed)};
+    struct index_status status = index_packed_status(packed);
+    return (struct simple_page){.files = files,
+                                .len = (int32_t)head.files,
+                                .quarantined = index_packed_quarantined(packed),
+                                .status = status.status,
+                                .status_reason = status.reason};
 }

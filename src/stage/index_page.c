@@ -14,7 +14,9 @@ struct job {
     int32_t place;    /* which index is asked */
     bool done, found; /* found: `page` is what the pool gets */
     struct index_packed page;
-    bool have_stale; /* `stale` may be confirmed by the server, and serves when there is none */
+    VEC(struct index_packed) pages; /* what the indexes that were asked so far have, the first one first */
+    bool more;                      /* another index may add to the first one's page */
+    bool have_stale;                /* `stale` may be confirmed by the server, and serves when there is none */
     struct index_packed stale;
     struct err *err;
     bool unreachable;
@@ -55,15 +57,13 @@ static struct index_packed keep_page(struct index *index, struct arena *arena, c
     return packed;
 }
 
-/* Settles a page of a directory on this machine. */
-static struct err *try_local(struct index *index, struct pool *pool, struct job *job, struct str path) {
+/* Finds the page of a directory on this machine, if there is one. */
+static struct err *try_local(struct index *index, struct pool *pool, struct job *job, struct str path, bool *ret) {
     struct simple_page page = {0};
-    bool found = false;
-    TRY(index_local_page(index, pool->arena, path_join(pool->arena, path, job->name), &page, &found));
-    if (!found) return NULL;
+    TRY(index_local_page(index, pool->arena, path_join(pool->arena, path, job->name), &page, ret));
+    if (!*ret) return NULL;
     struct index_page_facts facts = {.url = index_local_url(pool->arena, path)};
     job->page = index_pack(pool->arena, job->name, &page, &facts);
-    job->done = job->found = true;
     return NULL;
 }
 
@@ -93,7 +93,7 @@ static bool is_fresh(const struct index *index, const struct index_page_facts *f
 /* The page's view: most of a page is about files that would never be installed here. */
 static bool try_view(struct index *index, struct pool *pool, struct job *job) {
     struct str bytes;
-    if (index->linked.len || index->options.record_dir.len) return false;
+    if (index->linked.len || index->options.record_dir.len || index->best_match) return false;
     struct str identity = index_view_identity(index, index->arena, job->url);
     if (!index_cache_read(index, pool->arena, "views", identity, INT32_MAX, &bytes)) return false;
     if (!index_packed_open(bytes, &job->page) || !index_packed_is_view(&job->page)) return false;
@@ -118,25 +118,57 @@ static bool try_cache(struct index *index, struct pool *pool, struct job *job, b
     return true;
 }
 
+/* The indexes that may have the project, in their order. */
+static const struct str *places_of(const struct index *index, const struct job *job, int32_t *ret_len) {
+    const struct config *config = index->options.config;
+    for (int32_t i = 0; i < config->pins_len && !index->options.no_index; i++) {
+        if (!str_eq(config->pins[i].project, job->name)) continue;
+        *ret_len = 1;
+        return &config->pins[i].url;
+    }
+    *ret_len = index->places_len;
+    return index->places;
+}
+
+static struct err *advance(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job);
+
+/* job->page is what an index has. The first one is all there is, unless all indexes count alike, or it says that
+ * another one has files of the same project. */
+static struct err *take(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job) {
+    struct index_kin kin = index_packed_kin(&job->page);
+    job->found = true;
+    job->more = job->more || index->best_match || kin.tracks.len || kin.alternates.len;
+    *vec_push(pool->arena, &job->pages) = job->page;
+    if (!job->more) {
+        job->done = true;
+        return NULL;
+    }
+    job->place++;
+    return advance(index, pool, jobs, job);
+}
+
 /* Goes on at job->place until something is asked for or the job is settled. */
 static struct err *advance(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job) {
-    for (; job->place < index->places_len; job->place++) {
-        struct str place = index->places[job->place], path;
+    int32_t len;
+    const struct str *places = places_of(index, job, &len);
+    for (; job->place < len; job->place++) {
+        struct str place = places[job->place], path;
         if (index_local_path(pool->arena, place, &path)) {
-            TRY(try_local(index, pool, job, path));
-            if (job->done) return NULL;
+            bool there = false;
+            TRY(try_local(index, pool, job, path, &there));
+            if (there) return take(index, pool, jobs, job);
             continue;
         }
         bool absent;
         job->url = str_format(index->arena, "%.*s/%.*s/", FMT(place), FMT(job->name));
         if (try_cache(index, pool, job, &absent)) {
             if (absent) continue;
-            job->done = job->found = true;
-            return NULL;
+            return take(index, pool, jobs, job);
         }
         if (index->options.offline) {
             /* Whether this index has the project is not known: another one may not stand in for it. */
             job->done = job->unreachable = true;
+            job->found = false;
             return NULL;
         }
         TRY(index_http(index));
@@ -149,24 +181,30 @@ static struct err *advance(struct index *index, struct pool *pool, struct jobs *
 }
 
 /* The server says that what the cache has is still right. */
-static void confirm(struct index *index, struct pool *pool, struct job *job, const struct http_response *response) {
+static struct err *confirm(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job,
+                           const struct http_response *response) {
     struct index_page_facts facts = index_packed_facts(&job->stale);
     int64_t fresh = response->max_age >= 0 ? response->max_age : INDEX_PAGE_FRESH_S;
     facts.fetched = index->now;
     facts.fresh_until = index->now + (fresh > INDEX_PAGE_FRESH_MAX_S ? INDEX_PAGE_FRESH_MAX_S : fresh);
     job->page = index_packed_renew(pool->arena, &job->stale, &facts);
     index_cache_write(index, "pages", index_identity(index->arena, job->url), job->page.bytes);
-    job->done = job->found = true;
+    return take(index, pool, jobs, job);
 }
 
-static void fail(struct job *job, struct err *err, bool unreachable) {
+/* The page cannot be had. An older copy serves where the server is ill; without one nothing is known of the project,
+ * whatever other indexes have. */
+static struct err *fail(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job, struct err *err,
+                        bool unreachable) {
+    if (job->have_stale && unreachable && !index_packed_facts(&job->stale).absent) {
+        job->page = job->stale;
+        return take(index, pool, jobs, job);
+    }
     job->err = err;
     job->unreachable = unreachable;
     job->done = true;
-    if (job->have_stale && unreachable && !index_packed_facts(&job->stale).absent) {
-        job->page = job->stale;
-        job->found = true;
-    }
+    job->found = false;
+    return NULL;
 }
 
 static struct err *settle(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job,
@@ -174,8 +212,7 @@ static struct err *settle(struct index *index, struct pool *pool, struct jobs *j
     struct simple_page page = {0};
     bool absent = !response->err && (response->status == 404 || response->status == 410);
     if (!response->err && response->status == 304 && job->have_stale) {
-        confirm(index, pool, job, response);
-        return NULL;
+        return confirm(index, pool, jobs, job, response);
     }
     if (absent) {
         (void)keep_page(index, index->arena, job, &page, response);
@@ -184,20 +221,18 @@ static struct err *settle(struct index *index, struct pool *pool, struct jobs *j
     }
     if (response->err || response->status != 200) {
         index->unreachable = index->unreachable || response->unreachable;
-        fail(job, index_answer_err(index, response, job->url), response->unreachable || response->status >= 500);
-        return NULL;
+        return fail(index, pool, jobs, job, index_answer_err(index, response, job->url),
+                    response->unreachable || response->status >= 500);
     }
     struct err *err = index_page_parse(index->arena, response->body, response->content_type, &page);
     if (!err) err = index_page_check(index->arena, &page, response->url);
     if (err) {
         struct str masked = http_mask(index->arena, job->url);
-        fail(job, err_because(err_make(index->arena, ERR_INDEX, "%.*s is no page of an index", FMT(masked)), err),
-             false);
-        return NULL;
+        struct err *outer = err_make(index->arena, ERR_INDEX, "%.*s is no page of an index", FMT(masked));
+        return fail(index, pool, jobs, job, err_because(outer, err), false);
     }
     job->page = keep_page(index, pool->arena, job, &page, response);
-    job->done = job->found = true;
-    return NULL;
+    return take(index, pool, jobs, job);
 }
 
 /* The recorded page, where there is one. */
@@ -249,6 +284,49 @@ static void record_page(struct index *index, struct arena *arena, const struct j
     index_record(index, "simple", str_format(arena, "%.*s.json", FMT(job->name)), buf_str(&buf));
 }
 
+/* True if one of the lines is `url`. */
+static bool names_page(struct str lines, struct str url) {
+    struct str line;
+    while (str_ends(url, S("/"))) url.len--;
+    while (url.len && str_line(&lines, &line)) {
+        while (str_ends(line, S("/"))) line.len--;
+        if (str_eq(line, url)) return true;
+    }
+    return false;
+}
+
+/* PEP 708: two pages are of the same project if one index says that it tracks the other, or if both pages name each
+ * other. */
+static bool is_kin(const struct index_packed *first, const struct index_packed *other) {
+    struct index_kin of_first = index_packed_kin(first), of_other = index_packed_kin(other);
+    struct str first_url = index_packed_facts(first).url, other_url = index_packed_facts(other).url;
+    if (names_page(of_first.tracks, other_url) || names_page(of_other.tracks, first_url)) return true;
+    return names_page(of_first.alternates, other_url) && names_page(of_other.alternates, first_url);
+}
+
+/* Puts what several indexes have of the project together; of the same version the first index's files count first. */
+static void merge(struct index *index, struct pool *pool, struct job *job) {
+    const struct index_packed *first = &job->pages.data[0];
+    struct index_page_facts facts = {0};
+    int32_t len = 0, taken = 0;
+    for (ptrdiff_t i = 0; i < job->pages.len; i++) len += index_unpack(pool->arena, &job->pages.data[i]).len;
+    struct simple_file *files = arena_new(pool->arena, struct simple_file, len);
+    struct simple_page all = index_unpack(pool->arena, first);
+    len = 0;
+    for (ptrdiff_t i = 0; i < job->pages.len; i++) {
+        if (i > 0 && !index->best_match && !is_kin(first, &job->pages.data[i])) continue;
+        struct simple_page page = index_unpack(pool->arena, &job->pages.data[i]);
+        for (int32_t k = 0; k < page.len; k++) files[len++] = page.files[k];
+        all.quarantined = all.quarantined || page.quarantined;
+        taken++;
+    }
+    job->page = *first;
+    if (taken == 1) return;
+    all.files = files;
+    all.len = len;
+    job->page = index_pack(pool->arena, job->name, &all, &facts);
+}
+
 /* Adds the files of find-links to what the indexes have. */
 static void add_links(struct index *index, struct pool *pool, struct job *job) {
     if (!index->linked.len) return;
@@ -269,10 +347,12 @@ static void add_links(struct index *index, struct pool *pool, struct job *job) {
 
 static struct err *finish(struct index *index, struct pool *pool, struct job *job) {
     if (!job->found && job->unreachable) TRY(try_recorded(index, pool, job));
-    add_links(index, pool, job);
+    if (job->found && job->pages.len && job->more) merge(index, pool, job);
+    if (!job->err || !job->more) add_links(index, pool, job);
     if (job->found) {
+        bool plain = !index->linked.len && !job->more;
         record_page(index, pool->arena, job);
-        index_load(index, pool, job->id, &job->page, index->linked.len ? (struct str){0} : job->url);
+        index_load(index, pool, job->id, &job->page, plain ? job->url : (struct str){0});
         return NULL;
     }
     if (job->err) return job->err;

@@ -1,11 +1,11 @@
 /*
  * index_parts - what the parts of index share. Only index*.c include it.
  *
- * index.c opens and closes; index_config.c says which indexes there are; index_cache.c keeps documents; index_pack.c is
- * the packed form of a page and index_release.c makes releases of it; index_page.c fetches pages, index_links.c lists
- * find-links; index_metadata.c fetches
- * metadata, index_wheel.c and index_sdist.c find them in files, index_document.c says what they mean; index_url.c
- * serves requests by URL; index_download.c fetches artifacts.
+ * index.c opens and closes; index_config.c says which indexes there are; index_login.c who is trusted and finds
+ * passwords; index_cache.c keeps documents; index_pack.c is the packed form of a page and index_release.c makes
+ * releases of it; index_page.c fetches pages, index_links.c lists find-links; index_metadata.c fetches metadata,
+ * index_wheel.c and index_sdist.c find them in files, index_document.c says what they mean; index_url.c serves requests
+ * by URL; index_download.c fetches artifacts.
  */
 #ifndef UNPIN_STAGE_INDEX_PARTS_H
 #define UNPIN_STAGE_INDEX_PARTS_H
@@ -54,6 +54,7 @@ struct index {
     const struct str *links; /* find-links: directories, pages */
     int32_t links_len;
     bool links_listed;
+    bool best_match;                /* all indexes count alike */
     VEC(struct simple_file) linked; /* files of find-links, URLs absolute */
     struct arena *scratch;          /* emptied after each document */
     struct str circumstances;       /* what views depend on; empty until a view is looked for */
@@ -71,6 +72,16 @@ struct index {
 /* A page in packed form: what a cache file holds. All texts are borrowed from `bytes`. */
 struct index_packed {
     struct str bytes;
+};
+
+/* What a page says of its project (PEP 792); empty: active. */
+struct index_status {
+    struct str status, reason;
+};
+
+/* Pages of the same project elsewhere (PEP 708), a URL per line. */
+struct index_kin {
+    struct str tracks, alternates;
 };
 
 /* What a server said about a page besides its files. */
@@ -92,7 +103,14 @@ ERR_MUST_CHECK struct err *index_page_check(struct arena *arena, const struct si
 /* The file URL of an absolute path. */
 struct str index_local_url(struct arena *arena, struct str path);
 
-/* index_cache.c. `what` is the folder: "pages", "views", "metadata", "wheels", "hosts". */
+/* index_login.c */
+/* ERR_INDEX for a URL that is asked without TLS, off this machine, of a host that nobody called trusted. */
+ERR_MUST_CHECK struct err *index_check_secure(struct index *index, struct str url);
+/* http_options.login of an index. */
+bool index_login(void *self, struct arena *arena, struct str url, struct str user, struct http_login *ret);
+
+/* index_cache.c. `what` is the folder: "pages", "views", "links", "metadata", "wheels",
+ * "hosts". */
 struct str index_cache_path(const struct index *index, struct arena *arena, const char *what, struct str key);
 /* The document of this identity. */
 bool index_cache_read(const struct index *index, struct arena *arena, const char *what, struct str identity,
@@ -121,7 +139,7 @@ struct index_packed index_pack(struct arena *arena, struct str project, const st
                                const struct index_page_facts *facts);
 /* A view: a packed page whose releases have one file each, the one that was chosen for an environment. */
 struct index_packed index_pack_view(struct arena *arena, const struct release *list, int32_t len,
-                                    const struct index_page_facts *facts);
+                                    const struct index_page_facts *facts, struct index_status status);
 bool index_packed_is_view(const struct index_packed *packed);
 /* False if `bytes` are no packed page. */
 bool index_packed_open(struct str bytes, struct index_packed *ret);
@@ -133,6 +151,8 @@ struct index_packed index_packed_renew(struct arena *arena, const struct index_p
 struct simple_page index_unpack(struct arena *arena, const struct index_packed *packed);
 int32_t index_packed_releases(const struct index_packed *packed);
 bool index_packed_quarantined(const struct index_packed *packed);
+struct index_status index_packed_status(const struct index_packed *packed);
+struct index_kin index_packed_kin(const struct index_packed *packed);
 
 /* A file of a packed page, decoded as far as the choice needs it. */
 struct index_packed_file {

@@ -176,6 +176,7 @@ void index_load(struct index *index, struct pool *pool, struct project_id id, co
     struct arena_mark mark = arena_mark(index->scratch);
     struct release *releases = arena_new(index->scratch, struct release, len);
     bool view = index_packed_is_view(packed);
+    struct index_status status = index_packed_status(packed);
     for (int32_t i = 0; i < len; i++) {
         int32_t first, count;
         struct version version;
@@ -186,11 +187,13 @@ void index_load(struct index *index, struct pool *pool, struct project_id id, co
     }
     if (!view && url.len && index->cache.len) {
         struct index_page_facts facts = index_packed_facts(packed);
-        struct index_packed made = index_pack_view(index->scratch, releases, n, &facts);
+        struct index_packed made = index_pack_view(index->scratch, releases, n, &facts, status);
         index_cache_write(index, "views", index_view_identity(index, index->scratch, url), made.bytes);
     }
     for (int32_t i = 0; i < n && may_build(index, pool->projects.data[id.n].name); i++)
         releases[i].bars &= ~(uint32_t)BAR_WHEELS;
     pool_add_page(pool, id, releases, n);
+    pool->projects.data[id.n].status = status.status;
+    pool->projects.data[id.n].status_reason = status.reason;
     arena_rewind(index->scratch, mark);
 }

@@ -95,7 +95,8 @@ struct project {
     int32_t releases_len;
     int32_t installed; /* position of the installed release, -1: not installed */
     bool held;         /* a vendor build: stays unless named by --replace; shows at the latest with its page */
-    bool has_dates;    /* every release has an upload date */
+    struct str status, status_reason; /* what the index says of the project (PEP 792); empty: active */
+    bool has_dates;                   /* every release has an upload date */
 };
 
 struct pool {

@@ -344,6 +344,10 @@ static void warn_changes(struct warnings *warnings, const struct solve_input *in
             *vec_push(arena, &warnings->list) =
                 str_format(arena, "%.*s %.*s was yanked: %.*s", FMT(change->raw_name), FMT(change->to),
                            FMT(release->yanked_reason.len ? release->yanked_reason : S("no reason given")));
+        if (project->status.len)
+            *vec_push(arena, &warnings->list) =
+                str_format(arena, "%.*s is %.*s, says the index%s%.*s", FMT(change->raw_name), FMT(project->status),
+                           project->status_reason.len ? ": " : "", FMT(project->status_reason));
         bool added = change->action == PLAN_ADD && !by_url(input->want, change->name);
         dateless = dateless || (added && !project->has_dates);
         ageless = ageless || (added && project->has_dates && input->env->image_date == INT64_MIN);

@@ -219,6 +219,11 @@ static struct str bars_text(uint32_t bars) {
     return S("the index does not offer it");
 }
 
+static struct str yanked_text(struct arena *arena, const struct release *release) {
+    if (!release->yanked_reason.len) return S("it was yanked");
+    return str_format(arena, "it was yanked (%.*s)", FMT(release->yanked_reason));
+}
+
 /* Why none of the releases can meet a requirement, if that is so by the index alone. */
 static bool tell_missing(struct model *model, const struct rule *rule, struct plan_fact *ret) {
     const struct node *target = &model->nodes[rule->target];
@@ -237,7 +242,7 @@ static bool tell_missing(struct model *model, const struct rule *rule, struct pl
         const struct release *release = &project->releases[r];
         if (!specifier_set_match(set, &release->version)) continue;
         struct str why = release->bars         ? bars_text(release->bars)
-                         : release->yanked     ? S("it was yanked")
+                         : release->yanked     ? yanked_text(model->arena, release)
                          : release->prerelease ? S("it is a pre-release, and --pre is not set")
                                                : S("its metadata cannot be read");
         ret->version = release->version.text;

@@ -1,17 +1,18 @@
-/* pip's configuration file and variables: the input is the file up to its first NUL, then variables between NULs. */
+/* pip's configuration file, uv's, and variables: the input is the first file up to its first NUL, the second up to the
+ * next, then variables between NULs. */
 #include "base/arena.h"
 #include "stage/config.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { VARIABLES_MAX = 64 };
 
 static int read_input(void *self, struct arena *arena, const char *path, int64_t limit, struct str *ret) {
-    (void)path;
-    const struct str *input = self;
+    const struct str *input = (const struct str *)self + (strcmp(path, "/etc/pip.conf") != 0);
     if (input->len > limit) return EFBIG;
     *ret = str_copy(arena, *input);
     return 0;
@@ -20,16 +21,18 @@ static int read_input(void *self, struct arena *arena, const char *path, int64_t
 static int stat_input(void *self, const char *path, bool follow, struct fs_stat *ret) {
     (void)self;
     (void)follow;
-    *ret = (struct fs_stat){.exists = str_eq(str_of(path), S("/etc/pip.conf")), .is_file = true};
+    *ret = (struct fs_stat){.exists =
+                                str_eq(str_of(path), S("/etc/pip.conf")) || str_eq(str_of(path), S("/project/uv.toml")),
+                            .is_file = true};
     return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct arena *arena = arena_open();
     struct str rest = {(const char *)data, (ptrdiff_t)size};
-    struct str text = str_cut(&rest, '\0'), items[VARIABLES_MAX];
-    const struct fs fs = {.self = &text, .read_file = read_input, .stat_path = stat_input};
-    struct config_variables variables = {items, 0};
+    struct str texts[2] = {str_cut(&rest, '\0'), str_cut(&rest, '\0')}, items[VARIABLES_MAX];
+    const struct fs fs = {.self = texts, .read_file = read_input, .stat_path = stat_input};
+    struct config_variables variables = {.items = items, .directory = S("/project")};
     while (rest.len && variables.len < VARIABLES_MAX) items[variables.len++] = str_cut(&rest, '\0');
     struct config config;
     if (!config_read(arena, &fs, S(""), &variables, &config)) {

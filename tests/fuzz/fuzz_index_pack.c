@@ -18,7 +18,10 @@ static unsigned touch(struct str text) {
 
 static unsigned read_all(struct arena *arena, const struct index_packed *packed) {
     struct index_page_facts facts = index_packed_facts(packed);
+    struct index_status status = index_packed_status(packed);
+    struct index_kin kin = index_packed_kin(packed);
     unsigned sum = touch(facts.url) + touch(facts.etag) + touch(facts.last_modified);
+    sum += touch(status.status) + touch(status.reason) + touch(kin.tracks) + touch(kin.alternates);
     for (int32_t i = 0; i < index_packed_releases(packed); i++) {
         int32_t first, count;
         sum += touch(index_packed_release(packed, i, &first, &count));

@@ -43,10 +43,10 @@ static int fake_list(void *self, struct arena *arena, const char *path, struct s
 static struct err *read_config(struct arena *arena, struct file *files, const char *const *variables,
                                struct config *ret) {
     struct fs fs = {files, fake_read, fake_list, fake_stat, NULL, NULL};
-    struct str items[16];
+    struct str items[32];
     int32_t len = 0;
     for (; variables && variables[len]; len++) items[len] = str_of(variables[len]);
-    struct config_variables table = {items, len};
+    struct config_variables table = {.items = items, .len = len, .directory = S("/work/sub")};
     return config_read(arena, &fs, S("/venv"), &table, ret);
 }
 

@@ -13,6 +13,7 @@
 #include "pypa/name.h"
 #include "stage/index.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,6 +206,10 @@ int main(int argc, char **argv) {
     struct config_variables variables = config_variables_make(arena, environ);
     struct config config;
     int64_t us[6] = {0};
+    char here[PATH_MAX];
+    if (getcwd(here, sizeof here)) variables.directory = str_of(here);
+    options.proc = proc_real();
+    options.variables = &variables;
     options.config = &config;
     options.env = &env;
     options.want = &want;
