@@ -30,7 +30,7 @@ static bool admissible(const struct want *want, const struct requirement *requir
 static struct err *find_request(struct session *session, struct requirement *ret) {
     struct option_list words = session_words(session);
     TRY(session_open_environment(session));
-    TRY(want_parse(session->arena, session->fs, &session->env, words.items, 1, NULL, 0, &session->want));
+    TRY(want_parse(session->arena, session->fs, &session->env, words.items, 1, NULL, 0, NULL, &session->want));
     if (session->want.requests_len != 1 || session->want.requests[0].requirement.url.len > 0)
         return err_make(session->arena, ERR_USAGE, "options wants a requirement by name: %.*s", FMT(words.items[0]));
     *ret = session->want.requests[0].requirement;

@@ -45,6 +45,8 @@ static const struct option_row rows[] = {
     {"recorded", 0, TEXT, OPTION_INDEX, AT(recorded), "DIR", "recorded answers to use where there is no network"},
     {"record", 0, TEXT, OPTION_INDEX, AT(record), "DIR", "write the index's answers there, for --recorded"},
     {"requirement", 'r', LIST, OPTION_FILES, AT(files), "FILE", "a requirements file (repeatable)"},
+    {"constraint", 'c', LIST, OPTION_FILES, AT(constraint_files), "FILE",
+     "bounds that hold for this plan (repeatable)"},
     {"editable", 'e', LIST, OPTION_FILES, AT(editable), "DIR",
      "a source tree, installed as pointers to it (repeatable)"},
     {"upgrade", 'U', FLAG, OPTION_UPGRADE, AT(upgrade), NULL, "newest versions of what is asked for, before few lifts"},

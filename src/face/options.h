@@ -62,7 +62,7 @@ struct options {
     bool dockerfile, constraints, script;
     bool forward, back;
     bool force;
-    struct option_list editable, build;
+    struct option_list editable, constraint_files, build;
     bool no_build_isolation;
     struct str build_timeout;
     bool break_system_packages, allow_pth, no_imports, no_undo;

@@ -196,6 +196,7 @@ struct err *session_build_all(struct session *session, const struct plan *plan, 
         bool other = false;
         if (!is_unbuilt(change)) continue;
         if (!release) return err_make(session->arena, ERR_INTERNAL, "no release to build: %.*s", FMT(change->name));
+        if (!release->artifact.sha256.len) release->artifact.sha256 = change->artifact.sha256; /* of a --hash */
         TRY(build_release(session, &session->pool, change->name, release, &other));
         *differs = *differs || other;
     }
@@ -300,7 +301,12 @@ ERR_MUST_CHECK static struct err *supply_tree(struct session *session, struct po
     origin.artifact.size = -1;
     if (!session->live) TRY(scan_find_python(arena, S(""), &python));
     struct tree_reader reader = {session->fs, proc_real(), python, session->env.sites, session->env.sites_len};
-    TRY(tree_read(arena, &reader, origin.tree->path, &tree));
+    struct err *unread = tree_read(arena, &reader, origin.tree->path, &tree);
+    if (unread && origin.checkout.len && unread->kind == ERR_REQUEST)
+        return err_because(err_make(arena, ERR_REQUEST, "%.*s cannot be installed",
+                                    FMT(term_quote(arena, http_mask(arena, request->requirement.url)))),
+                           unread);
+    if (unread) return unread;
     struct str known = tree.name.len ? tree.name : origin.vcs.name.len ? origin.vcs.name : S("");
     if (name.len && known.len && !str_eq(name_normalize(arena, known), name))
         return err_make(arena, ERR_REQUEST, "%.*s is of another project, %.*s",

@@ -71,15 +71,41 @@ static struct err *date_parse(struct arena *arena, struct str text, int64_t *ret
     return NULL;
 }
 
+/* A requirement or constraint file on a server. */
+static struct err *fetch_page(void *self, struct str url, struct str *ret) {
+    struct session *session = self;
+    struct arena *arena = session->arena;
+    struct str masked = http_mask(arena, url);
+    struct http *http = NULL;
+    struct http_response response = {0};
+    struct err *err = NULL;
+    if (session->options->offline || config_truth(&session->config.offline))
+        return err_make(arena, ERR_NETWORK, "%.*s cannot be fetched with --offline", FMT(masked));
+    const struct http_options options = index_http_options(&session->config);
+    TRY(http_open(arena, &options, &http));
+    http_add(http, &(struct http_request){.url = url, .limit = WANT_FILE_MAX});
+    bool answered = http_next(http, &response);
+    if (!answered) err = err_make(arena, ERR_NETWORK, "%.*s: no answer came", FMT(masked));
+    else if (response.err) err = response.err;
+    else if (response.status != 200)
+        err = err_make(arena, ERR_NETWORK, "%.*s: the server answers %d", FMT(masked), response.status);
+    else *ret = str_copy(arena, response.body);
+    http_close(http);
+    return err;
+}
+
 static struct err *want_of(struct session *session, const struct session_request *request, struct want *ret) {
     struct arena *arena = session->arena;
     const struct options *o = session->options;
-    struct str *words = arena_new(arena, struct str, request->words.len + request->editable.len);
-    for (int32_t i = 0; i < request->words.len; i++) words[i] = request->words.items[i];
+    const struct want_pages pages = {session, fetch_page};
+    struct words words = {0};
+    for (int32_t i = 0; i < request->words.len; i++) *vec_push(arena, &words) = request->words.items[i];
     for (int32_t i = 0; i < request->editable.len; i++)
-        words[request->words.len + i] = str_format(arena, "-e %.*s", FMT(request->editable.items[i]));
-    TRY(want_parse(arena, session->fs, &session->env, words, request->words.len + request->editable.len,
-                   request->files.items, request->files.len, ret));
+        *vec_push(arena, &words) = str_format(arena, "-e %.*s", FMT(request->editable.items[i]));
+    for (int32_t i = 0; i < o->constraint_files.len; i++)
+        *vec_push(arena, &words) = str_format(arena, "-c %.*s", FMT(o->constraint_files.items[i]));
+    TRY(want_parse(arena, session->fs, &session->env, words.data, (int32_t)words.len, request->files.items,
+                   request->files.len, &pages, ret));
     TRY(builds_of(arena, &o->build, &ret->build, &ret->build_len, &ret->build_all));
     TRY(names_of(arena, &request->remove, &ret->remove, &ret->remove_len));
     TRY(names_of(arena, &o->keep, &ret->keep, &ret->keep_len));
@@ -297,13 +323,10 @@ static struct str next_command(struct session *session) {
     const struct {
         const char *name;
         const struct option_list *values;
-    } lists[] = {{"-e", &o->editable},
-                 {"-r", &o->files},
-                 {"--remove", &o->remove},
-                 {"--keep", &o->keep},
-                 {"--replace", &o->replace},
-                 {"--no-lift", &o->no_lift},
-                 {"--ignore-advisory", &o->ignore_advisories},
+    } lists[] = {{"-e", &o->editable},         {"-r", &o->files},
+                 {"-c", &o->constraint_files}, {"--remove", &o->remove},
+                 {"--keep", &o->keep},         {"--replace", &o->replace},
+                 {"--no-lift", &o->no_lift},   {"--ignore-advisory", &o->ignore_advisories},
                  {"--build", &o->build}};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         for (int32_t k = 0; k < lists[i].values->len; k++) {

@@ -61,12 +61,10 @@ void index_close(struct index *index) {
     arena_close(index->scratch);
 }
 
-struct err *index_http(struct index *index) {
-    if (index->http) return NULL;
-    const struct config *config = index->options.config;
+struct http_options index_http_options(const struct config *config) {
     int64_t timeout = config_number(&config->timeout, 0), retries = config_number(&config->retries, -1);
     int64_t total = config_number(&config->total_timeout, 0);
-    struct http_options options = {
+    return (struct http_options){
         .cert = config_text(&config->cert),
         .client_cert = config_text(&config->client_cert),
         .proxy_http = config_text(&config->proxy_http),
@@ -76,11 +74,17 @@ struct err *index_http(struct index *index) {
         .trusted_hosts = config->trusted_host.items,
         .trusted_hosts_len = config->trusted_host.len,
         .timeout_s = timeout < INT32_MAX ? (int32_t)timeout : 0,
-        .login = index_login,
-        .login_self = index,
         .total_s = total < INT32_MAX ? (int32_t)total : 0,
         .retries = retries < 100 ? (int32_t)retries : 100,
     };
+}
+
+struct err *index_http(struct index *index) {
+    if (index->http) return NULL;
+    const struct config *config = index->options.config;
+    struct http_options options = index_http_options(config);
+    options.login = index_login;
+    options.login_self = index;
     for (int32_t i = 0; i < index->places_len; i++) TRY(index_check_secure(index, index->places[i]));
     for (int32_t i = 0; i < config->pins_len; i++) TRY(index_check_secure(index, config->pins[i].url));
     for (int32_t i = 0; i < index->links_len; i++) TRY(index_check_secure(index, index->links[i]));

@@ -13,6 +13,7 @@
 #ifndef UNPIN_STAGE_INDEX_H
 #define UNPIN_STAGE_INDEX_H
 
+#include "os/http.h"
 #include "os/proc.h"
 #include "stage/config.h"
 #include "stage/pool.h"
@@ -50,6 +51,9 @@ struct index_stats {
     bool used_recorded;                /* some answers came from `recorded` */
     int64_t us;                        /* time spent */
 };
+
+/* How servers are spoken to under a configuration. */
+struct http_options index_http_options(const struct config *config);
 
 /* Reads the configuration and opens the cache. Close with index_close. ERR_CONFIG, ERR_USAGE. */
 ERR_MUST_CHECK struct err *index_open(struct arena *arena, const struct fs *fs, const struct index_options *options,

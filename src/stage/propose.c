@@ -217,33 +217,6 @@ static struct err *tell_stale_requests(struct arena *arena, const struct solve_i
     return NULL;
 }
 
-/* True if the artifact has one of the hashes that a request demands (`--hash`): its SHA-256, as the index tells it. */
-static bool hash_allowed(const struct request *request, const struct artifact *artifact) {
-    for (int32_t i = 0; i < request->hashes_len; i++) {
-        struct str hash = request->hashes[i];
-        struct str algorithm = str_cut(&hash, ':');
-        if (str_eq(algorithm, S("sha256")) && str_eq_nocase(hash, artifact->sha256)) return true;
-    }
-    return false;
-}
-
-static struct err *check_hashes(struct arena *arena, const struct plan *plan) {
-    for (int32_t i = 0; i < plan->want->requests_len; i++) {
-        const struct request *request = &plan->want->requests[i];
-        for (int32_t c = 0; request->hashes_len && c < plan->changes_len; c++) {
-            const struct plan_change *change = &plan->changes[c];
-            if (change->action == PLAN_REMOVE || !str_eq(change->name, request->requirement.name)) continue;
-            if (hash_allowed(request, &change->artifact)) continue;
-            struct err *err = err_make(arena, ERR_HASH, "%.*s has none of the hashes that were asked for",
-                                       FMT(change->artifact.filename));
-            err = err_hint(arena, err, "its SHA-256 is %.*s; hashes by another algorithm are not compared",
-                           FMT(change->artifact.sha256.len ? change->artifact.sha256 : S("not told by the index")));
-            return request->line ? err_at(err, request->origin, request->line, 0) : err;
-        }
-    }
-    return NULL;
-}
-
 /* A source that counts what it is asked for. */
 struct counter {
     const struct source *inner;
@@ -306,7 +279,7 @@ static struct err *plan_with(struct arena *arena, const struct solve_input *give
     if (solution.status == SOLVE_OPTIMAL) {
         TRY(check_solution(arena, &input, pool, &solution));
         plan_make(arena, &input, pool, &solution, &plan);
-        TRY(check_hashes(arena, &plan));
+        TRY(propose_hashes(arena, &plan));
         TRY(tell_freshness(arena, &input, pool, &plan));
         TRY(tell_stale_requests(arena, &input, pool, source, &solution, &plan));
     } else {

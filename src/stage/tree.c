@@ -94,7 +94,7 @@ ERR_MUST_CHECK static struct err *backend_parse(struct arena *arena, const struc
     bool requires_right = true, paths_right = true;
     struct tree_backend backend = {.backend = DEFAULT_BACKEND};
     backend.requires_list = texts_of(arena, json_find(table, S("requires")), &backend.requires_len, &requires_right);
-    if (backend.requires_len == 0) backend.requires_list = defaults, backend.requires_len = 1;
+    if (!json_find(table, S("requires"))) backend.requires_list = defaults, backend.requires_len = 1;
     backend.paths = texts_of(arena, json_find(table, S("backend-path")), &backend.paths_len, &paths_right);
     struct str named = json_find_text(table, S("build-backend"));
     if (named.len) backend.backend = named;

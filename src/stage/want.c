@@ -13,6 +13,7 @@ struct reader {
     struct arena *arena;
     const struct fs *fs;
     const struct environment *env;
+    const struct want_pages *pages;
     struct want *want;
     VEC(struct request) requests;
     VEC(struct str) extra_index_urls, find_links, notes;
@@ -136,11 +137,20 @@ ERR_MUST_CHECK static struct err *lines_read(struct reader *reader, struct str p
     return NULL;
 }
 
+/* The text of a file, of this machine or on a server. */
+ERR_MUST_CHECK static struct err *text_read(struct reader *reader, struct str path, struct str *ret) {
+    if (requirement_file_is_remote(path)) {
+        if (reader->pages) return reader->pages->fetch(reader->pages->self, path, ret);
+        return err_hint(reader->arena, err_make(reader->arena, ERR_REQUEST, "'%.*s' is a URL", FMT(path)),
+                        "download the requirements file and name the copy");
+    }
+    struct err *err = fs_read(reader->fs, reader->arena, path, WANT_FILE_MAX, ret);
+    if (err) err->kind = ERR_REQUEST;
+    return err;
+}
+
 static struct err *file_read(struct reader *reader, struct str path, bool constraint) {
     struct arena *arena = reader->arena;
-    if (requirement_file_is_remote(path))
-        return err_hint(arena, err_make(arena, ERR_REQUEST, "'%.*s' is a URL", FMT(path)),
-                        "download the requirements file and name the copy");
     for (int32_t i = 0; i < reader->depth; i++)
         if (str_eq(reader->stack[i], path))
             return err_make(arena, ERR_REQUEST, "the requirements file '%.*s' includes itself", FMT(path));
@@ -148,30 +158,31 @@ static struct err *file_read(struct reader *reader, struct str path, bool constr
         return err_make(arena, ERR_REQUEST, "too many requirements files (%d), or too deep (%d)", WANT_FILES_MAX,
                         WANT_DEPTH_MAX);
     struct str text;
-    struct err *err = fs_read(reader->fs, arena, path, WANT_FILE_MAX, &text);
-    if (err) {
-        err->kind = ERR_REQUEST;
-        return err;
-    }
+    TRY(text_read(reader, path, &text));
     reader->files++;
     reader->stack[reader->depth++] = path;
-    err = lines_read(reader, path, text, constraint);
+    struct err *err = lines_read(reader, path, text, constraint);
     reader->depth--;
     return err;
 }
 
+/* A word of the command line. */
+ERR_MUST_CHECK static struct err *word_read(struct reader *reader, struct str word) {
+    struct arena *arena = reader->arena;
+    struct request request = {.origin = COMMAND_LINE, .editable = str_starts(word, S("-e "))};
+    struct str rest = str_from(word, 3);
+    if (str_starts(word, S("-c "))) return file_read(reader, file_url_path(arena, rest), true);
+    if (request.editable) TRY(want_word_parse_editable(arena, reader->fs, S(""), rest, &request.requirement));
+    else TRY(want_word_parse(arena, reader->fs, S(""), word, &request.requirement));
+    return request_add(reader, &request);
+}
+
 struct err *want_parse(struct arena *arena, const struct fs *fs, const struct environment *env, const struct str *words,
-                       int32_t words_len, const struct str *files, int32_t files_len, struct want *ret) {
+                       int32_t words_len, const struct str *files, int32_t files_len, const struct want_pages *pages,
+                       struct want *ret) {
     struct want want = {.exclude_newer = INT64_MAX};
-    struct reader reader = {.arena = arena, .fs = fs, .env = env, .want = &want};
-    for (int32_t i = 0; i < words_len; i++) {
-        struct request request = {.origin = COMMAND_LINE};
-        request.editable = str_starts(words[i], S("-e "));
-        if (request.editable)
-            TRY(want_word_parse_editable(arena, fs, S(""), str_from(words[i], 3), &request.requirement));
-        else TRY(want_word_parse(arena, fs, S(""), words[i], &request.requirement));
-        TRY(request_add(&reader, &request));
-    }
+    struct reader reader = {.arena = arena, .fs = fs, .env = env, .pages = pages, .want = &want};
+    for (int32_t i = 0; i < words_len; i++) TRY(word_read(&reader, words[i]));
     for (int32_t i = 0; i < files_len; i++) TRY(file_read(&reader, file_url_path(arena, files[i]), false));
     want.requests = reader.requests.data;
     want.requests_len = (int32_t)reader.requests.len;

@@ -56,13 +56,21 @@ struct want {
     int32_t notes_len;
 };
 
+/* Where requirement and constraint files on servers come from. */
+struct want_pages {
+    void *self;
+    /* The text behind a URL, at most WANT_FILE_MAX bytes. */
+    struct err *(*fetch)(void *self, struct str url, struct str *ret);
+};
+
 /* Parses the words of a command line (`words`) and the requirement files (-r, nested -r and -c as pip reads them).
- * A word is a requirement, a path of a file or source tree, a URL, or "-e " and a source tree. ERR_REQUEST with file,
+ * A word is a requirement, a path of a file or source tree, a URL, "-e " and a source tree, or
+ * "-c " and a constraint file. Files may be URLs where `pages` is not NULL. ERR_REQUEST with file,
  * line, column and, where it is clear what was meant, a hint. Sets `requests`, `pre`, `only_binary` and the options of
  * files; everything else of `ret` is zero but `exclude_newer`, which is INT64_MAX. */
 ERR_MUST_CHECK struct err *want_parse(struct arena *arena, const struct fs *fs, const struct environment *env,
                                       const struct str *words, int32_t words_len, const struct str *files,
-                                      int32_t files_len, struct want *ret);
+                                      int32_t files_len, const struct want_pages *pages, struct want *ret);
 
 /* True if the words at --keep, --replace and the like name projects: gives the normalized name. ERR_REQUEST. */
 ERR_MUST_CHECK struct err *want_parse_name(struct arena *arena, struct str word, struct str *ret);

@@ -131,12 +131,16 @@ static struct str url_of_path(struct arena *arena, struct str path) {
     return buf_str(&url);
 }
 
-/* A path without `.` components and slashes at its end, so that one tree has one URL. */
+/* An absolute path without `.` and `..` and slashes at its end, as text, so that one tree has one URL. */
 static struct str tidy(struct arena *arena, struct str path) {
     struct buf out = {.arena = arena};
     for (struct str rest = path; rest.data;) {
         struct str part = str_cut(&rest, '/');
         if (part.len == 0 || str_eq(part, S("."))) continue;
+        if (str_eq(part, S(".."))) {
+            out.len = out.len ? str_find_last(buf_str(&out), '/') : 0;
+            continue;
+        }
         buf_add_char(&out, '/');
         buf_add(&out, part);
     }

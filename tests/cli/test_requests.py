@@ -1,7 +1,10 @@
 """What may be asked for: files, extras, markers, URLs, local wheels, several indexes."""
+import functools
+import http.server
 import json
 import os
 import subprocess
+import threading
 
 import pytest
 
@@ -148,6 +151,41 @@ def test_hashes_that_are_asked_for_must_match(env, tmp_path):
     run = env.run("install", "-y", "-r", asked)
     assert run.status in (3, 7), run.err
     assert env.tree() == tree
+
+
+def test_one_hash_demands_hashes_of_all(env, index, tmp_path):
+    """As with pip: what is brought in without a hash could be anything."""
+    asked = tmp_path / "requirements.txt"
+    kitchen = next(file.sha256 for name, file in index.files.items() if name.startswith("kitchen-1.0"))
+    asked.write_text(f"kitchen[web]==1.0 --hash=sha256:{kitchen}\n")
+    run = env.run("plan", "-r", asked).ok(7)
+    assert "asgiref" in run.err and "--hash=sha256:" in run.err
+    asked.write_text(f"kitchen==1.0 --hash=sha256:{'0' * 64} --hash=sha256:{kitchen}\n")
+    assert changed(env.plan("-r", asked)) == {"kitchen": ("add", "1.0")}
+    asked.write_text("--require-hashes\nkitchen==1.0\n")
+    run = env.run("plan", "-r", asked).ok(7)
+    assert f"--hash=sha256:{kitchen}" in run.err
+
+
+def test_constraints_of_the_command_line(seen, tmp_path):
+    limits = tmp_path / "limits.txt"
+    limits.write_text("filelock < 3.18.1\nabsent-elsewhere < 1\n")
+    plan = seen.plan("-c", str(limits), "filelock>=3.18")
+    assert changed(plan) == {"filelock": ("upgrade", "3.18.0")}
+
+
+def test_files_on_a_server(seen, tmp_path):
+    """Nested names are taken from the place of the file that names them."""
+    (tmp_path / "limits.txt").write_text("filelock < 3.18.1\n")
+    (tmp_path / "asked.txt").write_text("-c limits.txt\nfilelock >= 3.18\n")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        plan = seen.plan("-r", f"{url}/asked.txt")
+        assert changed(plan) == {"filelock": ("upgrade", "3.18.0")}
+        assert "404" in seen.run("plan", "-c", f"{url}/none.txt", "six").ok(7).err
+        server.shutdown()
 
 
 def test_hostile_names_reach_no_terminal(env, tmp_path):

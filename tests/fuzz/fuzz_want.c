@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct environment env = {.markers = {.sys_platform = S("linux"), .python_version = S("3.12")}};
     struct want want;
     (void)clearenv();
-    if (!want_parse(arena, &fs, &env, words, words_len, &file, rest.len ? 1 : 0, &want))
+    if (!want_parse(arena, &fs, &env, words, words_len, &file, rest.len ? 1 : 0, NULL, &want))
         for (int32_t i = 0; i < want.requests_len; i++) {
             const struct request *request = &want.requests[i];
             assert(request->requirement.name.len == 0 || name_is_valid(request->requirement.name));

@@ -35,7 +35,7 @@ static struct err *parse(struct arena *arena, const char *word, const char *file
     struct fs fs = fake_fs_make(&fake);
     struct environment env = environment_of();
     struct str words[] = {str_of(word)}, names[] = {str_of(file)};
-    return want_parse(arena, &fs, &env, words, word ? 1 : 0, names, file ? 1 : 0, ret);
+    return want_parse(arena, &fs, &env, words, word ? 1 : 0, names, file ? 1 : 0, NULL, ret);
 }
 
 /* Word, name, url. */
