@@ -44,6 +44,12 @@ static void print_list(struct session *session, const struct history_entry *entr
         struct str state = state_text(arena, entry);
         report_paint(&buf, &session->look, "1", entry->transaction.id);
         buf_addf(&buf, "  %.*s", FMT(time_text(arena, entry->transaction.time)));
+        if (entry->user.len) {
+            buf_add(&buf, S("  by "));
+            term_escape(&buf, entry->user);
+        }
+        if (entry->transaction.undoable)
+            buf_addf(&buf, "  %.*s kept", FMT(report_size(arena, entry->transaction.bytes)));
         if (state.len) {
             buf_add(&buf, S("  "));
             report_paint(&buf, &session->look, "33", state);
@@ -99,10 +105,48 @@ static struct err *entries_of(struct session *session, const struct history_entr
     return NULL;
 }
 
+/* `history prune SIZE`: less is kept for undo. */
+static struct err *prune(struct session *session, struct str word, int64_t *ret_freed) {
+    const struct history_entry *entries;
+    int32_t len = 0;
+    int64_t most = 0;
+    TRY(session_size(session->arena, word, S("history prune"), &most));
+    TRY(entries_of(session, &entries, &len));
+    int64_t kept = history_size(entries, len);
+    if (kept <= most) {
+        *ret_freed = 0;
+        return NULL;
+    }
+    struct str question = str_format(session->arena, "Keep at most %.*s of %.*s? What goes cannot be undone. [y/N] ",
+                                     FMT(report_size(session->arena, most)), FMT(report_size(session->arena, kept)));
+    TRY(session_ask(session, question));
+    return history_prune(session->arena, &session->env, most, 0, ret_freed);
+}
+
+static struct err *cmd_prune(struct session *session) {
+    const struct option_list words = session_words(session);
+    int64_t freed = 0;
+    if (words.len != 2 || !str_eq(words.items[0], S("prune")))
+        return err_hint(session->arena, err_make(session->arena, ERR_USAGE, "history takes no words but prune SIZE"),
+                        "for example: unpin history prune 500M");
+    TRY(prune(session, words.items[1], &freed));
+    if (!session->options->json) {
+        session_print(session, str_format(session->arena, "Freed %.*s.\n", FMT(report_size(session->arena, freed))));
+        return NULL;
+    }
+    struct buf buf = {.arena = session->arena};
+    struct json_writer w = {.buf = &buf, .indent = REPORT_INDENT};
+    report_begin_json(&w, session->command, S("ok"));
+    json_key_int(&w, S("freed"), freed);
+    session_print(session, report_end_json(&w));
+    return NULL;
+}
+
 struct err *cmd_history(struct session *session, int *ret_status) {
     (void)ret_status;
     const struct history_entry *entries;
     int32_t len = 0;
+    if (session_words(session).len) return cmd_prune(session);
     TRY(entries_of(session, &entries, &len));
     if (!session->options->json) {
         print_list(session, entries, len);
@@ -135,13 +179,27 @@ static struct str what_is_undone(struct arena *arena, const struct history_entry
                       FMT(changes_text(arena, entry->changes, entry->changes_len)));
 }
 
-/* Takes the last transaction back; `asked`: consent was given before. */
-static struct err *undo_last(struct session *session, bool asked, struct str *ret_id) {
-    const struct history_entry *entries;
+/* The transaction to take back: the last one, or that of --only. */
+static struct err *entry_to_undo(struct session *session, const struct history_entry **ret) {
+    const struct history_entry *entries, *found = NULL;
+    struct str only = session->options->only;
     int32_t len = 0;
     TRY(entries_of(session, &entries, &len));
-    const struct history_entry *last = history_last(entries, len);
-    if (!last) return err_make(session->arena, ERR_REQUEST, "there is no transaction to undo");
+    if (only.len == 0) found = history_last(entries, len);
+    for (int32_t i = 0; i < len && only.len; i++)
+        if (str_eq(entries[i].transaction.id, only)) found = &entries[i];
+    if (!found && only.len) return err_make(session->arena, ERR_REQUEST, "there is no transaction '%.*s'", FMT(only));
+    if (!found) return err_make(session->arena, ERR_REQUEST, "there is no transaction to undo");
+    if (only.len && found != history_last(entries, len) && !session->options->force)
+        TRY(history_undo_check(session->arena, &session->env, found));
+    *ret = found;
+    return NULL;
+}
+
+/* Takes a transaction back; `asked`: consent was given before. */
+static struct err *undo_one(struct session *session, bool asked, struct str *ret_id) {
+    const struct history_entry *last = NULL;
+    TRY(entry_to_undo(session, &last));
     struct str what = what_is_undone(session->arena, last);
     if (!session->options->json) {
         struct buf buf = {.arena = session->arena};
@@ -163,10 +221,13 @@ struct err *cmd_undo(struct session *session, int *ret_status) {
     (void)ret_status;
     int64_t count;
     TRY(count_of(session, &count));
+    if (session->options->only.len && session_words(session).len)
+        return err_make(session->arena, ERR_USAGE, "--only takes one transaction back, not a number of them");
     VEC(struct str) undone = {0};
-    for (int64_t i = 0; i < count; i++) TRY(undo_last(session, i > 0, vec_push(session->arena, &undone)));
+    for (int64_t i = 0; i < count; i++) TRY(undo_one(session, i > 0, vec_push(session->arena, &undone)));
     if (!session->options->json) {
-        session_print(session, S("Done: everything is as it was before.\n"));
+        session_print(session, session->options->only.len ? S("Done: what it changed is as it was before.\n")
+                                                          : S("Done: everything is as it was before.\n"));
         return NULL;
     }
     struct buf buf = {.arena = session->arena};

@@ -69,14 +69,21 @@ static const struct command table[] = {
      "  unpin check\n"
      "  unpin check --files --json\n",
      WHERE | OPTION_CHECK, cmd_check},
-    {S_INIT("history"), "", "the transactions, newest first",
-     "Lists the transactions that unpin carried out in this environment, with what each changed.", "  unpin history\n",
-     HERE, cmd_history},
-    {S_INIT("undo"), "[N] [-y]", "take the last transaction back, or the last N",
+    {S_INIT("history"), "[prune SIZE]", "the transactions, newest first",
+     "Lists the transactions that unpin carried out in this environment: when, by whom, what each changed, and how "
+     "much is\n"
+     "kept to take it back. `history prune SIZE` keeps at most that much (500M, 0) by dropping what the oldest ones "
+     "keep;\n"
+     "UNPIN_UNDO_MAX=SIZE does that after every change.",
+     "  unpin history\n"
+     "  unpin history prune 500M\n",
+     HERE | OPTION_CONSENT, cmd_history},
+    {S_INIT("undo"), "[N | --only ID] [-y]", "take the last transaction back, or the last N",
      "Gives back the files, the lock and everything else as they were, byte for byte. It is a transaction itself. "
      "Refused\n"
-     "where files were changed since (unless --force).",
+     "where files were changed since (unless --force). --only ID takes back one that later ones do not depend on.",
      "  unpin undo\n"
+     "  unpin undo --only 3\n"
      "  unpin undo 2 -y\n",
      HERE | OPTION_CONSENT | OPTION_UNDO, cmd_undo},
     {S_INIT("recover"), "[--forward | --back]", "finish or take back an interrupted transaction",

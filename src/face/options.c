@@ -88,6 +88,7 @@ static const struct option_row rows[] = {
     {"script", 0, FLAG, OPTION_EXPORT, AT(script), NULL, "as a shell script"},
     {"forward", 0, FLAG, OPTION_RECOVER, AT(forward), NULL, "finish the interrupted transaction"},
     {"back", 0, FLAG, OPTION_RECOVER, AT(back), NULL, "take the interrupted transaction back"},
+    {"only", 0, TEXT, OPTION_UNDO, AT(only), "ID", "that transaction alone; later ones stay"},
     {"force", 0, FLAG, OPTION_UNDO, AT(force), NULL, "also where files were changed since"},
     {"json", 0, FLAG, OPTION_GENERAL, AT(json), NULL, "one JSON document on standard output"},
     {"quiet", 'q', FLAG, OPTION_GENERAL, AT(quiet), NULL, "no progress, no notes"},

@@ -63,6 +63,8 @@ struct options {
     bool forward, back;
     bool force;
     struct option_list editable, constraint_files, build;
+    struct str only;
+    struct option_list editable, build;
     bool no_build_isolation;
     struct str build_timeout;
     bool break_system_packages, allow_pth, no_imports, no_undo;

@@ -68,7 +68,7 @@ struct session {
     /* Set by session_propose. */
     struct want want;
     struct err *denied; /* why nothing can be changed; told as soon as the index would be asked. NULL: none */
-    struct pool pool; /* grows from one plan to the next of the same session */
+    struct pool pool;   /* grows from one plan to the next of the same session */
     struct index *index;
     struct session_builds builds;
 };
@@ -95,8 +95,8 @@ ERR_MUST_CHECK struct err *session_open_environment(struct session *session);
 ERR_MUST_CHECK struct err *session_open_catalog(struct session *session);
 /* ERR_USAGE where the environment is an image or a snapshot. After session_open_environment. */
 ERR_MUST_CHECK struct err *session_need_live(struct session *session);
-/* For commands that change something: looks whether the environment can be written, so that session_propose fails before
- * anything is fetched if it needs to be. */
+/* For commands that change something: looks whether the environment can be written, so that session_propose fails
+ * before anything is fetched if it needs to be. */
 void session_expect_change(struct session *session);
 /* What to plan. */
 struct session_request {
@@ -128,6 +128,16 @@ ERR_MUST_CHECK struct err *session_build_all(struct session *session, const stru
 struct release *session_release(struct session *session, const struct plan_change *change);
 /* Number of sources that the plan builds and that are not built yet. */
 int32_t session_unbuilt(const struct plan *plan);
+/* "500M", "1.5G", "0" as bytes (powers of 1000). ERR_USAGE; `what` says whose value it is. */
+ERR_MUST_CHECK struct err *session_size(struct arena *arena, struct str text, struct str what, int64_t *ret);
+/* What is kept for undo: so far, what the plan adds to it at most, and the bound that UNPIN_UNDO_MAX sets. */
+struct session_kept {
+    int64_t so_far, adds;
+    int64_t most; /* INT64_MAX: no bound */
+};
+/* ERR_CONFIG where UNPIN_UNDO_MAX is no size. */
+ERR_MUST_CHECK struct err *session_kept_read(struct session *session, const struct plan *plan,
+                                             struct session_kept *ret);
 /* A lock that a transaction lifted. */
 struct session_lift {
     const struct history_entry *entry;

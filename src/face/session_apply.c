@@ -127,14 +127,45 @@ static struct err *carry_out(struct session *session, const struct plan *plan, b
     return NULL;
 }
 
+/* What is kept for undo: told before the question, for it is disk space. */
+static void tell_kept(struct session *session, const struct session_kept *kept) {
+    struct arena *arena = session->arena;
+    struct buf buf = {.arena = arena};
+    if (session->options->no_undo || kept->adds + kept->so_far == 0) return;
+    buf_addf(&buf, "Keeps %.*s of what is replaced, for undo", FMT(report_size(arena, kept->adds)));
+    if (kept->so_far) buf_addf(&buf, " (%.*s so far; unpin history prune)", FMT(report_size(arena, kept->so_far)));
+    buf_addf(&buf, "%s\n", kept->adds > kept->most ? ": more than UNPIN_UNDO_MAX" : "");
+    session_print(session, buf_str(&buf));
+}
+
+/* The bound on what is kept: the transaction that was just made is spared. */
+static void keep_bound(struct session *session, const struct session_kept *kept) {
+    int64_t freed = 0;
+    if (kept->most == INT64_MAX || session->options->no_undo) return;
+    struct err *err = history_prune(session->arena, &session->env, kept->most, 1, &freed);
+    if (err) session_note(session, str_format(session->arena, "note: %.*s", FMT(err_format(session->arena, err))));
+    if (freed)
+        session_note(session, str_format(session->arena, "note: %.*s of older transactions went (UNPIN_UNDO_MAX)",
+                                         FMT(report_size(session->arena, freed))));
+}
+
+static void write_kept(struct json_writer *w, const struct session_kept *kept) {
+    json_key(w, S("undo"));
+    json_begin_object(w);
+    json_key_int(w, S("adds"), kept->adds);
+    json_key_int(w, S("so_far"), kept->so_far);
+    json_end_object(w);
+}
+
 static void print_json(struct session *session, const struct plan *plan, const struct apply_result *result,
-                       const struct err *err) {
+                       const struct session_kept *kept, const struct err *err) {
     struct report_extra extra = session_extra(session, plan);
     struct buf buf = {.arena = session->arena};
     struct json_writer w = {.buf = &buf, .indent = REPORT_INDENT};
     extra.err = err;
     report_plan_write(&w, plan, &extra);
     json_key_string(&w, S("transaction"), result->id);
+    if (!session->options->no_undo) write_kept(&w, kept);
     session_print(session, report_end_json(&w));
     session->printed = true;
 }
@@ -163,11 +194,14 @@ static void print_done(struct session *session, const struct apply_result *resul
 struct err *session_offer(struct session *session, const struct plan *plan, bool *again, int *ret_status) {
     bool json = session->options->json;
     struct apply_result result = {0};
+    struct session_kept kept = {.most = INT64_MAX};
     struct err *err = NULL;
     *again = false;
+    if (plan->status == PLAN_FEASIBLE) TRY(session_kept_read(session, plan, &kept));
     if (!json) {
         const struct report_extra extra = session_extra(session, plan);
         session_print(session, report_plan_format(session->arena, plan, &session->look, &extra));
+        if (plan->status == PLAN_FEASIBLE) tell_kept(session, &kept);
     }
     if (plan->status == PLAN_SATISFIED && session->env.layer.coming) err = make_layer_only(session);
     if (plan->status == PLAN_FEASIBLE) err = carry_out(session, plan, again, &result);
@@ -175,7 +209,8 @@ struct err *session_offer(struct session *session, const struct plan *plan, bool
         session_note(session, S("note: what was built requires other things than its source told: planning again"));
         return NULL;
     }
-    if (json) print_json(session, plan, &result, err);
+    if (!err && result.id.len) keep_bound(session, &kept);
+    if (json) print_json(session, plan, &result, &kept, err);
     if (err) return err;
     if (plan->status == PLAN_INFEASIBLE) *ret_status = err_exit_status(ERR_INFEASIBLE);
     if (plan->status != PLAN_FEASIBLE) return NULL;

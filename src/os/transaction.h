@@ -147,8 +147,14 @@ ERR_MUST_CHECK struct err *transaction_list(struct arena *arena, const struct sy
 ERR_MUST_CHECK struct err *transaction_paths(struct transaction_store *store, struct str id, const struct str **ret,
                                              int32_t *ret_len);
 
+/* What a finished transaction keeps of the file at `path` as it was before; *found is false where it keeps nothing. */
+ERR_MUST_CHECK struct err *transaction_old(struct transaction_store *store, struct str id, struct str path,
+                                           int64_t limit, struct str *ret, bool *found);
+
 /*
  * Undoes a finished transaction by a new one: bytes, modes, owners, xattrs, links, times of files and of directories.
+ * A file that was edited (EDIT) and then edited elsewhere, by later transactions or by hand, gets back the lines that
+ * this one changed. Where later ones are in place, times of directories stay.
  * ERR_CONFLICT with the list of files that are no longer as it left them, unless `force`; ERR_REQUEST: no such id,
  * undone already, nothing kept. `extra` are more operations for the same transaction (derived files to remove).
  */

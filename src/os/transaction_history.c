@@ -1,5 +1,6 @@
 #include "os/transaction_parts.h"
 
+#include "base/buf.h"
 #include "base/map.h"
 
 #include <errno.h>
@@ -143,6 +144,7 @@ struct undoing {
     VEC(struct state) exact; /* parallel to ops */
     str_vec conflicts;
     bool force;
+    bool alone; /* later transactions stay in place */
 };
 
 static struct transaction_op *undo_op(struct undoing *undoing, enum transaction_kind kind, struct str path) {
@@ -192,8 +194,49 @@ static struct err *undo_edit(struct undoing *undoing, const struct step *step) {
     return NULL;
 }
 
+/* `now` with the lines that differ between `old` and `new` as `old` has them; false where one of them is another one
+ * now, or lines came or went. */
+static bool lines_take_back(struct arena *arena, struct str old, struct str new, struct str now, struct str *ret) {
+    struct buf buf = {.arena = arena};
+    while (old.len || new.len || now.len) {
+        if (!old.len || !new.len || !now.len) return false;
+        struct str lines[3], *rest[] = {&old, &new, &now};
+        for (int i = 0; i < 3; i++) {
+            ptrdiff_t end = str_find_char(*rest[i], '\n');
+            lines[i] = str_slice(*rest[i], 0, end < 0 ? rest[i]->len : end + 1);
+            *rest[i] = str_from(*rest[i], lines[i].len);
+        }
+        bool edited = !str_eq(lines[0], lines[1]);
+        if (edited && !str_eq(lines[1], lines[2])) return false;
+        buf_add(&buf, edited ? lines[0] : lines[2]);
+    }
+    *ret = buf_str(&buf);
+    return true;
+}
+
+/* An edit of a file that was edited again since, elsewhere. */
+static struct err *undo_merge(struct undoing *undoing, const struct step *step, bool *ret_done) {
+    struct transaction_store *store = undoing->store;
+    struct state now;
+    struct str old = step->old_bytes, text, merged;
+    *ret_done = false;
+    if (!step->edit) return NULL;
+    TRY(file_state(store, step->path, true, &now));
+    if (now.type != SYS_FILE || is_as_left(step, &now)) return NULL;
+    if (step->kind != TRANSACTION_EDIT) {
+        const char *kept =
+            str_format(store->arena, "%s/%.*s/old/%d", store->dir, FMT(undoing->done->id), step->number).data;
+        TRY(tree_file_read(store, kept, TRANSACTION_EDIT_MAX, &old));
+    }
+    TRY(tree_file_read(store, step->path, TRANSACTION_EDIT_MAX, &text));
+    if (!lines_take_back(store->arena, old, step->new_bytes, text, &merged)) return NULL;
+    undo_op(undoing, TRANSACTION_EDIT, str_of(step->path))->text = merged;
+    *ret_done = true;
+    return NULL;
+}
+
 static struct err *undo_step(struct undoing *undoing, const struct step *step) {
-    bool gone = false;
+    bool gone = false, done = false;
     if (step->flags & TRANSACTION_DISPOSABLE) return NULL;
     if (step->kind == TRANSACTION_MKDIR) {
         undo_op(undoing, TRANSACTION_RMDIR, str_of(step->path));
@@ -205,6 +248,8 @@ static struct err *undo_step(struct undoing *undoing, const struct step *step) {
         undoing->exact.data[undoing->exact.len - 1] = step->before;
         return NULL;
     }
+    TRY(undo_merge(undoing, step, &done));
+    if (done) return NULL;
     TRY(conflict_note(undoing, step, &gone));
     if (step->kind == TRANSACTION_EDIT) return undo_edit(undoing, step);
     if (step->before.type != SYS_NONE) return undo_restore(undoing, step);
@@ -235,7 +280,7 @@ static void undo_times(const struct undoing *undoing, struct journal *journal) {
         map_add(arena, &before, str_of(undoing->done->touched[i].path), i);
     for (int32_t i = 0; i < journal->touched_len; i++) {
         int32_t at = map_find(&before, str_of(journal->touched[i].path));
-        if (at >= 0) journal->touched[i].after = undoing->done->touched[at].before;
+        if (at >= 0 && !undoing->alone) journal->touched[i].after = undoing->done->touched[at].before;
     }
     VEC(struct touched) more = {journal->touched, journal->touched_len, journal->touched_len};
     struct map known = {0};
@@ -248,7 +293,7 @@ static void undo_times(const struct undoing *undoing, struct journal *journal) {
     /* A file edited in place keeps its inode, so its time has to be put back as well. */
     for (int32_t i = 0; i < undoing->done->steps_len; i++) {
         const struct step *step = &undoing->done->steps[i];
-        if (step->kind == TRANSACTION_EDIT)
+        if (step->kind == TRANSACTION_EDIT && !undoing->alone)
             *vec_push(arena, &more) = (struct touched){step->path, NO_TIME, step->before.mtime_ns};
     }
     journal->touched = more.data;
@@ -265,18 +310,42 @@ static struct err *undo_ops(struct undoing *undoing, const struct transaction_op
     return NULL;
 }
 
-static struct err *undo_allowed(struct transaction_store *store, struct str id) {
+/* May it be undone; and are later ones in place? */
+static struct err *undo_allowed(struct transaction_store *store, struct str id, bool *ret_alone) {
     struct transaction_entry *entries;
     int32_t len;
     str_vec problems = {0};
     TRY(entries_list(store, &entries, &len, &problems));
+    bool later = false;
     for (int32_t i = 0; i < len; i++) {
-        if (!str_eq(entries[i].id, id)) continue;
+        if (!str_eq(entries[i].id, id)) {
+            later =
+                later || (number_order(&entries[i].id, &id) > 0 && !entries[i].undone_by.len && !entries[i].undoes.len);
+            continue;
+        }
         if (entries[i].undone_by.len)
             return err_make(store->arena, ERR_REQUEST, "transaction %.*s was undone by %.*s", FMT(id),
                             FMT(entries[i].undone_by));
         if (!entries[i].undoable)
             return err_make(store->arena, ERR_REQUEST, "what transaction %.*s replaced is not kept any more", FMT(id));
+    }
+    *ret_alone = later;
+    return NULL;
+}
+
+struct err *transaction_old(struct transaction_store *store, struct str id, struct str path, int64_t limit,
+                            struct str *ret, bool *found) {
+    struct journal done;
+    *found = false;
+    TRY(done_read(store, id, &done));
+    for (int32_t i = 0; i < done.steps_len; i++) {
+        const struct step *step = &done.steps[i];
+        if (step->before.type != SYS_FILE || !str_eq(str_of(step->path), path)) continue;
+        *found = true;
+        *ret = step->old_bytes;
+        if (step->kind == TRANSACTION_EDIT) return NULL;
+        const char *kept = str_format(store->arena, "%s/%.*s/old/%d", store->dir, FMT(id), step->number).data;
+        return tree_file_read(store, kept, limit, ret);
     }
     return NULL;
 }
@@ -287,7 +356,7 @@ struct err *transaction_undo(struct transaction_store *store, struct str id, boo
     struct journal done;
     struct undoing undoing = {.store = store, .done = &done, .force = force};
     TRY(done_read(store, id, &done));
-    TRY(undo_allowed(store, id));
+    TRY(undo_allowed(store, id, &undoing.alone));
     TRY(transaction_begin(store, &undoing.transaction));
     signals_hold(&undoing.transaction->signals);
     struct err *err = undo_ops(&undoing, extra, extra_len);

@@ -55,7 +55,7 @@ struct step {
     bool edit;      /* was asked for as EDIT */
     bool vanishes;  /* may be absent while the transaction is half done */
     struct state before, after;
-    struct str old_bytes, new_bytes; /* EDIT in place */
+    struct str old_bytes, new_bytes; /* EDIT in place; of other edits the new ones only */
 };
 
 /* A directory whose entries change. */

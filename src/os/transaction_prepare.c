@@ -227,7 +227,7 @@ static struct err *new_step(struct transaction *transaction, const struct transa
     if (step->kind == TRANSACTION_LINK) return new_link(store, journal, step);
     if (step->kind == TRANSACTION_PUT) {
         TRY(new_file(transaction, op, journal, step, warnings));
-        step->new_bytes = (struct str){0};
+        if (!step->edit) step->new_bytes = (struct str){0}; /* an edit may be taken back line by line */
     }
     if (step->kind == TRANSACTION_EDIT) {
         /* A copy beside the journal: its hash, and a witness for whoever looks after a crash. */

@@ -242,14 +242,22 @@ struct err *history_recover(struct arena *arena, const struct environment *env, 
     return NULL;
 }
 
-struct err *history_prune(struct arena *arena, const struct environment *env, int32_t keep, int64_t *ret_freed) {
+int64_t history_size(const struct history_entry *entries, int32_t len) {
+    int64_t bytes = 0;
+    for (int32_t i = 0; i < len; i++) bytes += entries[i].transaction.undoable ? entries[i].transaction.bytes : 0;
+    return bytes;
+}
+
+struct err *history_prune(struct arena *arena, const struct environment *env, int64_t most, int32_t spared,
+                          int64_t *ret_freed) {
     const struct history_entry *entries = NULL;
     int32_t len = 0;
     int64_t freed = 0;
     struct transaction_store *store;
     TRY(store_open(arena, env, TRANSACTION_AUTO, NULL, &store));
     struct err *err = history_list(arena, env, &entries, &len, NULL, NULL);
-    for (int32_t i = 0; !err && i < len - keep; i++) {
+    int64_t kept = err ? 0 : history_size(entries, len);
+    for (int32_t i = 0; !err && i < len - spared && kept - freed > most; i++) {
         if (!entries[i].transaction.undoable) continue;
         err = transaction_forget(store, entries[i].transaction.id, false);
         if (!err) freed += entries[i].transaction.bytes;

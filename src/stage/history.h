@@ -34,6 +34,13 @@ ERR_MUST_CHECK struct err *history_list(struct arena *arena, const struct enviro
 /* The newest entry that is neither undone nor an undo itself, or NULL. */
 const struct history_entry *history_last(const struct history_entry *entries, int32_t len);
 
+/*
+ * Whether transaction `entry` can be taken back while later ones stay: ERR_CONFLICT with the requirements that would be
+ * broken. Files are looked at by history_undo. NULL where nothing is kept that tells.
+ */
+ERR_MUST_CHECK struct err *history_undo_check(struct arena *arena, const struct environment *env,
+                                              const struct history_entry *entry);
+
 /* Undoes transaction `id`, bytecode of the files it changes included. ERR_CONFLICT with the files that changed since,
  * unless `force`; ERR_REQUEST where there is nothing to undo. */
 ERR_MUST_CHECK struct err *history_undo(struct arena *arena, const struct environment *env, struct str id, bool force,
@@ -49,10 +56,13 @@ bool history_pending(struct arena *arena, const struct environment *env);
 ERR_MUST_CHECK struct err *history_recover(struct arena *arena, const struct environment *env, enum transaction_way way,
                                            enum transaction_recovery *ret);
 
-/* Removes what is kept of the oldest transactions but the newest `keep` ones (their entries stay in the list) and tells
- * how many bytes that freed. They can no longer be undone. */
-ERR_MUST_CHECK struct err *history_prune(struct arena *arena, const struct environment *env, int32_t keep,
-                                         int64_t *ret_freed);
+/* Removes what is kept of the oldest transactions, until all together keep at most `most` bytes; the newest `spared`
+ * ones keep theirs. Tells how many bytes that freed. Their entries stay in the list, but they can no longer be undone.
+ */
+ERR_MUST_CHECK struct err *history_prune(struct arena *arena, const struct environment *env, int64_t most,
+                                         int32_t spared, int64_t *ret_freed);
+/* Bytes on disk that all of them keep. */
+int64_t history_size(const struct history_entry *entries, int32_t len);
 
 /* How a store of this environment is opened: the site directory, the roots of the scheme and of the lock files `files`
  * (resolved), the lock files of other installers. */

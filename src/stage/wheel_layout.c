@@ -54,6 +54,11 @@ struct err *scheme_make(struct arena *arena, const struct environment *env, stru
     TRY(resolve(arena, env->scripts, &scheme.scripts));
     TRY(resolve(arena, env->data, &scheme.data));
     TRY(resolve(arena, env->headers, &scheme.headers));
+    /* Seen from the prefix it is where its name says, or it is a link. */
+    struct str site = path_normalize(arena, (struct str){0}, env->purelib);
+    struct str data = path_normalize(arena, (struct str){0}, env->data);
+    scheme.linked =
+        str_starts(site, data) && !str_eq(str_from(site, data.len), str_from(scheme.purelib, scheme.data.len));
     struct str minor = env->markers.python_version, major = str_cut(&minor, '.');
     int64_t a = 0, b = 0;
     if (!str_to_int(major, &a) || !str_to_int(minor, &b) || a > 99 || b > 99 || env->python.len == 0)
@@ -251,9 +256,10 @@ static void add_scripts(struct layout *layout) {
     }
 }
 
-/* `path` as RECORD in `site` names it: relative, with `..` where it must. */
-static struct str relative(struct arena *arena, struct str site, struct str path) {
+/* `path` as RECORD in `site` names it: relative where that can be, with `..` where it must. */
+static struct str relative(struct arena *arena, const struct scheme *scheme, struct str site, struct str path) {
     ptrdiff_t common = 0;
+    if (scheme->linked && !lies_in(path, site)) return path; /* `..` would be read in two ways */
     for (ptrdiff_t i = 0; i < site.len && i < path.len && site.data[i] == path.data[i]; i++)
         if (site.data[i] == '/') common = i;
     if (lies_in(path, site)) return str_from(path, site.len + 1);
@@ -286,9 +292,9 @@ static void add_record(struct layout *layout, struct str target) {
         if (file->row) rows[i] = *file->row;
         else rows[i] = (struct record_row){.hash = RECORD_SHA256, .digest = file->sha256};
         rows[i].size = file->entry ? file->entry->size : file->text.len;
-        rows[i].path = relative(arena, layout->site, file->target);
+        rows[i].path = relative(arena, layout->scheme, layout->site, file->target);
     }
-    rows[len] = (struct record_row){.path = relative(arena, layout->site, target), .size = -1};
+    rows[len] = (struct record_row){.path = relative(arena, layout->scheme, layout->site, target), .size = -1};
     add_text(layout, target, record_format(arena, rows, len + 1), 0644);
 }
 

@@ -14,6 +14,7 @@ enum { SCRIPT_TEXT_MAX = 1 << 20 }; /* scripts above are programs: their first l
 struct scheme {
     struct str purelib, platlib, scripts, data, headers;
     struct str python; /* what shebangs name */
+    bool linked;       /* the site directory is a link out of its place: `..` from it leads elsewhere */
     int32_t python_major, python_minor;
 };
 

@@ -61,6 +61,26 @@ void owned_rows(struct arena *arena, const struct fs *fs, const struct environme
     if (rows_read(arena, fs, env, number, site, ret, ret_len)) *ret_len = 0;
 }
 
+/* The path of a row. Installers write `../../../bin/x` by the names of directories; where the site directory is a link,
+ * that is another place than the one that the link leads to, unless the path is taken by its names too. */
+static struct str row_path(struct arena *arena, const struct environment *env, const struct scheme *scheme,
+                           const struct dist *dist, struct str base, struct str text) {
+    struct str path = path_normalize(arena, base, text);
+    if (path.len && scheme_root(scheme, path).len) return path;
+    struct str site = env->sites[dist->site];
+    struct str named =
+        path_normalize(arena, dist->form == DIST_INFO ? site : path_join(arena, site, dist->info_dir), text);
+    const struct {
+        struct str name, real;
+    } dirs[] = {{env->scripts, scheme->scripts}, {env->headers, scheme->headers}, {env->data, scheme->data}};
+    for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+        struct str rest = str_from(named, dirs[i].name.len);
+        if (dirs[i].name.len && str_starts(named, dirs[i].name) && str_starts(rest, S("/")))
+            return str_format(arena, "%.*s%.*s", FMT(dirs[i].real), FMT(rest));
+    }
+    return path;
+}
+
 static struct err *check_path(struct arena *arena, const struct environment *env, const struct scheme *scheme,
                               const struct dist *dist, struct str path) {
     struct str shown = term_quote(arena, path), site = site_of(arena, env, dist);
@@ -120,7 +140,7 @@ struct err *owned_read(struct arena *arena, const struct fs *fs, const struct en
     owned_files files = {0};
     bool marked = false, listed = false;
     for (int32_t i = 0; i < len; i++) {
-        struct str path = path_normalize(arena, base, rows[i].path);
+        struct str path = row_path(arena, env, scheme, dist, base, rows[i].path);
         if (str_eq(path, info)) continue; /* installed-files.txt ends with "./", the directory itself */
         TRY(check_path(arena, env, scheme, dist, path));
         struct owned_file file = {.path = path, .row = &rows[i], .is_metadata = str_eq(path, mark)};
