@@ -243,7 +243,7 @@ static void place_suggestions(struct session *session, struct plan *plan) {
         struct words argv = {0};
         for (int32_t k = 0; k < plan->suggestions[i].argv_len; k++)
             *vec_push(session->arena, &argv) = plan->suggestions[i].argv[k];
-        add_place(session, &argv, true);
+        add_place(session, &argv, !plan->suggestions[i].newer);
         placed[i] = plan->suggestions[i];
         placed[i].argv = argv.data;
         placed[i].argv_len = (int32_t)argv.len;

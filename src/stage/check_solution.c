@@ -118,7 +118,7 @@ static bool prerelease_admissible(const struct trial *trial, const struct projec
             return true;
     for (int32_t i = 0; i < project->releases_len; i++) {
         const struct release *other = &project->releases[i];
-        if (!other->prerelease && !other->yanked && other->on_index && other->bars == 0) return false;
+        if (!other->prerelease && !other->yanked && other->on_index && !solve_bars(want, other)) return false;
     }
     return true;
 }
@@ -140,7 +140,8 @@ static struct err *check_candidates(const struct trial *trial) {
             return violation(trial, project->name, "was chosen without its metadata");
         if (request_by_url(trial, project->name)) continue; /* what the user points at is taken as it is */
         if (!release->on_index) return violation(trial, project->name, "is on no index");
-        if (release->bars) return violation(trial, project->name, "does not fit this interpreter or the options");
+        if (solve_bars(trial->input->want, release))
+            return violation(trial, project->name, "does not fit this interpreter or the options");
         if (release->yanked && !pinned_by_user(trial, project->name, &release->version))
             return violation(trial, project->name, "is yanked");
         if (release->prerelease && !prerelease_admissible(trial, project, release))

@@ -84,6 +84,7 @@ struct plan_suggestion {
     const struct str *argv; /* "unpin", "plan", … */
     int32_t argv_len;
     int32_t lifts, changes; /* its price */
+    bool newer;             /* it is without --exclude-newer */
 };
 
 enum { PLAN_LEVELS = 12 };

@@ -561,8 +561,11 @@ void plan_tell_freshness(struct arena *arena, const struct solve_input *input, c
     want.stale = true;
     struct plan_argv argv = plan_argv_of(arena, &want);
     struct plan_suggestion *suggestion = arena_new(arena, struct plan_suggestion, 1);
-    *suggestion = (struct plan_suggestion){S("take the old releases"), argv.data, (int32_t)argv.len, other.lifts_len,
-                                           other.changes_len};
+    *suggestion = (struct plan_suggestion){.text = S("take the old releases"),
+                                           .argv = argv.data,
+                                           .argv_len = (int32_t)argv.len,
+                                           .lifts = other.lifts_len,
+                                           .changes = other.changes_len};
     plan->suggestions = suggestion;
     plan->suggestions_len = 1;
 }

@@ -15,7 +15,10 @@ enum relaxation {
     RELAX_VERSION,  /* another version of what was asked for */
     RELAX_REQUEST,  /* without one of the requests */
     RELAX_OPTION,   /* a limit that the user set is taken back */
+    RELAX_NEWER,    /* without --exclude-newer */
+    RELAX_ALLOW,    /* without --no-allowances */
     RELAX_PRE,      /* pre-releases are candidates */
+    RELAX_SDIST,    /* without --only-binary */
     RELAX_STALE,    /* old releases that merely lack a bound are candidates */
     RELAX_REMOVE,   /* an installed distribution goes */
     RELAX_ADVISORY, /* a known incompatibility is accepted */
@@ -140,6 +143,53 @@ static void add_fact(struct outs *outs, const struct plan_fact *fact) {
     }
 }
 
+/* True if a release of a project that a fact is about is barred, or a pre-release newer than all others. */
+static bool reason_has(const struct outs *outs, const struct plan *plan, uint32_t bar) {
+    for (int32_t i = 0; i < plan->reason_len; i++) {
+        const struct project *project = pool_find(outs->pool, plan->reason[i].name);
+        for (int32_t r = project ? project->releases_len - 1 : -1; r >= 0; r--) {
+            const struct release *release = &project->releases[r];
+            if (bar && (release->bars & bar)) return true;
+            if (bar || release->bars || !release->on_index) continue;
+            if (release->prerelease) return true;
+            break;
+        }
+    }
+    return false;
+}
+
+static bool reason_is(const struct plan *plan, enum plan_fact_kind kind) {
+    for (int32_t i = 0; i < plan->reason_len; i++)
+        if (plan->reason[i].kind == kind) return true;
+    return false;
+}
+
+/* The limits that the user set himself and that no fact names: what they hide may be what is lacking. */
+static void add_limits(struct outs *outs, const struct plan *plan) {
+    const struct want *want = outs->input->want;
+    struct trial trial = {.request = -1};
+    if (want->exclude_newer != INT64_MAX && reason_has(outs, plan, BAR_DATE)) {
+        trial.kind = RELAX_NEWER;
+        trial.text = S("take what was uploaded after the date of --exclude-newer");
+        trial_add(outs, trial);
+    }
+    if (want->only_binary && reason_has(outs, plan, BAR_SDIST)) {
+        trial.kind = RELAX_SDIST;
+        trial.text = S("build a source distribution");
+        trial_add(outs, trial);
+    }
+    if (want->no_allowances && reason_is(plan, FACT_HELD)) {
+        trial.kind = RELAX_ALLOW;
+        trial.text = S("let the vendor's pre-release count as its release");
+        trial_add(outs, trial);
+    }
+    if (!want->pre && reason_has(outs, plan, 0)) {
+        trial.kind = RELAX_PRE;
+        trial.text = S("accept pre-releases");
+        trial_add(outs, trial);
+    }
+}
+
 static const struct str *names_with(struct arena *arena, const struct str *names, int32_t len, struct str name,
                                     int32_t *ret_len) {
     struct str *more = arena_new(arena, struct str, len + 1);
@@ -189,6 +239,9 @@ static struct err *want_relaxed(struct arena *arena, const struct trial *trial, 
         want->keep = names_without(arena, want->keep, want->keep_len, trial->name, &want->keep_len);
         want->remove = names_without(arena, want->remove, want->remove_len, trial->name, &want->remove_len);
         break;
+    case RELAX_NEWER: want->exclude_newer = INT64_MAX; break;
+    case RELAX_SDIST: want->only_binary = false; break;
+    case RELAX_ALLOW: want->no_allowances = false; break;
     case RELAX_PRE: want->pre = true; break;
     case RELAX_STALE: want->stale = true; break;
     case RELAX_REMOVE:
@@ -317,7 +370,12 @@ static struct err *tell_way(struct outs *outs, const struct way *way, struct pla
         TRY(want_relaxed(outs->arena, &trial, &want));
     }
     struct plan_argv argv = plan_argv_of(outs->arena, &want);
-    *ret = (struct plan_suggestion){way_text(outs->arena, way), argv.data, (int32_t)argv.len, way->lifts, way->changes};
+    *ret = (struct plan_suggestion){way_text(outs->arena, way),
+                                    argv.data,
+                                    (int32_t)argv.len,
+                                    way->lifts,
+                                    way->changes,
+                                    want.exclude_newer != outs->input->want->exclude_newer};
     return NULL;
 }
 
@@ -332,6 +390,7 @@ struct err *propose_ways_out(struct arena *arena, const struct solve_input *inpu
                              const struct source *source, bool versions, struct plan *plan) {
     struct outs outs = {.arena = arena, .input = input, .pool = pool, .source = source, .versions = versions};
     for (int32_t i = 0; i < plan->reason_len; i++) add_fact(&outs, &plan->reason[i]);
+    add_limits(&outs, plan);
     TRY(try_all(&outs));
     if (outs.ways.len) qsort(outs.ways.data, (size_t)outs.ways.len, sizeof *outs.ways.data, way_order);
     struct plan_suggestion *suggestions = arena_new(arena, struct plan_suggestion, WAYS_MAX);

@@ -3,6 +3,13 @@
 #include "base/arena.h"
 #include "stage/solve_model.h"
 
+uint32_t solve_bars(const struct want *want, const struct release *release) {
+    uint32_t bars = release->bars;
+    if (want->exclude_newer == INT64_MAX) bars &= ~(uint32_t)BAR_DATE;
+    if (!want->only_binary) bars &= ~(uint32_t)BAR_SDIST;
+    return bars;
+}
+
 int64_t solve_floor_date(int64_t image_date) {
     if (image_date == INT64_MIN) return INT64_MIN;
     return image_date - (int64_t)SOLVE_FLOOR_GRACE_DAYS * SOLVE_DAY_S;

@@ -21,6 +21,10 @@ enum { SOLVE_FLOOR_GRACE_DAYS = 90, SOLVE_DAY_S = 86400 };
 /* The date up to which a release makes a floor; INT64_MIN where the image's date is not known. */
 int64_t solve_floor_date(int64_t image_date);
 
+/* Why the release is no candidate for `want` (bits of release_bar). A page is read under the limits of the user's own
+ * request; where a relaxed one is tried, those that it does not have do not bar. */
+uint32_t solve_bars(const struct want *want, const struct release *release);
+
 struct solve_input {
     const struct environment *env;
     const struct lock_set *locks;

@@ -39,10 +39,10 @@ static bool pinned_by_user(const struct model *model, struct str name, const str
     return false;
 }
 
-static bool only_prereleases(const struct project *project) {
+static bool only_prereleases(const struct want *want, const struct project *project) {
     for (int32_t i = 0; i < project->releases_len; i++) {
         const struct release *release = &project->releases[i];
-        if (release->on_index && !release->bars && !release->yanked && !release->prerelease) return false;
+        if (release->on_index && !solve_bars(want, release) && !release->yanked && !release->prerelease) return false;
     }
     return true;
 }
@@ -63,7 +63,8 @@ static bool builds_admissible(const struct model *model, const struct project *p
     if (model->input->want->builds || project->installed < 0) return true;
     for (int32_t i = 0; i < project->releases_len; i++) {
         const struct release *release = &project->releases[i];
-        if (!release->on_index || release->bars || release->yanked || release->artifact.sdist) continue;
+        if (!release->on_index || solve_bars(model->input->want, release)) continue;
+        if (release->yanked || release->artifact.sdist) continue;
         if (release->meta_state == META_UNREADABLE && !release->installed) continue;
         if (requests_hold(model, project->name, &release->version)) return false;
     }
@@ -110,7 +111,8 @@ static void mention_all(struct model *model) {
 static bool is_admissible(struct model *model, const struct project *project, const struct release *release,
                           const struct admission *admission) {
     if (release->installed) return true;
-    if (!release->on_index || release->bars || release->meta_state == META_UNREADABLE) return false;
+    if (!release->on_index || solve_bars(model->input->want, release) || release->meta_state == META_UNREADABLE)
+        return false;
     if (model->input->known_only && release->meta_state != META_KNOWN) return false;
     if (release->yanked && !pinned_by_user(model, project->name, &release->version)) return false;
     if (release->artifact.sdist && !admission->builds) return false;
@@ -130,7 +132,8 @@ static void fill_slots(struct model *model, struct node *node, const struct aske
     const struct project *project = &model->pool->projects.data[node->project];
     bool known = project->page == PAGE_KNOWN;
     struct admission admission = {
-        .prereleases = model->input->want->pre || asked->prerelease || (known && only_prereleases(project)),
+        .prereleases =
+            model->input->want->pre || asked->prerelease || (known && only_prereleases(model->input->want, project)),
         .builds = known && builds_admissible(model, project),
     };
     node->slots = arena_new(model->arena, int32_t, project->releases_len + 1);

@@ -629,7 +629,9 @@ static void supply_metadata(struct world *world, struct pool *pool, const struct
     if (release->meta_state != META_UNKNOWN) note_misuse(world, "metadata asked for twice", project->name, version);
     else if (!found) note_misuse(world, "metadata of what is not there", project->name, version);
     else if (found->unrecorded) note_misuse(world, "metadata outside the recorded world", project->name, version);
-    else if (release->bars) note_misuse(world, "metadata of a release that is no candidate", project->name, version);
+    /* A way out may be without the limits of the request. */
+    else if (release->bars & ~(uint32_t)(BAR_DATE | BAR_SDIST))
+        note_misuse(world, "metadata of a release that is no candidate", project->name, version);
     bool readable = found && !found->unreadable && !found->unrecorded;
     release->meta_state = readable ? META_KNOWN : META_UNREADABLE;
     release->metadata = readable ? &found->metadata : NULL;

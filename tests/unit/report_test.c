@@ -161,7 +161,7 @@ static void test_infeasible(void **state) {
          .sentence = S("torch 2.7.0a0+79aa17489c.nv25.4 is a vendor build and stays")},
     };
     const struct str argv[] = {S("unpin"), S("plan"), S("torch>=2.6 ; extra == 'a'"), S("--replace"), S("torch")};
-    const struct plan_suggestion suggestion = {S("replace the vendor's torch"), argv, 5, 1, 4};
+    const struct plan_suggestion suggestion = {S("replace the vendor's torch"), argv, 5, 1, 4, false};
     plan.reason = reason, plan.reason_len = 2;
     plan.suggestions = &suggestion, plan.suggestions_len = 1;
     expect(world->arena, "plan-infeasible.txt", report_plan_format(world->arena, &plan, &plain, &extra));
