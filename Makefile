@@ -18,9 +18,14 @@ FORCE:
 check: deps
 	@tools/check
 
-# Transactions killed and starved at every call, on every kind of file system that can be mounted here. Takes long.
+# Transactions killed, starved and cut off at every call, on every kind of file system that can be mounted here; disks as
+# power cuts leave them; the program under strace; what the tests notice; and next to pip and uv. Takes hours.
 torture: build/unpin
 	@tools/torture
+	@python3 tests/fault/power.py && python3 tests/fault/power.py --overlay --every 4
+	@python3 tests/fault/strace_kills.py && python3 tests/fault/strace_kills.py --overlay --every 4
+	@python3 tests/fault/mutants.py
+	@python3 tests/bench/kills.py --kills 250 --peer-kills 50
 
 # Times and results next to uv and pip on 296 distributions (tests/bench/bench.py says what it makes, and where).
 bench: build/unpin

@@ -4,9 +4,11 @@
 #include "base/map.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { BALLAST_BASE = 1 << 20, BALLAST_PER_STEP = 4096, SPARE_MIN = 64, SPARE_MAX = 200000 };
+enum { BALLAST_BASE = 1 << 20, BALLAST_PER_STEP = 4096, SPARE_MIN = 64, SPARE_MAX = 200000, MOUNTS_MAX = 100000 };
 
 /* The mount of a directory, and which side serves it. */
 struct mounts {
@@ -84,6 +86,37 @@ static struct err *sides_choose(struct mounts *mounts) {
         }
     }
     return NULL;
+}
+
+/* True if a line of mountinfo is that of an overlay that drops every sync ("Volatile mount" in the kernel's manual;
+ * newer kernels call it fsync=volatile). The last field is the options. */
+static bool line_is_volatile(char *line) {
+    char *options = strrchr(line, ' '), *rest = NULL;
+    if (!options || !strstr(line, " - overlay ")) return false;
+    for (const char *word = strtok_r(options, " ,\n", &rest); word; word = strtok_r(NULL, " ,\n", &rest))
+        if (strcmp(word, "volatile") == 0 || strcmp(word, "fsync=volatile") == 0) return true;
+    return false;
+}
+
+/* Told by the kernel's own list, whose lines begin with the mount's id; what cannot be read is not known. */
+static bool is_volatile(int64_t mount) {
+    FILE *list = fopen("/proc/self/mountinfo", "re");
+    char *line = NULL;
+    size_t size = 0;
+    bool found = false;
+    for (int i = 0; list && !found && i < MOUNTS_MAX && getline(&line, &size, list) > 0; i++)
+        found = strtoll(line, NULL, 10) == mount && line_is_volatile(line);
+    free(line);
+    if (list) (void)fclose(list);
+    return found;
+}
+
+static void volatile_tell(struct transaction_store *store, const struct journal *journal, str_vec *warnings) {
+    for (int32_t i = 0; i < journal->sides_len; i++)
+        if (journal->sides[i].overlay && is_volatile(journal->sides[i].mount))
+            *vec_push(store->arena, warnings) = str_format(
+                store->arena, "'%s' lies on an overlay that is mounted volatile: a power cut may leave a part of this",
+                i ? path_parent(store->arena, journal->sides[i].dir) : store->site);
 }
 
 struct err *intent_write(struct transaction_store *store, struct str id, const struct journal *journal) {
@@ -379,6 +412,7 @@ struct err *transaction_prepare(struct transaction *transaction, const struct tr
     TRY(steps_make(transaction, ops, len, journal, warnings));
     if (transaction->undoing) undo_journal(transaction->undoing, journal);
     TRY(sides_choose(&mounts));
+    volatile_tell(store, journal, warnings);
     TRY(intent_write(store, transaction->id, journal));
     TRY(sides_make(store, journal));
     TRY(new_steps(transaction, ops, len, journal, warnings));

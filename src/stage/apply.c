@@ -435,8 +435,11 @@ static struct err *undo(struct run *run, struct str id, struct err *err) {
         if (!failed || failed->kind != ERR_INTERRUPTED) break;
     }
     if (failed) {
-        struct err *outer =
-            err_make(run->arena, failed->kind, "the verification failed, and undoing the change failed too");
+        /* Whatever kept us from going back: the old state is not there, and nobody may take it for that. */
+        struct err *outer = err_make(run->arena, ERR_RECOVER,
+                                     "the verification failed, and undoing the change failed too: it is in place");
+        if (failed->kind != ERR_RECOVER)
+            outer = err_hint(run->arena, outer, "`unpin undo` takes it back when the cause is gone");
         return err_because(outer, err_because(failed, err));
     }
     struct err *kept = transaction_forget(run->store, result.id, true);

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 
+import conftest
 import pytest
 
 import world as worlds
@@ -248,6 +249,19 @@ def test_unwritable_lock(env):
             subprocess.run(["umount", folder], check=True)
         else:
             os.chmod(folder, 0o755)
+
+
+def test_a_volatile_overlay_is_told_of(world, unpin_binary, index, tmp_path):
+    env = conftest.make_environment(world, unpin_binary, tmp_path, index.url, "overlay")
+    try:
+        assert "volatile" not in env.run("install", "-y", "click==8.1.8").ok().err
+        subprocess.run(["umount", env.prefix], check=True)
+        options = f"volatile,lowerdir={world.base},upperdir={tmp_path}/upper,workdir={tmp_path}/work"
+        if subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, env.prefix], capture_output=True).returncode:
+            pytest.skip("this kernel has no volatile overlays")
+        assert "mounted volatile: a power cut" in env.run("undo", "-y").ok().err
+    finally:
+        conftest.drop_environment(env, "overlay")
 
 
 def test_full_disk(env, world):
