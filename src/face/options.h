@@ -64,7 +64,6 @@ struct options {
     bool force;
     struct option_list editable, constraint_files, build;
     struct str only;
-    struct option_list editable, build;
     bool no_build_isolation;
     struct str build_timeout;
     bool break_system_packages, allow_pth, no_imports, no_undo;
