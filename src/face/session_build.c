@@ -7,7 +7,6 @@
 #include "pypa/name.h"
 #include "pypa/requirement_file.h"
 #include "stage/build.h"
-#include "stage/scan.h"
 #include "stage/tree.h"
 #include "stage/vcs.h"
 
@@ -101,9 +100,7 @@ ERR_MUST_CHECK static struct err *source_of(struct session *session, const struc
     *ret = from->path;
     if (!from->editable) return NULL;
     struct tree tree;
-    struct tree_reader reader = {session->fs, proc_real(), environment_runs(&session->env), session->env.sites,
-                                 session->env.sites_len};
-    TRY(tree_read(arena, &reader, from->path, &tree));
+    TRY(tree_read(arena, session->fs, from->path, &tree));
     TRY(make_dir(session, "editable", ret));
     return tree_wrap(arena, session->fs, &tree, *ret);
 }
@@ -293,15 +290,13 @@ ERR_MUST_CHECK static struct err *supply_tree(struct session *session, struct po
     struct arena *arena = session->arena;
     struct origin origin = {.tree = arena_new(arena, struct artifact_tree, 1)};
     struct tree tree;
-    struct str name = request->requirement.name, python = environment_runs(&session->env);
+    struct str name = request->requirement.name;
     if (path.len) origin_of_tree(path, request, &origin);
     else TRY(origin_of_repository(session, request, &origin));
     origin.artifact.tree = origin.tree;
     origin.artifact.sdist = true;
     origin.artifact.size = -1;
-    if (!session->live) TRY(scan_find_python(arena, S(""), &python));
-    struct tree_reader reader = {session->fs, proc_real(), python, session->env.sites, session->env.sites_len};
-    struct err *unread = tree_read(arena, &reader, origin.tree->path, &tree);
+    struct err *unread = tree_read(arena, session->fs, origin.tree->path, &tree);
     if (unread && origin.checkout.len && unread->kind == ERR_REQUEST)
         return err_because(err_make(arena, ERR_REQUEST, "%.*s cannot be installed",
                                     FMT(term_quote(arena, http_mask(arena, request->requirement.url)))),

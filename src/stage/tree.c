@@ -1,32 +1,11 @@
 #include "stage/tree.h"
 
 #include "base/arena.h"
-#include "base/json.h"
+#include "base/toml.h"
 #include "os/term.h"
 #include "pypa/name.h"
 
 #define DEFAULT_BACKEND S("setuptools.build_meta:__legacy__")
-
-/*
- * Runs under `-I -S -B`: text of a pyproject.toml in, JSON of its two tables of the standards out. The arguments are
- * the site directories.
- */
-static const char read_script[] = "import sys, json\n"
-                                  "try:\n"
-                                  "    import tomllib\n"
-                                  "except ImportError:\n"
-                                  "    sys.path += [p + '/pip/_vendor' for p in sys.argv[1:]] + sys.argv[1:]\n"
-                                  "    try:\n"
-                                  "        import tomli as tomllib\n"
-                                  "    except ImportError:\n"
-                                  "        sys.exit(3)\n"
-                                  "try:\n"
-                                  "    data = tomllib.loads(sys.stdin.buffer.read().decode('utf-8'))\n"
-                                  "except ValueError as e:\n"
-                                  "    sys.exit('pyproject.toml: ' + str(e).splitlines()[0])\n"
-                                  "data = {k: data[k] for k in ('project', 'build-system') if k in data}\n"
-                                  "sys.stdout.write(json.dumps(data, default=str))\n";
-enum { STATUS_NO_READER = 3 };
 
 /*
  * The backend of the wrapper. pip asks for a wheel and gets the editable one of the tree; what the tree's own backend
@@ -163,10 +142,10 @@ static bool is_dynamic(const struct json *project, struct str field) {
     return false;
 }
 
-struct err *tree_parse(struct arena *arena, struct str json, struct tree *ret) {
+struct err *tree_parse(struct arena *arena, struct str text, struct tree *ret) {
     struct json root;
     struct tree tree = *ret;
-    struct err *cause = json_parse(arena, json, TREE_FILE_MAX, &root);
+    struct err *cause = toml_parse(arena, text, TREE_FILE_MAX, &root);
     if (cause) return err_because(err_make(arena, ERR_REQUEST, "pyproject.toml cannot be read"), cause);
     TRY(backend_parse(arena, &root, &tree.backend));
     const struct json *project = json_find(&root, S("project"));
@@ -183,42 +162,12 @@ struct err *tree_parse(struct arena *arena, struct str json, struct tree *ret) {
     return NULL;
 }
 
-/* pyproject.toml as JSON; empty where no reader of TOML is at hand. */
-ERR_MUST_CHECK static struct err *toml_read(struct arena *arena, const struct tree_reader *reader, struct str text,
-                                            struct str *ret) {
-    VEC(struct str) argv = {0}, env = {0};
-    struct str path;
-    const struct str words[] = {reader->python, S("-I"), S("-S"), S("-B"), S("-c"), str_of(read_script)};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) *vec_push(arena, &argv) = words[i];
-    for (int32_t i = 0; i < reader->sites_len; i++) *vec_push(arena, &argv) = reader->sites[i];
-    if (proc_variable(arena, "PATH", &path)) *vec_push(arena, &env) = path;
-    struct proc_call call = {.argv = argv.data,
-                             .argv_len = (int32_t)argv.len,
-                             .env = env.data,
-                             .env_len = (int32_t)env.len,
-                             .input = text,
-                             .directory = S("/"),
-                             .output_max = 2 * TREE_FILE_MAX,
-                             .timeout_ms = TREE_TIMEOUT_MS};
-    struct proc_result result;
-    TRY(proc_run(reader->proc, arena, &call, &result));
-    *ret = S("");
-    if (result.status == STATUS_NO_READER) return NULL;
-    if (result.status == 0 && !result.timed_out && !result.too_much) {
-        *ret = result.output;
-        return NULL;
-    }
-    struct str said = str_trim(result.error);
-    said = term_quote(arena, str_from(said, str_find_last(said, '\n') + 1));
-    return err_make(arena, ERR_REQUEST, "%.*s", FMT(said));
-}
-
 /* An unpacked sdist whose PKG-INFO is certain. */
-static bool pkg_info_read(struct arena *arena, const struct tree_reader *reader, struct tree *tree) {
+static bool pkg_info_read(struct arena *arena, const struct fs *fs, struct tree *tree) {
     struct str text;
     bool found = false;
     struct metadata metadata;
-    if (fs_read_optional(reader->fs, arena, path_join(arena, tree->path, S("PKG-INFO")), TREE_FILE_MAX, &text, &found))
+    if (fs_read_optional(fs, arena, path_join(arena, tree->path, S("PKG-INFO")), TREE_FILE_MAX, &text, &found))
         return false;
     if (!found || metadata_parse(arena, text, &metadata) || !metadata_is_static(&metadata)) return false;
     tree->metadata = metadata;
@@ -227,26 +176,18 @@ static bool pkg_info_read(struct arena *arena, const struct tree_reader *reader,
     return true;
 }
 
-struct err *tree_read(struct arena *arena, const struct tree_reader *reader, struct str path, struct tree *ret) {
+struct err *tree_read(struct arena *arena, const struct fs *fs, struct str path, struct tree *ret) {
     struct tree tree = {.path = path};
-    struct str text = {0}, json = S("{}");
+    struct str text = S("");
     bool has_pyproject = false;
     struct fs_stat setup;
-    TRY(fs_read_optional(reader->fs, arena, path_join(arena, path, S("pyproject.toml")), TREE_FILE_MAX, &text,
-                         &has_pyproject));
-    TRY(fs_stat(reader->fs, arena, path_join(arena, path, S("setup.py")), true, &setup));
+    TRY(fs_read_optional(fs, arena, path_join(arena, path, S("pyproject.toml")), TREE_FILE_MAX, &text, &has_pyproject));
+    TRY(fs_stat(fs, arena, path_join(arena, path, S("setup.py")), true, &setup));
     if (!has_pyproject && !setup.is_file)
         return refuse(arena, path, "there is neither pyproject.toml nor setup.py in it");
-    if (has_pyproject) {
-        struct err *err = toml_read(arena, reader, text, &json);
-        if (err && err->kind == ERR_REQUEST) return err_because(refuse(arena, path, "it cannot be understood"), err);
-        if (err) return err;
-    }
-    /* Without a reader of TOML all is left to the build, and an editable wheel needs to know its backend. */
-    struct err *cause = tree_parse(arena, json.len ? json : S("{}"), &tree);
+    struct err *cause = tree_parse(arena, has_pyproject ? text : S(""), &tree);
     if (cause) return err_because(refuse(arena, path, "it cannot be understood"), cause);
-    if (!json.len) tree.backend = (struct tree_backend){0};
-    if (!tree.known) (void)pkg_info_read(arena, reader, &tree);
+    if (!tree.known) (void)pkg_info_read(arena, fs, &tree);
     *ret = tree;
     return NULL;
 }
@@ -259,10 +200,6 @@ static void write_list(struct json_writer *w, const struct str *texts, int32_t l
 
 struct err *tree_wrap(struct arena *arena, const struct fs *fs, const struct tree *tree, struct str dir) {
     const struct tree_backend *backend = &tree->backend;
-    if (backend->backend.len == 0) {
-        struct err *err = refuse(arena, tree->path, "its pyproject.toml cannot be read: no reader of TOML is there");
-        return err_hint(arena, err, "Python 3.11 has one, and so has pip: python -m ensurepip puts it in");
-    }
     struct buf facts = {.arena = arena}, project = {.arena = arena};
     struct json_writer w = {.buf = &facts}, list = {.buf = &project};
     json_begin_object(&w);

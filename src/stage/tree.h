@@ -11,10 +11,9 @@
 #define UNPIN_STAGE_TREE_H
 
 #include "os/fs.h"
-#include "os/proc.h"
 #include "pypa/metadata.h"
 
-enum { TREE_FILE_MAX = 4 << 20, TREE_TIMEOUT_MS = 30000, TREE_REQUIRES_MAX = 10000 };
+enum { TREE_FILE_MAX = 4 << 20, TREE_REQUIRES_MAX = 10000 };
 
 /* How the tree is built (`[build-system]`, PEP 517). */
 struct tree_backend {
@@ -33,22 +32,12 @@ struct tree {
     struct tree_backend backend;
 };
 
-/* What is needed to look at trees. */
-struct tree_reader {
-    const struct fs *fs;
-    const struct proc *proc;
-    struct str python;       /* the interpreter that reads TOML */
-    const struct str *sites; /* its site directories: where an older one finds pip's TOML reader */
-    int32_t sites_len;
-};
-
 /* Looks at the tree at `path`. ERR_REQUEST where it is no source tree (neither pyproject.toml nor setup.py), or where
  * its pyproject.toml is not one. */
-ERR_MUST_CHECK struct err *tree_read(struct arena *arena, const struct tree_reader *reader, struct str path,
-                                     struct tree *ret);
+ERR_MUST_CHECK struct err *tree_read(struct arena *arena, const struct fs *fs, struct str path, struct tree *ret);
 
-/* `[project]` and `[build-system]` from their JSON ("{"project": {…}, "build-system": {…}}"). ERR_REQUEST. */
-ERR_MUST_CHECK struct err *tree_parse(struct arena *arena, struct str json, struct tree *ret);
+/* `[project]` and `[build-system]` of the text of a pyproject.toml (empty: none). ERR_REQUEST. */
+ERR_MUST_CHECK struct err *tree_parse(struct arena *arena, struct str text, struct tree *ret);
 
 /* Writes into the empty directory `dir` a source tree that builds the editable wheel of `tree`: its backend calls the
  * tree's own. */
