@@ -18,10 +18,10 @@ void index_progress(struct index *index, struct str what, int64_t done, int64_t 
     if (index->options.progress) index->options.progress(index->options.progress_self, what, done, total);
 }
 
-/* "cp312" of "3.12". */
-static struct str cpython_tag(struct arena *arena, struct str python_version) {
-    struct str rest = python_version, major = str_cut(&rest, '.');
-    return str_format(arena, "cp%.*s%.*s", FMT(major), FMT(rest));
+/* "cp312" of "3.12.3". */
+static struct str cpython_tag(struct arena *arena, struct str full_version) {
+    struct str rest = full_version, major = str_cut(&rest, '.'), minor = str_cut(&rest, '.');
+    return str_format(arena, "cp%.*s%.*s", FMT(major), FMT(minor));
 }
 
 struct err *index_open(struct arena *arena, const struct fs *fs, const struct index_options *options,
@@ -34,7 +34,7 @@ struct err *index_open(struct arena *arena, const struct fs *fs, const struct in
     struct str python = options->env->markers.python_full_version;
     if (!version_try_parse(arena, python, &index->python))
         return err_make(arena, ERR_USAGE, "\"%.*s\" is no version of Python", FMT(str_slice(python, 0, 80)));
-    index->cpython = cpython_tag(arena, options->env->markers.python_version);
+    index->cpython = cpython_tag(arena, python);
     struct str strategy = config_text(&options->config->index_strategy);
     if (strategy.len && !str_eq(strategy, S("first-index")) && !str_eq(strategy, S("unsafe-best-match"))) {
         struct err *err = err_make(arena, ERR_CONFIG, "index-strategy \"%.*s\" (%.*s) is not known",

@@ -158,6 +158,11 @@ static void pip_setting(struct pip_settings *settings, const char *name, const c
     if (secret) buf_addf(&settings->config, "%s%s = %.*s\n", settings->config.len ? "" : "[global]\n", name, FMT(text));
 }
 
+static bool has_password(struct arena *arena, const struct config_setting *setting) {
+    struct str text = config_text(setting);
+    return text.len > 0 && !str_eq(http_strip(arena, text), text);
+}
+
 void index_pip_settings(struct arena *arena, const struct index *index, const struct str **ret, int32_t *ret_len,
                         struct str *ret_config) {
     const struct config *config = index->options.config;
@@ -169,7 +174,11 @@ void index_pip_settings(struct arena *arena, const struct index *index, const st
                 places ? places - 1 : 0);
     pip_setting(&settings, "find-links", "PIP_FIND_LINKS", index->links, index->links_len);
     pip_setting(&settings, "no-index", "PIP_NO_INDEX", &yes, places == 0 || index->options.offline);
-    pip_setting(&settings, "proxy", "PIP_PROXY", config->proxy.items, config->proxy.len);
+    /* A proxy in a variable of its own stays there unless it names a password: then it is given by the file. */
+    const struct config_setting *proxy = &config->proxy;
+    if (!proxy->len && has_password(arena, &config->proxy_http)) proxy = &config->proxy_http;
+    if (!config->proxy.len && has_password(arena, &config->proxy_https)) proxy = &config->proxy_https;
+    pip_setting(&settings, "proxy", "PIP_PROXY", proxy->items, proxy->len);
     pip_setting(&settings, "cert", "PIP_CERT", config->cert.items, config->cert.len);
     pip_setting(&settings, "client-cert", "PIP_CLIENT_CERT", config->client_cert.items, config->client_cert.len);
     pip_setting(&settings, "trusted-host", "PIP_TRUSTED_HOST", config->trusted_host.items, config->trusted_host.len);

@@ -19,7 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 UNKNOWN, KNOWN, ABSENT = 0, 1, 2  # enum page_state
 META_KNOWN, META_UNREADABLE = 1, 2
-BAR_PYTHON, BAR_TAGS, BAR_SDIST, BAR_QUARANTINED = 1, 2, 8, 16
+BAR_PYTHON, BAR_TAGS, BAR_SDIST, BAR_QUARANTINED, BAR_WHEELS = 1, 2, 8, 16, 32
 
 
 def sha256(data):
@@ -198,6 +198,18 @@ def test_choice_and_bars(server, run):
     assert run("--only-binary", "a")["projects"] == document["projects"], "the view says the same"
     assert not release(run("a"), "3.0")["yanked"], "the sdist is not yanked"
     assert server.paths() == ["/simple/a/"]
+
+
+def test_sdists_whose_wheels_are_for_other_pythons(server, run):
+    """numpy 1.24.4 has wheels for 3.8 to 3.11: its sdist was never built for 3.12."""
+    name = "a-{}-{}.whl".format
+    server.routes["/simple/a/"] = page(
+        (name("1.0", "cp311-cp311-manylinux_2_17_x86_64"), b""), ("a-1.0.tar.gz", b""),
+        (name("1.1", "cp39-abi3-macosx_11_0_arm64"), b""), ("a-1.1.tar.gz", b""),
+        (name("1.2", "cp311-cp311-win_amd64"), b""), (name("1.2", "cp312-cp312-win_amd64"), b""), ("a-1.2.tar.gz", b""),
+        ("a-1.3.tar.gz", b""), (name("1.4", "cp311-cp311-manylinux_2_17_x86_64"), b""), (name("1.4", "py3-none-any"), b""))
+    for _ in range(2):  # the second time from the view
+        assert [r["bars"] for r in run("a")["projects"]["a"]["releases"]] == [BAR_WHEELS, 0, 0, 0, 0]
 
 
 def test_quarantined(server, run):
