@@ -28,11 +28,18 @@ void buf_add_char(struct buf *buf, char c) {
 }
 
 void buf_addf(struct buf *buf, const char *format, ...) {
+    enum { LIKELY = 128 }; /* most fit, and need not be formatted twice */
     va_list args;
+    char *to = buf_reserve(buf, LIKELY);
+    size_t room = (size_t)(buf->cap - buf->len);
     va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
+    int len = vsnprintf(to, room, format, args);
     va_end(args);
     if (len <= 0) return;
+    if ((size_t)len < room) {
+        buf->len += len;
+        return;
+    }
     va_start(args, format);
     (void)vsnprintf(buf_reserve(buf, (ptrdiff_t)len + 1), (size_t)len + 1, format, args);
     va_end(args);

@@ -150,12 +150,18 @@ struct str str_copy(struct arena *arena, struct str s) {
 }
 
 struct str str_format(struct arena *arena, const char *format, ...) {
+    enum { LIKELY = 256 }; /* most fit, and need not be formatted twice */
+    char few[LIKELY];
     va_list args;
     va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
+    int len = vsnprintf(few, sizeof few, format, args);
     va_end(args);
     if (len < 0) return (struct str){0};
     char *data = arena_alloc(arena, (ptrdiff_t)len + 1);
+    if ((size_t)len < sizeof few) {
+        memcpy(data, few, (size_t)len + 1);
+        return (struct str){data, len};
+    }
     va_start(args, format);
     (void)vsnprintf(data, (size_t)len + 1, format, args);
     va_end(args);

@@ -41,7 +41,9 @@ static void requirement_add(struct reader *reader, struct str value) {
         *vec_push(reader->arena, &reader->requires) = known->items.data[at];
         return;
     }
-    struct err *err = requirement_parse(reader->arena, value, &requirement);
+    ptrdiff_t len = reader->requires.len;
+    const struct requirement *before = len ? &reader->requires.data[len - 1] : NULL;
+    struct err *err = requirement_parse_after(reader->arena, value, before, &requirement);
     if (err) {
         PROBLEM(reader, "Requires-Dist \"%.*s\": %.*s", FMT(str_slice(value, 0, QUOTE_MAX)), FMT(err->what));
         return;
@@ -123,13 +125,22 @@ enum field {
     FIELD_DYNAMIC
 };
 
+#define REQUIRES_DIST "Requires-Dist"
+
 static const struct str field_names[] = {
-    S_INIT(""),        S_INIT("Metadata-Version"), S_INIT("Name"),          S_INIT("Version"),
-    S_INIT("Summary"), S_INIT("Requires-Python"),  S_INIT("Requires-Dist"), S_INIT("Provides-Extra"),
+    S_INIT(""),        S_INIT("Metadata-Version"), S_INIT("Name"),        S_INIT("Version"),
+    S_INIT("Summary"), S_INIT("Requires-Python"),  S_INIT(REQUIRES_DIST), S_INIT("Provides-Extra"),
     S_INIT("Dynamic"),
 };
 
-static enum field field_find(struct str name) {
+/* The field that the line begins with, -1 in *ret_len if it is none. Most are requirements, and written as usual. */
+static enum field field_find(struct str line, ptrdiff_t *ret_len) {
+    if (str_starts(line, S(REQUIRES_DIST ":"))) {
+        *ret_len = (ptrdiff_t)sizeof REQUIRES_DIST - 1;
+        return FIELD_REQUIRES_DIST;
+    }
+    *ret_len = field_len(line);
+    struct str name = str_slice(line, 0, *ret_len);
     for (int field = FIELD_METADATA_VERSION; field <= FIELD_DYNAMIC; field++)
         if (name.len == field_names[field].len && str_eq_nocase(name, field_names[field])) return (enum field)field;
     return FIELD_OTHER;
@@ -150,6 +161,16 @@ static void field_add(struct reader *reader, enum field field, struct str value)
     }
 }
 
+/* Room for all requirements at once: lists that grow leave twice their size behind. */
+static void reserve_requires(struct reader *reader, struct str text) {
+    struct str line;
+    ptrdiff_t len = 0;
+    while (len < METADATA_REQUIRES_MAX && str_line(&text, &line) && line.len)
+        if (str_starts(line, S(REQUIRES_DIST ":"))) len++;
+    reader->requires.data = arena_new(reader->arena, struct requirement, len);
+    reader->requires.cap = len;
+}
+
 struct err *metadata_parse(struct arena *arena, struct str text, struct metadata *ret) {
     return metadata_parse_known(arena, text, NULL, ret);
 }
@@ -160,13 +181,14 @@ struct err *metadata_parse_known(struct arena *arena, struct str text, struct me
     struct str line;
     if (text.len > METADATA_MAX_SIZE) return err_make(arena, ERR_LIMIT, "metadata of %td bytes", text.len);
     if (str_starts(text, S("\xEF\xBB\xBF"))) text = str_from(text, 3);
+    reserve_requires(&reader, text);
     while (str_line(&text, &line) && line.len) {
-        ptrdiff_t colon = field_len(line);
+        ptrdiff_t colon;
+        enum field field = field_find(line, &colon);
         if (colon < 0) {
             PROBLEM(&reader, "a line that is no field ends the fields: \"%.*s\"", FMT(str_slice(line, 0, QUOTE_MAX)));
             break;
         }
-        enum field field = field_find(str_slice(line, 0, colon));
         if (field == FIELD_OTHER) {
             value_skip(&text);
             continue;

@@ -106,7 +106,23 @@ static struct err *url_scan(struct scanner *scanner, struct requirement *ret) {
     return NULL;
 }
 
+/* What is behind the `;`. */
+static struct err *marker_read(struct scanner *scanner, const struct requirement *before, struct requirement *ret) {
+    ret->marker_at = (int32_t)scanner->at;
+    struct str rest = str_from(scanner->text, scanner->at);
+    if (!before || !before->marker || !str_eq(rest, str_from(before->text, before->marker_at)))
+        return marker_scan(scanner, &ret->marker);
+    ret->marker = before->marker;
+    scanner->at = scanner->text.len;
+    return NULL;
+}
+
 struct err *requirement_parse(struct arena *arena, struct str text, struct requirement *ret) {
+    return requirement_parse_after(arena, text, NULL, ret);
+}
+
+struct err *requirement_parse_after(struct arena *arena, struct str text, const struct requirement *before,
+                                    struct requirement *ret) {
     struct scanner scanner = {.arena = arena, .text = str_trim(text)};
     struct requirement requirement = {.text = scanner.text};
     if (scanner.text.len > REQUIREMENT_MAX_LEN)
@@ -121,7 +137,7 @@ struct err *requirement_parse(struct arena *arena, struct str text, struct requi
     if (scanner_skip(&scanner, '@')) TRY(url_scan(&scanner, &requirement));
     else TRY(specifiers_scan(&scanner, &requirement));
 
-    if (scanner_skip(&scanner, ';')) TRY(marker_scan(&scanner, &requirement.marker));
+    if (scanner_skip(&scanner, ';')) TRY(marker_read(&scanner, before, &requirement));
     if (!scanner_ended(&scanner)) return scanner_err(&scanner, requirement.marker ? "the end" : "`,`, `;` or the end");
     *ret = requirement;
     return NULL;

@@ -37,7 +37,10 @@ static int dist_order(const void *a, const void *b) {
 }
 
 void environment_seal(struct arena *arena, struct environment *env, struct dist *dists, int32_t len) {
-    if (len > 0) qsort(dists, (size_t)len, sizeof *dists, dist_order);
+    /* A scan comes in order. */
+    bool sorted = true;
+    for (int32_t i = 1; i < len && sorted; i++) sorted = dist_order(&dists[i - 1], &dists[i]) <= 0;
+    if (!sorted) qsort(dists, (size_t)len, sizeof *dists, dist_order);
     env->by_name = (struct map){0};
     for (int32_t i = 0; i < len; i++) {
         dists[i].shadowed = map_find(&env->by_name, dists[i].name) >= 0;

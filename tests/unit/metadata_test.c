@@ -81,6 +81,31 @@ static void test_problems(void **state) {
     assert_true(str_eq(m.summary, S("\xFF\xFE")));
 }
 
+/* Requirements in a row share a marker that is written alike, and only such a one. */
+static void test_markers(void **state) {
+    struct metadata metadata;
+    assert_null(metadata_parse(*state,
+                               S("Name: x\nVersion: 1\n"
+                                 "Requires-Dist: a; extra == \"t\"\n"
+                                 "Requires-Dist: b>=1 ; extra == \"t\"\n"
+                                 "Requires-Dist: c<2; extra == \"u\"\n"
+                                 "Requires-Dist: d\n"
+                                 "Requires-Dist: e; extra == \"p;q\"\n"
+                                 "Requires-Dist: f; q\"\n"
+                                 "Requires-Dist: g; extra == \"p;q\"\n"),
+                               &metadata));
+    const struct requirement *requires = metadata.requires_dist;
+    assert_int_equal(metadata.requires_len, 6);
+    assert_int_equal(metadata.problems_len, 1); /* f */
+    assert_ptr_equal(requires[0].marker, requires[1].marker);
+    assert_ptr_not_equal(requires[1].marker, requires[2].marker);
+    assert_null(requires[3].marker);
+    assert_ptr_equal(requires[4].marker, requires[5].marker);
+    static const char *const texts[] = {"a; extra == \"t\"",   "b>=1; extra == \"t\"", "c<2; extra == \"u\"", "d",
+                                        "e; extra == \"p;q\"", "g; extra == \"p;q\""};
+    for (int i = 0; i < 6; i++) assert_true(str_eq(requirement_format(*state, &requires[i]), str_of(texts[i])));
+}
+
 static void test_errors(void **state) {
     struct metadata m = {.requires_len = 77};
     static const struct str lacking[] = {S_INIT(""), S_INIT("Name: x\n"), S_INIT("Version: 1\n"),
@@ -129,6 +154,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_fields, open_arena, close_arena),
         cmocka_unit_test_setup_teardown(test_line_ends, open_arena, close_arena),
         cmocka_unit_test_setup_teardown(test_problems, open_arena, close_arena),
+        cmocka_unit_test_setup_teardown(test_markers, open_arena, close_arena),
         cmocka_unit_test_setup_teardown(test_errors, open_arena, close_arena),
         cmocka_unit_test_setup_teardown(test_requires_txt, open_arena, close_arena),
         cmocka_unit_test_setup_teardown(test_requires_txt_limit, open_arena, close_arena),
