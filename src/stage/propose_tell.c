@@ -5,6 +5,7 @@
 #include "stage/propose_parts.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static const struct release *chosen_release(const struct pool *pool, const struct solution *solution, int32_t p) {
     if (p >= solution->chosen_len || solution->chosen[p] < 0) return NULL;
@@ -202,48 +203,61 @@ static bool advisory_holds(const struct advisory *advisory, const struct check_d
     return advisory->when_len > 0;
 }
 
-/* True if the advisory would hold had one change that nobody asked for not been made. */
-static bool advisory_avoided(struct arena *arena, const struct advisory *advisory, const struct plan *plan,
-                             const struct check_dist *after, int32_t len) {
-    struct check_dist *other = arena_new(arena, struct check_dist, len);
+/* True if the advisory is about the project. */
+static bool advisory_names(const struct advisory *advisory, struct str name) {
+    for (int32_t i = 0; i < advisory->when_len; i++)
+        if (str_eq(advisory->when[i].name, name)) return true;
+    return false;
+}
+
+/* True if the advisory would hold with this version in the place of the one that `dists` have. */
+static bool advisory_holds_with(const struct advisory *advisory, struct check_dist *dists, int32_t len, int32_t at,
+                                const struct version *version) {
+    struct version own = dists[at].version;
+    dists[at].version = *version;
+    bool holds = advisory_holds(advisory, dists, len);
+    dists[at].version = own;
+    return holds;
+}
+
+/* True if the advisory would hold had one change that nobody asked for not been made. `after` is as it was when this
+ * is done. */
+static bool advisory_avoided(const struct advisory *advisory, const struct plan *plan, struct check_dist *after,
+                             int32_t len) {
     for (int32_t c = 0; c < plan->changes_len; c++) {
         const struct plan_change *change = &plan->changes[c];
         const struct dist *dist = environment_find(plan->env, change->name);
-        if (change->requested || !dist) continue;
-        for (int32_t i = 0; i < len; i++) {
-            other[i] = after[i];
-            if (str_eq(other[i].name, change->name)) other[i].version = dist->version;
-        }
-        if (advisory_holds(advisory, other, len)) return true;
+        if (change->requested || !dist || !advisory_names(advisory, change->name)) continue;
+        for (int32_t i = 0; i < len; i++)
+            if (str_eq(after[i].name, change->name) && advisory_holds_with(advisory, after, len, i, &dist->version))
+                return true;
     }
     return false;
 }
 
-/* True if a newer release of what was asked for would have triggered it. */
-static bool advisory_kept_older(struct arena *arena, const struct advisory *advisory, const struct pool *pool,
-                                const struct plan *plan, const struct check_dist *after, int32_t len) {
-    struct check_dist *other = arena_new(arena, struct check_dist, len);
+/* True if a newer release of what was asked for would have triggered it. `after` is as it was when this is done. */
+static bool advisory_kept_older(const struct advisory *advisory, const struct pool *pool, const struct plan *plan,
+                                struct check_dist *after, int32_t len) {
     for (int32_t c = 0; c < plan->changes_len; c++) {
         const struct plan_change *change = &plan->changes[c];
         const struct project *project = pool_find(pool, change->name);
-        int32_t at = -1;
-        for (int32_t i = 0; i < len; i++) {
-            other[i] = after[i];
-            if (str_eq(after[i].name, change->name)) at = i;
-        }
-        for (int32_t r = 0; change->requested && project && at >= 0 && r < project->releases_len; r++) {
-            if (project->releases[r].bars || version_cmp(&project->releases[r].version, &after[at].version) <= 0)
-                continue;
-            other[at].version = project->releases[r].version;
-            if (advisory_holds(advisory, other, len)) return true;
+        if (!change->requested || !project || !advisory_names(advisory, change->name)) continue;
+        int32_t at = len - 1;
+        while (at >= 0 && !str_eq(after[at].name, change->name)) at--;
+        for (int32_t r = 0; at >= 0 && r < project->releases_len; r++) {
+            const struct release *release = &project->releases[r];
+            if (release->bars || version_cmp(&release->version, &after[at].version) <= 0) continue;
+            if (advisory_holds_with(advisory, after, len, at, &release->version)) return true;
         }
     }
     return false;
 }
 
 static void make_advisories(struct arena *arena, const struct solve_input *input, const struct pool *pool,
-                            const struct solution *solution, const struct check_dist *after, int32_t len,
+                            const struct solution *solution, const struct check_dist *result, int32_t len,
                             struct plan *plan) {
+    struct check_dist *after = arena_new(arena, struct check_dist, len);
+    if (len) memcpy(after, result, (size_t)len * sizeof *after);
     VEC(struct plan_advisory) told = {0};
     const struct check_dist *before;
     int32_t before_len;
@@ -261,8 +275,8 @@ static void make_advisories(struct arena *arena, const struct solve_input *input
         else if (holds && !advisory->on_change_len && advisory_holds(advisory, before, before_len))
             effect = PLAN_ADVISORY_PRESENT;
         else if (!holds && !advisory->on_change_len && advisory->severity >= ADVISORY_WARN &&
-                 (advisory_avoided(arena, advisory, plan, after, len) ||
-                  advisory_kept_older(arena, advisory, pool, plan, after, len)))
+                 (advisory_avoided(advisory, plan, after, len) ||
+                  advisory_kept_older(advisory, pool, plan, after, len)))
             effect = PLAN_ADVISORY_AVOIDED;
         else continue;
         *vec_push(arena, &told) = (struct plan_advisory){advisory->id, advisory->text, advisory->source, effect};

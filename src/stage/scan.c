@@ -157,6 +157,15 @@ static bool describes(struct str name) {
     return str_ends(name, S(".dist-info")) || str_ends(name, S(".egg-info")) || str_ends(name, S(".egg-link"));
 }
 
+/* Room for all that the site may have: a list that grows leaves twice its size behind. */
+static void found_reserve(struct arena *arena, const struct scan_site *site, struct found_list *found) {
+    ptrdiff_t cap = found->items.len, size = (ptrdiff_t)sizeof *found->items.data;
+    for (int32_t k = 0; k < site->names_len; k++) cap += describes(site->names[k]);
+    if (cap <= found->items.cap) return;
+    found->items.data = arena_grow(arena, found->items.data, found->items.len * size, cap * size);
+    found->items.cap = cap;
+}
+
 /* The distributions of one site directory. */
 static void site_read(struct scan_dist_reader *reader, const struct scan_site *site, struct str cache_dir,
                       struct found_list *found) {
@@ -165,6 +174,7 @@ static void site_read(struct scan_dist_reader *reader, const struct scan_site *s
     reader->cache = &cache;
     reader->fresh = (struct scan_cache){0};
     reader->stale = false;
+    found_reserve(reader->arena, site, found);
     const struct scan_dist_state *states = scan_dist_states(reader, site->names, site->names_len);
     for (int32_t k = 0; k < site->names_len && found->items.len < SCAN_DISTS_MAX; k++) {
         struct found one;
