@@ -8,6 +8,8 @@
  *   default) a reason to refuse;
  * - files that no list names stay; directories go when they are empty; `.pyc` of changed `.py` go;
  * - distributions of the system's package manager stay and are shadowed, if the new site directory comes first;
+ * - files that dpkg's lists name are never touched;
+ * - in a layer nothing comes that hides modules of what is below, or that what is below hides;
  * - files that Python runs at every start need consent.
  */
 #ifndef UNPIN_STAGE_WHEEL_CHANGE_H

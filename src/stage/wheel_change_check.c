@@ -153,5 +153,7 @@ struct err *work_check(struct work *work) {
         }
     }
     TRY(check_case(work));
+    TRY(work_check_dpkg(work));
+    TRY(work_check_layer(work));
     return check_modified(work);
 }

@@ -43,6 +43,10 @@ bool work_writes(const struct work *work, const struct item *item);
 struct err *work_inspect(struct work *work);
 /* Finds the other owners of the paths among the remaining distributions. */
 void work_find_owners(struct work *work);
+/* ERR_CONFLICT where a file of a package of the system's package manager would be replaced or removed. */
+struct err *work_check_dpkg(struct work *work);
+/* ERR_CONFLICT where modules would be hidden by, or from, what is below a layer. */
+struct err *work_check_layer(struct work *work);
 /* Refuses what must not be done. */
 struct err *work_check(struct work *work);
 /* Appends the operations, the staged ones with their sources. */

@@ -228,3 +228,52 @@ def test_a_site_directory_behind_a_link(small):
     assert os.path.islink(small.site) and small.installed()["ant"] == "2.0"
     small.run("undo", "-y").ok()
     assert worlds.tree(real) == before and os.path.islink(small.site)
+
+
+def test_files_of_the_systems_packages_are_left_alone(small):
+    """dpkg's lists say what is its own; a layer over the environment may hide it."""
+    lists = os.path.join(small.folder, "info")
+    os.mkdir(lists)
+    with open(os.path.join(lists, "python3-ant:amd64.list"), "w") as f:
+        f.write(f"/.\n{small.site}\n{small.site}/ant\n{small.site}/ant/part.py\n")
+    if not os.path.isdir("/var/lib/dpkg/info"):
+        pytest.skip("no dpkg here")
+    done = subprocess.run(["mount", "--bind", lists, "/var/lib/dpkg/info"], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"cannot mount here: {done.stderr.strip()}")
+    try:
+        before, lock = worlds.tree(small.prefix), small.lock_bytes()
+        run = small.upgrade("ant", "--json").ok(1)
+        assert run.json["error"]["code"] == "U021" and "python3-ant" in run.json["error"]["what"] and "part.py" in run.json["error"]["what"]
+        small.run("remove", "-y", "ant").ok(1)
+        assert worlds.tree(small.prefix) == before and small.lock_bytes() == lock
+        small.upgrade("bee").ok()
+        layer = os.path.join(small.folder, "layer")
+        small.upgrade("ant", "--into", layer).ok()
+        code = "import ant, bee; print(ant.__version__, bee.__version__)"
+        done = subprocess.run([os.path.join(layer, "bin", "python"), "-B", "-c", code], capture_output=True, text=True, env=small.variables)
+        assert done.stdout.split() == ["2.0", "2.0"], done.stderr
+    finally:
+        subprocess.run(["umount", "-l", "/var/lib/dpkg/info"], check=True)
+
+
+def test_a_layer_refuses_what_would_hide_modules_below(small):
+    """Python takes a package from one directory: parts of it in another one are lost, unless it is spread on purpose."""
+    spread = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
+    shared = {"plug": ("fly/__init__.py", ""), "spread": ("gnu/__init__.py", spread)}
+    for name, (init, text) in shared.items():
+        package = init.split("/")[0]
+        worlds.stub_wheel(small.wheels, f"{name}-host", "1.0", files={init: text, f"{package}/host.py": "v = 1\n"})
+        worlds.stub_wheel(small.wheels, f"{name}-host", "2.0", files={init: text, f"{package}/host.py": "v = 2\n"})
+        worlds.stub_wheel(small.wheels, f"{name}-guest", "1.0", files={f"{package}/guest_{name}.py": "v = 1\n"})
+    small.run("install", "-y", "--no-imports", "plug-host==1.0", "plug-guest==1.0", "spread-host==1.0", "spread-guest==1.0").ok()
+    layer = os.path.join(small.folder, "layer")
+    run = small.run("install", "-y", "plug-host==2.0", "--into", layer, "--json").ok(1)
+    assert "fly/guest_plug.py" in run.json["error"]["what"] and not os.path.exists(layer)
+    small.run("install", "-y", "spread-host==2.0", "--into", layer).ok()
+    code = "import gnu.host, gnu.guest_spread; print(gnu.host.v, gnu.guest_spread.v)"
+    done = subprocess.run([os.path.join(layer, "bin", "python"), "-B", "-c", code], capture_output=True, text=True, env=small.variables)
+    assert done.stdout.split() == ["2", "1"], done.stderr
+    worlds.stub_wheel(small.wheels, "plug-other", "1.0", files={"fly/other.py": "v = 1\n"})
+    run = small.run("install", "-y", "plug-other==1.0", "--into", layer).ok(1)
+    assert "would not be found" in run.err
