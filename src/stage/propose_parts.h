@@ -39,9 +39,9 @@ void plan_tell_floor(struct arena *arena, const struct pool *pool, struct plan *
 /* The command "unpin plan …" that asks for `want`, but for the environment. */
 struct plan_argv plan_argv_of(struct arena *arena, const struct want *want);
 
-/* ERR_HASH where what is installed has none of the hashes that requests demand (--hash), or where hashes are demanded of
- * everything and it has none. A hash that no index tells is put into the plan where it is the only one that is allowed:
- * the download is compared with it. */
+/* ERR_HASH where what is installed has none of the hashes that requests demand (--hash), or where hashes are demanded
+ * of everything and it has none. A hash that no index tells is put into the plan where it is the only one that is
+ * allowed: the download is compared with it. */
 ERR_MUST_CHECK struct err *propose_hashes(struct arena *arena, struct plan *plan);
 
 /* Follows what chosen releases require, after `needs` were supplied. */

@@ -417,15 +417,14 @@ static void warn_orphans(struct warnings *warnings, const struct solve_input *in
     }
 }
 
-/* True if the metadata know the extra: by its name, or by a requirement that it switches on. */
-static bool has_extra(struct arena *arena, const struct metadata *metadata, const struct marker_env *markers,
-                      struct str extra) {
-    if (str_among(metadata->extras, metadata->extras_len, extra)) return true;
-    for (int32_t i = 0; i < metadata->requires_len; i++) {
-        const struct marker *marker = metadata->requires_dist[i].marker;
-        if (marker_has_extra(marker) && marker_eval(arena, marker, markers, extra)) return true;
-    }
-    return false;
+static struct str extras_text(struct arena *arena, const struct metadata *metadata) {
+    enum { NAMES_MAX = 12 };
+    struct buf buf = {.arena = arena};
+    if (!metadata->extras_len) return S("it has none");
+    for (int32_t i = 0; i < metadata->extras_len && i < NAMES_MAX; i++)
+        buf_addf(&buf, "%s%.*s", i ? ", " : "it has ", FMT(metadata->extras[i]));
+    if (metadata->extras_len > NAMES_MAX) buf_addf(&buf, " and %d more", metadata->extras_len - NAMES_MAX);
+    return buf_str(&buf);
 }
 
 static void warn_extras(struct warnings *warnings, const struct solve_input *input, const struct check_dist *after,
@@ -435,10 +434,12 @@ static void warn_extras(struct warnings *warnings, const struct solve_input *inp
         for (int32_t d = 0; d < len; d++) {
             if (!str_eq(after[d].name, asked->name) || !after[d].metadata) continue;
             for (int32_t e = 0; e < asked->extras_len; e++) {
-                if (has_extra(warnings->arena, after[d].metadata, &input->env->markers, asked->extras[e])) continue;
+                if (solve_has_extra(warnings->arena, after[d].metadata, &input->env->markers, asked->extras[e]))
+                    continue;
                 *vec_push(warnings->arena, &warnings->list) =
-                    str_format(warnings->arena, "%.*s %.*s has no extra '%.*s'", FMT(asked->name),
-                               FMT(after[d].version.text), FMT(asked->extras[e]));
+                    str_format(warnings->arena, "%.*s %.*s has no extra '%.*s'; %.*s", FMT(asked->name),
+                               FMT(after[d].version.text), FMT(asked->extras[e]),
+                               FMT(extras_text(warnings->arena, after[d].metadata)));
             }
         }
     }

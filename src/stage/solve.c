@@ -3,6 +3,16 @@
 #include "base/arena.h"
 #include "stage/solve_model.h"
 
+bool solve_has_extra(struct arena *arena, const struct metadata *metadata, const struct marker_env *markers,
+                     struct str extra) {
+    if (str_among(metadata->extras, metadata->extras_len, extra)) return true;
+    for (int32_t i = 0; i < metadata->requires_len; i++) {
+        const struct marker *marker = metadata->requires_dist[i].marker;
+        if (marker_has_extra(marker) && marker_eval(arena, marker, markers, extra)) return true;
+    }
+    return false;
+}
+
 uint32_t solve_bars(const struct want *want, const struct release *release) {
     uint32_t bars = release->bars;
     if (want->exclude_newer == INT64_MAX) bars &= ~(uint32_t)BAR_DATE;

@@ -25,6 +25,10 @@ int64_t solve_floor_date(int64_t image_date);
  * request; where a relaxed one is tried, those that it does not have do not bar. */
 uint32_t solve_bars(const struct want *want, const struct release *release);
 
+/* True if the metadata know the extra: by its name, or by a requirement that it switches on. */
+bool solve_has_extra(struct arena *arena, const struct metadata *metadata, const struct marker_env *markers,
+                     struct str extra);
+
 struct solve_input {
     const struct environment *env;
     const struct lock_set *locks;

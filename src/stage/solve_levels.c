@@ -522,6 +522,40 @@ static void add_advisory(struct model *model, int32_t number) {
     else trigger_emit(model, &trigger, 0, literals, 0);
 }
 
+/* A release of what was asked for that does not have the extra yet, though the newest has it. What dropped the extra
+ * (the newest lacks it) needs it no more than others do: nothing to prefer then. */
+static void add_extra(struct model *model, const struct node *node, struct str extra) {
+    const struct project *project = &model->pool->projects.data[node->project];
+    const struct marker_env *markers = &model->input->env->markers;
+    int32_t newest = model_newest_wanted(model, node);
+    if (newest < 0 || project->releases[node->slots[newest]].meta_state != META_KNOWN) return;
+    if (!solve_has_extra(model->arena, project->releases[node->slots[newest]].metadata, markers, extra)) return;
+    int cost = 0;
+    for (int32_t k = 0; k < newest; k++) {
+        const struct release *release = &project->releases[node->slots[k]];
+        if (release->meta_state != META_KNOWN) continue;
+        if (solve_has_extra(model->arena, release->metadata, markers, extra)) continue;
+        if (!cost) cost = model_cost(model, LEVEL_AGE);
+        model_clause(model, -1, (int[]){-node->ge[k], node->ge[k + 1], cost}, 3);
+    }
+}
+
+static void add_extras(struct model *model) {
+    const struct want *want = model->input->want;
+    struct map done = {0};
+    for (int32_t i = 0; i < want->requests_len; i++) {
+        const struct requirement *asked = &want->requests[i].requirement;
+        int32_t at = map_find(&model->pool->by_name, asked->name);
+        if (want->requests[i].constraint || at < 0) continue;
+        for (int32_t e = 0; e < asked->extras_len; e++) {
+            struct str key = str_format(model->arena, "%.*s[%.*s]", FMT(asked->name), FMT(asked->extras[e]));
+            if (map_find(&done, key) >= 0) continue;
+            map_add(model->arena, &done, key, 1);
+            add_extra(model, &model->nodes[at], asked->extras[e]);
+        }
+    }
+}
+
 void model_add_levels(struct model *model) {
     add_lock_lines(model);
     for (ptrdiff_t i = 0; i < model->scope.len; i++) find_floor(model, &model->nodes[model->scope.data[i]]);
@@ -533,6 +567,7 @@ void model_add_levels(struct model *model) {
         add_lax(model, model->scope.data[i]);
         if (!model->explaining) add_soft_bounds(model, model->scope.data[i]);
     }
+    add_extras(model);
     const struct advisories *advisories = model->input->advisories;
     for (int32_t i = 0; advisories && i < advisories->len; i++) add_advisory(model, i);
 }

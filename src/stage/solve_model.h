@@ -168,6 +168,11 @@ struct runs model_bad(struct model *model, int32_t node, const struct specifier_
 /* solve_scope.c: nodes and slots. */
 ERR_MUST_CHECK struct err *model_add_nodes(struct model *model);
 void model_open_node(struct model *model, int32_t node);
+/* The newest slot that all requests on the node hold for, -1: none. Pre-releases that only a name admits do not count.
+ */
+int32_t model_newest_wanted(const struct model *model, const struct node *node);
+/* True if every request on the node holds for the slot. */
+bool model_wanted(const struct model *model, const struct node *node, int32_t slot);
 /* solve_rules.c: what distributions require. */
 ERR_MUST_CHECK struct err *model_add_rules(struct model *model);
 /* solve_guess.c: the slots of a node that are not known and stand between two known ones that require the same. */

@@ -27,25 +27,12 @@ static void need_slot(struct gather *gather, const struct node *node, int32_t sl
     *vec_push(gather->model->arena, &gather->items) = (struct need){{node->project}, node->slots[slot]};
 }
 
-/* True if every request on the node holds for the slot: others are not worth asking for in advance. */
-static bool slot_wanted(const struct gather *gather, const struct node *node, int32_t slot) {
-    const struct want *want = gather->model->input->want;
-    struct str name = gather->model->pool->projects.data[node->project].name;
-    for (int32_t i = 0; i < want->requests_len; i++) {
-        const struct requirement *requirement = &want->requests[i].requirement;
-        if (!str_eq(requirement->name, name)) continue;
-        if (!specifier_set_match(&requirement->specifiers, &release_at(gather->model, node, slot)->version))
-            return false;
-    }
-    return true;
-}
-
 static bool need_neighbour(struct gather *gather, const struct node *node, int32_t slot) {
     if (slot < 0 || slot >= node->slots_len) return false;
     const struct release *release = release_at(gather->model, node, slot);
     if (release->meta_state != META_UNKNOWN) return false;
     if (release->artifact.sdist && !gather->model->input->want->builds) return false;
-    if (!slot_wanted(gather, node, slot)) return false;
+    if (!model_wanted(gather->model, node, slot)) return false;
     need_slot(gather, node, slot);
     return true;
 }
@@ -86,6 +73,26 @@ static void need_samples(struct gather *gather, const struct node *node, int32_t
         (void)need_neighbour(gather, node, bottom + (int32_t)((int64_t)(slot - bottom) * part / PARTS));
 }
 
+/* Where the chosen release lacks an extra that was asked for, whether others have it shows in the newest. */
+static void need_extras(struct gather *gather, const struct node *node, int32_t slot) {
+    const struct model *model = gather->model;
+    const struct project *project = &model->pool->projects.data[node->project];
+    const struct release *release = release_at(model, node, slot);
+    bool lacking = false;
+    for (int32_t i = 0; i < model->input->want->requests_len && release->meta_state == META_KNOWN; i++) {
+        const struct request *request = &model->input->want->requests[i];
+        if (request->constraint || !str_eq(request->requirement.name, project->name)) continue;
+        for (int32_t e = 0; e < request->requirement.extras_len; e++)
+            lacking = lacking || !solve_has_extra(model->arena, release->metadata, &model->input->env->markers,
+                                                  request->requirement.extras[e]);
+    }
+    if (!lacking) return;
+    int32_t newest = model_newest_wanted(model, node);
+    if (project->page == PAGE_UNKNOWN) *vec_push(model->arena, &gather->items) = (struct need){{node->project}, -1};
+    else if (newest >= 0 && release_at(model, node, newest)->meta_state == META_UNKNOWN)
+        need_slot(gather, node, newest);
+}
+
 static void need_node(struct gather *gather, const struct node *node) {
     const struct model *model = gather->model;
     if (sat_value(model->sat, node->escape)) {
@@ -96,6 +103,7 @@ static void need_node(struct gather *gather, const struct node *node) {
     bool unseen = model->pool->projects.data[node->project].page == PAGE_UNKNOWN;
     if (model->input->want->upgrade && node->requested && unseen && !node->fixed)
         *vec_push(model->arena, &gather->items) = (struct need){{node->project}, -1};
+    if (slot >= 0 && node->requested && !node->fixed) need_extras(gather, node, slot);
     if (slot < 0 || slot == node->installed) return;
     if (release_at(model, node, slot)->meta_state == META_UNKNOWN) {
         need_slot(gather, node, slot);

@@ -214,6 +214,17 @@ void model_open_node(struct model *model, int32_t at) {
     if (node->fixed) fix_installed(model, node, held ? FACT_HELD : FACT_KEEP);
 }
 
+bool model_wanted(const struct model *model, const struct node *node, int32_t slot) {
+    const struct project *project = &model->pool->projects.data[node->project];
+    return requests_hold(model, project->name, &project->releases[node->slots[slot]].version);
+}
+
+int32_t model_newest_wanted(const struct model *model, const struct node *node) {
+    for (int32_t k = node->slots_len - 1; k >= 0; k--)
+        if (!node->named_only[k] && model_wanted(model, node, k)) return k;
+    return -1;
+}
+
 static struct err *grow_nodes(struct model *model) {
     int32_t len = (int32_t)model->pool->projects.len;
     if (len > SOLVE_NODES_MAX)

@@ -670,12 +670,44 @@ static bool below_floor(const struct brute *brute, int32_t p) {
     return true;
 }
 
+static bool option_has_extra(const struct brute *brute, const struct option *option, struct str extra) {
+    const struct metadata *metadata = option->metadata;
+    if (in_names(metadata->extras, metadata->extras_len, extra)) return true;
+    for (int32_t i = 0; i < metadata->requires_len; i++) {
+        const struct marker *marker = metadata->requires_dist[i].marker;
+        if (marker_eval(brute->arena, marker, &brute->world->env.markers, extra) &&
+            !marker_eval(brute->arena, marker, &brute->world->env.markers, (struct str){NULL, 0}))
+            return true;
+    }
+    return false;
+}
+
+/* Extras that were asked for and that the choice does not have yet, though the newest that the requests allow has them.
+ */
+static int64_t lacking_extras(const struct brute *brute, int32_t p) {
+    const struct subject *subject = &brute->subjects[p];
+    const struct option *chosen = option_of(brute, p);
+    int32_t newest = subject->len - 1;
+    int64_t n = 0;
+    while (newest >= 0 && (!subject->options[newest].choosable || subject->options[newest].needs_pin ||
+                           !requests_hold(brute, subject->name, &subject->options[newest].version)))
+        newest--;
+    if (!chosen->metadata || newest < 0 || newest <= brute->chosen[p]) return 0;
+    if (!subject->options[newest].metadata) return 0;
+    for (int32_t e = 0; e < subject->extras_len; e++)
+        n += (subject->asked_extras >> e & 1u) &&
+             option_has_extra(brute, &subject->options[newest], subject->extras[e]) &&
+             !option_has_extra(brute, chosen, subject->extras[e]);
+    return n;
+}
+
 static void add_costs(const struct brute *brute, int32_t p, int64_t *costs) {
     const struct subject *subject = &brute->subjects[p];
     const struct option *option = option_of(brute, p);
     if (!option || subject->fixed) return;
     bool changed = brute->chosen[p] != subject->installed;
     costs[0] += lax_count(brute, p) + below_floor(brute, p);
+    costs[0] += subject->requested ? lacking_extras(brute, p) : 0;
     costs[2] += option->lift;
     costs[3] += changed && subject->installed >= 0;
     costs[4] += brute->chosen[p] < subject->installed;

@@ -91,10 +91,11 @@ class Case:
             self.advisories.append((head.split(), requirements(when)))
         elif part == "options":
             words = rest.split()
-            if len(words) == 2:
-                self.options.setdefault(words[0], set()).add(words[1])
-            else:
-                self.options.setdefault("flags", set()).update(words)
+            for at, word in enumerate(words):
+                if not word.startswith("-"):
+                    self.options.setdefault(words[at - 1], set()).add(word)
+                elif at + 1 == len(words) or words[at + 1].startswith("-"):
+                    self.options.setdefault("flags", set()).add(word)
         elif part == "expect":
             self.expect = rest
 
@@ -163,6 +164,7 @@ class Problem:
         while self.todo:
             self.rules(*self.todo.pop())
         self.add_advisories()
+        self.add_lacking()
         if "--stale" not in case.options["flags"]:
             self.add_lax()
             self.add_floors()
@@ -323,6 +325,21 @@ class Problem:
                 for other in self.project(target):
                     if not before and self.by_allowance(target, requirement, other):
                         self.wcnf.append([*condition, -self.variable(target, other), self.cost("allowances", name, str(requirement))])
+
+    def add_lacking(self):
+        """Releases of what was asked for that do not have the extra yet, though the newest that is allowed has it."""
+        for request in self.case.requests:
+            name = canonicalize_name(request.name)
+            named = [r for r in self.case.requests + self.case.constraints if canonicalize_name(r.name) == name]
+            options = [r for r in self.project(name) if r != UNKNOWN]
+            allowed = [r for r in options if all(holds(n, r.version) for n in named)]
+            for extra in map(canonicalize_name, request.extras):
+                having = [r for r in options if any(extra in self.only_extra(q) for q in r.requires)]
+                if not allowed or allowed[-1] not in having:
+                    continue
+                for release in options:
+                    if release not in having and release.version < allowed[-1].version and "no-metadata" not in release.flags:
+                        self.wcnf.append([-self.variable(name, release), self.cost(LEVELS[0], "extra", name, extra)])
 
     def floor(self, name):
         """The newest final release on or before the image's date less the grace; None where dates lack."""
