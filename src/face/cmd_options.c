@@ -1,9 +1,10 @@
 /*
  * unpin options - which versions are possible, and what each costs.
  *
- * The front is walked from below: the plan for the request gives the newest version at the fewest lifts; the plan for
- * what is newer than that gives the next one, until there is none. So every row is proven to be the cheapest of its and
- * all newer versions. With --all the newest versions are planned one by one instead.
+ * The front is walked from below: the plan for the request gives the newest version at the least cost; the plan for
+ * what is newer than that gives the next one, until there is none. Costs are compared as plans are: level by level,
+ * lifts before changes. So every row is proven to be the cheapest of its and all newer versions, and no version between
+ * two rows costs less than the newer of them. With --all the newest versions are planned one by one instead.
  */
 #include "face/command.h"
 
@@ -16,7 +17,7 @@ struct choice {
     struct str version;
     struct plan plan;
     int32_t lifts, changed, added;
-    bool dominated; /* a newer version costs no more in any respect */
+    bool dominated; /* a newer version costs no more in any level before the newest */
 };
 
 static bool admissible(const struct want *want, const struct requirement *requirement, const struct release *release) {
@@ -125,22 +126,63 @@ static struct err *find_front(struct session *session, struct requirement *requi
     return NULL;
 }
 
+/* The levels that come before the newest version, in order. */
+static const struct {
+    struct str level;
+    const char *one, *more;
+} costs[] = {
+    {S_INIT("below-floor-or-lax"), "old release that merely lacks what excludes it",
+     "old releases that merely lack what excludes them"},
+    {S_INIT("allowances"), "allowance", "allowances"},
+    {S_INIT("lifts"), "lock lifted", "locks lifted"},
+    {S_INIT("changes"), "change", "changes"},
+    {S_INIT("downgrades"), "downgrade", "downgrades"},
+    {S_INIT("soft"), "bound of an extra left", "bounds of extras left"},
+    {S_INIT("builds"), "build", "builds"},
+};
+
+enum { COSTS = sizeof costs / sizeof *costs };
+
+static int64_t cost_at(const struct choice *choice, int32_t c) {
+    const struct plan_proof *proof = &choice->plan.proof;
+    for (int32_t i = 0; i < proof->levels_len; i++)
+        if (str_eq(proof->level_names[i], costs[c].level)) return proof->level_costs[i];
+    return 0;
+}
+
+/* The first level in which the costs differ, -1: none. */
+static int32_t first_difference(const struct choice *a, const struct choice *b) {
+    for (int32_t c = 0; c < COSTS; c++)
+        if (cost_at(a, c) != cost_at(b, c)) return c;
+    return -1;
+}
+
 /* A version is dominated by a newer one that is possible and costs no more. Choices stand newest first. */
 static void find_dominated(struct choice *choices, int32_t len) {
     for (int32_t i = 0; i < len; i++) {
         choices[i].dominated = choices[i].plan.status == PLAN_INFEASIBLE;
         for (int32_t k = 0; k < i && !choices[i].dominated; k++) {
             const struct choice *newer = &choices[k];
-            choices[i].dominated = newer->plan.status != PLAN_INFEASIBLE && newer->lifts <= choices[i].lifts &&
-                                   newer->changed <= choices[i].changed && newer->added <= choices[i].added &&
-                                   newer->plan.allowances_len <= choices[i].plan.allowances_len;
+            int32_t c = first_difference(newer, &choices[i]);
+            choices[i].dominated =
+                newer->plan.status != PLAN_INFEASIBLE && (c < 0 || cost_at(newer, c) < cost_at(&choices[i], c));
         }
         /* What is installed is always worth knowing. */
         if (choices[i].plan.status == PLAN_SATISFIED) choices[i].dominated = false;
     }
 }
 
-static struct str note_of(struct arena *arena, const struct choice *choice) {
+/* What the version costs more than `older`, where the columns do not show it. */
+static void add_difference(struct buf *buf, const struct choice *choice, const struct choice *older) {
+    int32_t c = older->plan.status == PLAN_INFEASIBLE ? -1 : first_difference(choice, older);
+    int64_t more = c < 0 ? 0 : cost_at(choice, c) - cost_at(older, c);
+    if (more <= 0 || choice->lifts != older->lifts || choice->changed != older->changed) return;
+    buf_addf(buf, "%s%lld more %s than %.*s", buf->len ? "; " : "", (long long)more,
+             more == 1 ? costs[c].one : costs[c].more, FMT(older->version));
+}
+
+/* `older` is the next row, NULL: the last one. */
+static struct str note_of(struct arena *arena, const struct choice *choice, const struct choice *older) {
     if (choice->plan.status == PLAN_SATISFIED) return S("installed");
     if (choice->plan.status == PLAN_INFEASIBLE) {
         struct str why =
@@ -152,7 +194,9 @@ static struct str note_of(struct arena *arena, const struct choice *choice) {
         buf_addf(&buf, "%s%.*s %.*s", i ? ", " : "lifts ", FMT(choice->plan.lifts[i].name),
                  FMT(choice->plan.lifts[i].to));
     if (choice->plan.allowances_len > 0)
-        buf_addf(&buf, "%s%d allowances", buf.len ? "; " : "", choice->plan.allowances_len);
+        buf_addf(&buf, "%s%d allowance%s", buf.len ? "; " : "", choice->plan.allowances_len,
+                 choice->plan.allowances_len == 1 ? "" : "s");
+    if (older) add_difference(&buf, choice, older);
     return buf_str(&buf);
 }
 
@@ -172,7 +216,7 @@ static void print_text(struct session *session, const struct requirement *requir
         cell[1] = possible ? str_format(arena, "%d", choices[i].lifts) : S("-");
         cell[2] = possible ? str_format(arena, "%d", choices[i].changed) : S("-");
         cell[3] = possible ? str_format(arena, "%d", choices[i].added) : S("-");
-        cell[4] = note_of(arena, &choices[i]);
+        cell[4] = note_of(arena, &choices[i], i + 1 < len ? &choices[i + 1] : NULL);
     }
     report_title(&buf, &session->look, str_format(arena, "options for %.*s", FMT(requirement->text)));
     if (n > 1) report_table(&buf, &session->look, cells, n, COLUMNS, (const char *const[]){"1", "", "", "", "2"});
@@ -203,7 +247,7 @@ static void print_json(struct session *session, const struct requirement *requir
         json_key_int(&w, S("changed"), choices[i].changed);
         json_key_int(&w, S("added"), choices[i].added);
         json_key_int(&w, S("allowances"), choices[i].plan.allowances_len);
-        json_key_string(&w, S("note"), note_of(session->arena, &choices[i]));
+        json_key_string(&w, S("note"), note_of(session->arena, &choices[i], i + 1 < len ? &choices[i + 1] : NULL));
         json_end_object(&w);
     }
     json_end_array(&w);

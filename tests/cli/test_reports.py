@@ -95,6 +95,22 @@ def test_options_show_the_prices(seen):
     assert "2.5.0" in json.dumps(document)
 
 
+def cost_of(env, word):
+    """The levels before the newest, None where there is no plan."""
+    plan = env.run("plan", "--json", word).json
+    return tuple(level["cost"] for level in plan["proof"]["levels"][:7]) or None
+
+
+@pytest.mark.parametrize("name", ["urllib3", "click", "black", "nvidia-modelopt"])
+def test_options_are_the_front(seen, name):
+    """Every version of which no newer one costs as little, and no other; each planned by itself."""
+    rows = [row["version"] for row in seen.run("options", "--json", name).ok().json["options"]]
+    newest = [row["version"] for row in seen.run("options", "--json", "--all", name).ok().json["options"]]
+    costs = [(version, cost_of(seen, f"{name}=={version}")) for version in newest]
+    front = [v for i, (v, cost) in enumerate(costs) if cost is not None and all(c is None or c > cost for _, c in costs[:i])]
+    assert [v for v in rows if v in newest] == front
+
+
 def test_explain_knows_every_code(seen):
     for code in ("U001", "U030", "U031", "U052", "U060"):
         assert code in seen.run("explain", code).ok().out
