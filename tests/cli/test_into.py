@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -304,3 +305,51 @@ def test_a_squashfs_gets_a_layer(world, unpin_binary, index, tmp_path):
         layer.base_is_untouched()
     finally:
         subprocess.run(["umount", "-l", str(target)], check=True)
+
+
+@pytest.fixture
+def stranger():
+    """A folder of a user who may write nothing else; runs words as that user."""
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("only root can be somebody else")
+    folder = tempfile.mkdtemp(prefix="unpin-stranger-", dir="/tmp")
+    os.chown(folder, 65534, 65534)
+    variables = worlds.clean_environment(HOME=folder, PIP_CONFIG_FILE=os.devnull, TMPDIR=folder, LC_ALL="C.UTF-8")
+
+    def run(*words, **more):
+        argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *map(str, words)]
+        done = subprocess.run(argv, capture_output=True, text=True, cwd=folder, env={**variables, **more}, stdin=subprocess.DEVNULL)
+        if done.returncode in (126, 127):
+            pytest.skip(f"that user may not even run it: {done.stderr.strip()}")
+        return done
+
+    run.folder = folder
+    yield run
+    shutil.rmtree(folder)
+
+
+def test_a_stranger_over_the_python_of_debian(unpin_binary, stranger):
+    """No write permission, EXTERNALLY-MANAGED, dist-packages that dpkg owns: told, and a layer hides them."""
+    debian = "/usr/lib/python3/dist-packages"
+    infos = [n for n in os.listdir(debian) if n.endswith(".dist-info") and os.path.exists(os.path.join(debian, n, "METADATA"))] if os.path.isdir(debian) else []
+    if not os.path.exists("/usr/bin/python3") or len(infos) < 2:
+        pytest.skip("no Debian Python with distributions here")
+    name, other = (info.split("-")[0] for info in sorted(infos)[:2])
+    before = everything(debian)
+    wheels = os.path.join(stranger.folder, "wheels")
+    worlds.stub_wheel(wheels, name, "99.0", files={f"{name}.py": "v = 99\n"})
+    subprocess.run(["chmod", "-R", "a+rX", wheels], check=True)
+    words = [unpin_binary, "install", "-y", f"{name}==99.0", "--no-index", "--find-links", wheels, "--replace", name, "--python", "/usr/bin/python3"]
+    done = stranger(*words, "--break-system-packages")
+    assert done.returncode == 1 and "--into DIR" in done.stderr and "[U011]" in done.stderr, done.stderr
+    done = stranger(*words)
+    assert done.returncode == 1 and "--into DIR" in done.stderr, done.stderr
+    layer = os.path.join(stranger.folder, "layer")
+    done = stranger(*words, "--into", layer)
+    assert done.returncode == 0, done.stdout + done.stderr
+    code = f"import importlib.metadata as m; print(m.version({name!r}), m.version({other!r}) != '')"
+    done = stranger(os.path.join(layer, "bin", "python"), "-B", "-c", code)
+    assert done.stdout.split() == ["99.0", "True"], done.stderr
+    assert stranger(unpin_binary, "undo", "-y", "--python", layer).returncode == 0
+    assert stranger(os.path.join(layer, "bin", "python"), "-B", "-c", code).stdout.split()[0] != "99.0"
+    assert everything(debian) == before
