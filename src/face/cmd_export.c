@@ -10,7 +10,11 @@ static bool all_hashed(const struct saved *plan) {
     return true;
 }
 
+/* A line for pip. What is no release of an index is named by its URL: by its name, pip would take what anybody has put
+ * there under it. */
 static struct str pin(struct arena *arena, const struct plan_change *change, bool hashed) {
+    struct str url = change->artifact.url;
+    if (url.len) return str_format(arena, "%.*s @ %.*s", FMT(change->name), FMT(url));
     if (!hashed) return str_format(arena, "%.*s==%.*s", FMT(change->name), FMT(change->to));
     return str_format(arena, "%.*s==%.*s --hash=sha256:%.*s", FMT(change->name), FMT(change->to),
                       FMT(change->artifact.sha256));

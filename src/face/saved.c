@@ -68,6 +68,10 @@ static struct err *change_of(struct arena *arena, const struct json *json, struc
         .artifact = {.filename = json_find_text(artifact, S("filename")),
                      .sha256 = json_find_text(artifact, S("sha256"))},
     };
+    struct str kind = json_find_text(artifact, S("kind")), url = json_find_text(artifact, S("url"));
+    if (str_eq(kind, S("tree")) || str_eq(kind, S("repository"))) change.artifact.url = url;
+    if (!is_plain(change.artifact.url) || str_find_char(change.artifact.url, ' ') >= 0)
+        return err_make(arena, ERR_SNAPSHOT, "%.*s: not a URL", FMT(change.name));
     TRY(check_name(arena, change.name));
     TRY(check_version(arena, change.to));
     if (!action_find(json_find_text(json, S("action")), &change.action))

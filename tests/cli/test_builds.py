@@ -320,6 +320,8 @@ def test_a_repository(env, repository, tmp_path):
     assert plan["changes"][0]["artifact"] == {"filename": "repo", "url": f"git+file://{repository}@{commit}#subdirectory=py", "sha256": "", "size": None, "kind": "repository"}
     saved = tmp_path / "plan.json"
     env.run("plan", url, "-o", saved).ok()
+    script = env.run("export", "--script", saved).ok().out
+    assert f"mytool @ git+file://{repository}@{commit}#subdirectory=py" in script and "mytool==" not in script, "no index has it"
     git(repository, "tag", "-f", "v1", "main")
     env.run("apply", "-y", saved).ok()
     assert env.installed()["mytool"] == "1.0"
