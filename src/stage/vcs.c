@@ -94,7 +94,12 @@ struct str vcs_url_format(struct arena *arena, const struct vcs_url *url, struct
     struct str repository = secrets ? url->repository : http_strip(arena, url->repository);
     struct buf text = {.arena = arena};
     buf_addf(&text, "git+%.*s@%.*s", FMT(repository), FMT(commit));
-    if (url->subdirectory.len) buf_addf(&text, "#subdirectory=%.*s", FMT(url->subdirectory));
+    if (url->subdirectory.len) buf_add(&text, S("#subdirectory="));
+    for (ptrdiff_t i = 0; i < url->subdirectory.len; i++) {
+        char c = url->subdirectory.data[i];
+        if (char_is_alnum(c) || str_find_char(S("/._-~"), c) >= 0) buf_add_char(&text, c);
+        else buf_addf(&text, "%%%02X", (unsigned)(unsigned char)c);
+    }
     return buf_str(&text);
 }
 
