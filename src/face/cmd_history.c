@@ -63,19 +63,6 @@ static void print_list(struct session *session, const struct history_entry *entr
     session_print(session, buf_str(&buf));
 }
 
-static void write_changes(struct json_writer *w, struct str key, const struct history_change *changes, int32_t len) {
-    json_key(w, key);
-    json_begin_array(w);
-    for (int32_t i = 0; i < len; i++) {
-        json_begin_object(w);
-        json_key_string(w, S("name"), changes[i].name);
-        json_key_string(w, S("from"), changes[i].from);
-        json_key_string(w, S("to"), changes[i].to);
-        json_end_object(w);
-    }
-    json_end_array(w);
-}
-
 static void write_entry(struct json_writer *w, const struct history_entry *entry) {
     struct arena *arena = w->buf->arena;
     json_begin_object(w);
@@ -86,8 +73,8 @@ static void write_entry(struct json_writer *w, const struct history_entry *entry
     for (int32_t i = 0; i < entry->argv_len; i++) json_string(w, report_mask(arena, entry->argv[i]));
     json_end_array(w);
     json_key_string(w, S("user"), entry->user);
-    write_changes(w, S("lifts"), entry->lifts, entry->lifts_len);
-    write_changes(w, S("changes"), entry->changes, entry->changes_len);
+    history_changes_write(w, S("lifts"), entry->lifts, entry->lifts_len);
+    history_changes_write(w, S("changes"), entry->changes, entry->changes_len);
     json_key_string(w, S("undoes"), entry->transaction.undoes);
     json_key_string(w, S("undone_by"), entry->transaction.undone_by);
     json_key_bool(w, S("undoable"), entry->transaction.undoable);

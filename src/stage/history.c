@@ -12,8 +12,8 @@ typedef VEC(struct transaction_op) op_vec;
 
 enum { DESCRIPTION_MAX = 16 << 20, INDENT = 0 };
 
-static void changes_write(struct json_writer *writer, struct str key, const struct history_change *changes,
-                          int32_t len) {
+void history_changes_write(struct json_writer *writer, struct str key, const struct history_change *changes,
+                           int32_t len) {
     json_key(writer, key);
     json_begin_array(writer);
     for (int32_t i = 0; i < len; i++) {
@@ -48,8 +48,8 @@ struct str history_format(struct arena *arena, const struct str *argv, int32_t a
     /* Others can read the history: no passwords in it. */
     for (int32_t i = 0; i < argv_len; i++) json_string(&writer, http_mask(arena, argv[i]));
     json_end_array(&writer);
-    changes_write(&writer, S("changes"), changes, changes_len);
-    changes_write(&writer, S("lifts"), lifts, lifts_len);
+    history_changes_write(&writer, S("changes"), changes, changes_len);
+    history_changes_write(&writer, S("lifts"), lifts, lifts_len);
     json_end_object(&writer);
     return buf_str(&buf);
 }

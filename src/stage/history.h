@@ -69,4 +69,9 @@ int64_t history_size(const struct history_entry *entries, int32_t len);
 ERR_MUST_CHECK struct err *history_options(struct arena *arena, const struct environment *env, const struct str *files,
                                            int32_t files_len, struct transaction_options *ret);
 
+struct json_writer;
+/* The changes as an array under `key`: the form of descriptions and of documents is the same. */
+void history_changes_write(struct json_writer *writer, struct str key, const struct history_change *changes,
+                           int32_t len);
+
 #endif

@@ -12,29 +12,19 @@ static bool to_be_asked(const struct dist *dist) {
            dist->version_valid && !dist->direct_url.len;
 }
 
-static struct err *supply_pages(struct arena *arena, const struct environment *env, struct pool *pool,
-                                const struct source *source) {
-    struct need *needs = arena_new(arena, struct need, env->dists_len);
-    int32_t len = 0;
-    for (int32_t i = 0; i < env->dists_len; i++) {
-        if (!to_be_asked(&env->dists[i])) continue;
-        struct project_id id = pool_project(pool, env->dists[i].name);
-        if (pool->projects.data[id.n].page == PAGE_UNKNOWN) needs[len++] = (struct need){id, -1};
-    }
-    return len ? source->supply(source->self, pool, &(struct needs){needs, len}) : NULL;
-}
-
-static struct err *supply_metadata(struct arena *arena, const struct environment *env, struct pool *pool,
-                                   const struct source *source) {
+/* Asks for the pages of those that are to be asked, then (`metadata`) for what their installed releases require. */
+static struct err *supply_listed(struct arena *arena, const struct environment *env, struct pool *pool,
+                                 const struct source *source, bool metadata) {
     struct need *needs = arena_new(arena, struct need, env->dists_len);
     int32_t len = 0;
     for (int32_t i = 0; i < env->dists_len; i++) {
         if (!to_be_asked(&env->dists[i])) continue;
         struct project_id id = pool_project(pool, env->dists[i].name);
         const struct project *project = &pool->projects.data[id.n];
-        struct release *release = &project->releases[project->installed];
-        if (!release->on_index || release->meta_state == META_KNOWN) continue;
-        release->meta_state = META_UNKNOWN;
+        struct release *installed = &project->releases[project->installed];
+        if (!metadata && project->page == PAGE_UNKNOWN) needs[len++] = (struct need){id, -1};
+        if (!metadata || !installed->on_index || installed->meta_state == META_KNOWN) continue;
+        installed->meta_state = META_UNKNOWN;
         needs[len++] = (struct need){id, project->installed};
     }
     return len ? source->supply(source->self, pool, &(struct needs){needs, len}) : NULL;
@@ -42,8 +32,8 @@ static struct err *supply_metadata(struct arena *arena, const struct environment
 
 struct err *propose_listed(struct arena *arena, struct pool *pool, const struct source *source,
                            struct environment *env) {
-    TRY(supply_pages(arena, env, pool, source));
-    TRY(supply_metadata(arena, env, pool, source));
+    TRY(supply_listed(arena, env, pool, source, false));
+    TRY(supply_listed(arena, env, pool, source, true));
     struct dist *dists = arena_new(arena, struct dist, env->dists_len);
     if (env->dists_len) memcpy(dists, env->dists, (size_t)env->dists_len * sizeof *dists);
     for (int32_t i = 0; i < env->dists_len; i++) {

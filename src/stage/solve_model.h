@@ -168,6 +168,10 @@ struct runs model_bad(struct model *model, int32_t node, const struct specifier_
 /* solve_scope.c: nodes and slots. */
 ERR_MUST_CHECK struct err *model_add_nodes(struct model *model);
 void model_open_node(struct model *model, int32_t node);
+/* The release of a slot. */
+struct release *model_release(const struct model *model, const struct node *node, int32_t slot);
+/* How many slots have known metadata, `without` (a slot, -1) aside. */
+int32_t model_known_slots(const struct model *model, const struct node *node, int32_t without);
 /* The newest slot that all requests on the node hold for, -1: none. Pre-releases that only a name admits do not count.
  */
 int32_t model_newest_wanted(const struct model *model, const struct node *node);

@@ -19,17 +19,13 @@ struct gather {
     VEC(struct need) items;
 };
 
-static const struct release *release_at(const struct model *model, const struct node *node, int32_t slot) {
-    return &model->pool->projects.data[node->project].releases[node->slots[slot]];
-}
-
 static void need_slot(struct gather *gather, const struct node *node, int32_t slot) {
     *vec_push(gather->model->arena, &gather->items) = (struct need){{node->project}, node->slots[slot]};
 }
 
 static bool need_neighbour(struct gather *gather, const struct node *node, int32_t slot) {
     if (slot < 0 || slot >= node->slots_len) return false;
-    const struct release *release = release_at(gather->model, node, slot);
+    const struct release *release = model_release(gather->model, node, slot);
     if (release->meta_state != META_UNKNOWN) return false;
     if (release->artifact.sdist && !gather->model->input->want->builds) return false;
     if (!model_wanted(gather->model, node, slot)) return false;
@@ -37,16 +33,9 @@ static bool need_neighbour(struct gather *gather, const struct node *node, int32
     return true;
 }
 
-static int32_t known_slots(const struct gather *gather, const struct node *node) {
-    int32_t known = 0;
-    for (int32_t k = 0; k < node->slots_len; k++)
-        if (k != node->installed && release_at(gather->model, node, k)->meta_state == META_KNOWN) known++;
-    return known;
-}
-
 /* Releases near the chosen one, as many as are known already, at least BATCH_FIRST. */
 static void need_neighbours(struct gather *gather, const struct node *node, int32_t slot) {
-    int32_t known = known_slots(gather, node);
+    int32_t known = model_known_slots(gather->model, node, node->installed);
     if (known == 0) return;
     int32_t batch = known < BATCH_FIRST ? BATCH_FIRST : known * 2;
     if (known >= BATCH_FIRST && node->slots_len <= SMALL_PROJECT) batch = SMALL_PROJECT;
@@ -62,8 +51,8 @@ static void need_neighbours(struct gather *gather, const struct node *node, int3
  * equal requirements are found by their ends. */
 static void need_samples(struct gather *gather, const struct node *node, int32_t slot) {
     int32_t bottom = slot;
-    if (known_slots(gather, node) == 0) return;
-    while (bottom > 0 && release_at(gather->model, node, bottom - 1)->meta_state == META_UNKNOWN) bottom--;
+    if (model_known_slots(gather->model, node, node->installed) == 0) return;
+    while (bottom > 0 && model_release(gather->model, node, bottom - 1)->meta_state == META_UNKNOWN) bottom--;
     if (bottom == 0) {
         for (int32_t d = 1, n = 0; slot - d >= 0 && n < SAMPLES; d *= 2, n++)
             (void)need_neighbour(gather, node, slot - d);
@@ -77,7 +66,7 @@ static void need_samples(struct gather *gather, const struct node *node, int32_t
 static void need_extras(struct gather *gather, const struct node *node, int32_t slot) {
     const struct model *model = gather->model;
     const struct project *project = &model->pool->projects.data[node->project];
-    const struct release *release = release_at(model, node, slot);
+    const struct release *release = model_release(model, node, slot);
     bool lacking = false;
     for (int32_t i = 0; i < model->input->want->requests_len && release->meta_state == META_KNOWN; i++) {
         const struct request *request = &model->input->want->requests[i];
@@ -89,7 +78,7 @@ static void need_extras(struct gather *gather, const struct node *node, int32_t 
     if (!lacking) return;
     int32_t newest = model_newest_wanted(model, node);
     if (project->page == PAGE_UNKNOWN) *vec_push(model->arena, &gather->items) = (struct need){{node->project}, -1};
-    else if (newest >= 0 && release_at(model, node, newest)->meta_state == META_UNKNOWN)
+    else if (newest >= 0 && model_release(model, node, newest)->meta_state == META_UNKNOWN)
         need_slot(gather, node, newest);
 }
 
@@ -105,13 +94,13 @@ static void need_node(struct gather *gather, const struct node *node) {
         *vec_push(model->arena, &gather->items) = (struct need){{node->project}, -1};
     if (slot >= 0 && node->requested && !node->fixed) need_extras(gather, node, slot);
     if (slot < 0 || slot == node->installed) return;
-    if (release_at(model, node, slot)->meta_state == META_UNKNOWN) {
+    if (model_release(model, node, slot)->meta_state == META_UNKNOWN) {
         need_slot(gather, node, slot);
         if (model->input->guess && node->installed < 0 && !node->requested) need_samples(gather, node, slot);
         else need_neighbours(gather, node, slot);
     }
     /* Whether an old release is lax shows only beside the one that it is measured by. */
-    if (node->floor > slot && release_at(model, node, node->floor)->meta_state == META_UNKNOWN)
+    if (node->floor > slot && model_release(model, node, node->floor)->meta_state == META_UNKNOWN)
         need_slot(gather, node, node->floor);
 }
 

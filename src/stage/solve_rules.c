@@ -148,24 +148,13 @@ static void gather_gap(struct gather *gather, int32_t at, struct run gap) {
     }
 }
 
-static struct release *release_at(const struct model *model, int32_t at, int32_t slot) {
-    return &model->pool->projects.data[at].releases[model->nodes[at].slots[slot]];
-}
-
-static int32_t known_slots(const struct model *model, int32_t at) {
-    int32_t known = 0;
-    for (int32_t k = 0; k < model->nodes[at].slots_len; k++)
-        if (release_at(model, at, k)->meta_state == META_KNOWN) known++;
-    return known;
-}
-
 /* The requirements of all known slots of a node under `extra`. */
 static void gather_node(struct gather *gather, int32_t at, struct str extra) {
     struct model *model = gather->model;
     gather->seen = (struct map){0};
-    bool alone = known_slots(model, at) == 1;
+    bool alone = model_known_slots(model, &model->nodes[at], -1) == 1;
     for (int32_t k = 0; k < model->nodes[at].slots_len; k++) {
-        struct release *release = release_at(model, at, k);
+        struct release *release = model_release(model, &model->nodes[at], k);
         if (release->meta_state != META_KNOWN || !release->metadata) continue;
         const struct active *active = pool_active(model->pool, release, &model->input->env->markers);
         const struct metadata *metadata = release->metadata;

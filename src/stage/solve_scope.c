@@ -214,6 +214,17 @@ void model_open_node(struct model *model, int32_t at) {
     if (node->fixed) fix_installed(model, node, held ? FACT_HELD : FACT_KEEP);
 }
 
+struct release *model_release(const struct model *model, const struct node *node, int32_t slot) {
+    return &model->pool->projects.data[node->project].releases[node->slots[slot]];
+}
+
+int32_t model_known_slots(const struct model *model, const struct node *node, int32_t without) {
+    int32_t known = 0;
+    for (int32_t k = 0; k < node->slots_len; k++)
+        if (k != without && model_release(model, node, k)->meta_state == META_KNOWN) known++;
+    return known;
+}
+
 bool model_wanted(const struct model *model, const struct node *node, int32_t slot) {
     const struct project *project = &model->pool->projects.data[node->project];
     return requests_hold(model, project->name, &project->releases[node->slots[slot]].version);
