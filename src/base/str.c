@@ -60,11 +60,14 @@ struct str str_cut(struct str *rest, char c) {
     return head;
 }
 
+/* By hand: it is asked for every line of every file. */
 bool str_line(struct str *rest, struct str *ret) {
     if (rest->len == 0) return false;
-    struct str line = str_cut(rest, '\n');
-    if (line.len && line.data[line.len - 1] == '\r') line.len--;
-    *ret = line;
+    const char *line = rest->data, *end = memchr(line, '\n', (size_t)rest->len);
+    ptrdiff_t len = end ? end - line : rest->len;
+    *rest = end ? (struct str){end + 1, rest->len - len - 1} : (struct str){0};
+    if (len && line[len - 1] == '\r') len--;
+    *ret = len ? (struct str){line, len} : (struct str){0};
     return true;
 }
 
