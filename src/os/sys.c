@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 enum { INTERRUPTS_MAX = 100, PATH_BYTES_MAX = 4096, NAMES_MAX = 1000000, XATTR_BYTES_MAX = 1 << 20 };
-enum { OVERLAY_MAGIC = 0x794c7630 };
+enum { OVERLAY_MAGIC = 0x794c7630, FUSE_MAGIC = 0x65735546 };
 
 /* Repeats a call that a signal interrupted; the value of `status` is 0 or an errno value. */
 #define REPEAT(status, call)                                                                                           \
@@ -511,7 +511,7 @@ int sys_space(const struct sys *sys, const char *path, struct sys_space *ret) {
     (void)close(fd);
     if (status == 0)
         *ret = (struct sys_space){
-            .overlay = fs.f_type == OVERLAY_MAGIC,
+            .overlay = fs.f_type == OVERLAY_MAGIC || fs.f_type == FUSE_MAGIC,
             .bytes_free = vfs.f_blocks ? blocks(vfs.f_bavail, vfs.f_frsize) : INT64_MAX,
             .inodes_free = vfs.f_files ? blocks(vfs.f_favail, 1) : INT64_MAX,
         };

@@ -115,7 +115,7 @@ int sys_xattr_list(const struct sys *sys, struct arena *arena, int fd, struct sy
 int sys_xattr_set(const struct sys *sys, int fd, struct str name, struct str value);
 
 struct sys_space {
-    bool overlay;                    /* overlayfs: a link there copies the file */
+    bool overlay; /* overlayfs: a link there copies the file; or FUSE, where names of one file may have two inodes */
     int64_t bytes_free, inodes_free; /* for us; INT64_MAX where the file system does not count */
 };
 

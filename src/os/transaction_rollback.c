@@ -15,14 +15,17 @@ static enum sys_type type_at(struct transaction_store *store, const char *path, 
 }
 
 /* Renames the backup to its place. */
-static int restore(struct transaction_store *store, const struct step *step, const char *old) {
+static int restore(struct transaction_store *store, const struct journal *journal, const struct step *step) {
+    const struct side *side = &journal->sides[step->side];
+    const char *old = side_path(store->arena, side, "old", step->number);
     struct sys_stat there = {0}, kept = {0};
     int status = sys_stat(store->sys, step->path, &there);
     if (status == 0) status = sys_stat(store->sys, old, &kept);
     if (status || kept.type == SYS_NONE) return status;
-    /* Renaming one name of a file to another name of it does nothing and leaves both. */
-    if (there.type == kept.type && there.inode == kept.inode && there.mount == kept.mount && there.type != SYS_NONE)
-        return sys_unlink(store->sys, old);
+    /* Renaming one name of a file to another name of it does nothing and leaves both. A copy is no such name, and
+     * FUSE's inode numbers are not to be relied on. */
+    bool same = there.type == kept.type && there.inode == kept.inode && there.mount == kept.mount;
+    if (same && there.type != SYS_NONE && !side->overlay) return sys_unlink(store->sys, old);
     return sys_rename(store->sys, old, step->path);
 }
 
@@ -35,7 +38,7 @@ static int put_back(struct transaction_store *store, const struct journal *journ
     if (status) return status;
     if (step->before.type != SYS_NONE) {
         if (staged && now != SYS_NONE) return 0; /* never replaced */
-        return restore(store, step, side_path(store->arena, side, "old", step->number));
+        return restore(store, journal, step);
     }
     if (staged || now == SYS_NONE || now == SYS_DIR) return 0;
     status = sys_unlink(store->sys, step->path);
@@ -49,7 +52,7 @@ static int remove_back(struct transaction_store *store, const struct journal *jo
     if (status) return status;
     /* What others derived meanwhile gives way. */
     if (now != SYS_NONE && !(step->flags & TRANSACTION_DERIVED && now != SYS_DIR)) return 0;
-    return restore(store, step, side_path(store->arena, &journal->sides[step->side], "old", step->number));
+    return restore(store, journal, step);
 }
 
 static int mkdir_back(struct transaction_store *store, const struct step *step) {

@@ -132,9 +132,12 @@ class Environment:
         return subprocess.Popen(self.command(tool), env=self.variables, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.DEVNULL, start_new_session=True)
 
-    def changing(self):
-        """What is seen of a change of files: something in site-packages, or unpin's journal."""
-        return os.path.exists(os.path.join(self.site, ".unpin", "journal")), os.stat(self.site).st_mtime_ns, os.stat(self.site + "/numpy").st_mtime_ns
+    def changing(self, tool):
+        """What is seen of a change of files: something in site-packages; unpin changes something there to prove that it may,
+        and begins with its journal."""
+        if tool == "unpin":
+            return os.path.exists(os.path.join(self.site, ".unpin", "journal"))
+        return os.stat(self.site).st_mtime_ns, os.stat(self.site + "/numpy").st_mtime_ns
 
     def judge(self, tool):
         """(version, what is broken)"""
@@ -167,7 +170,7 @@ class Trial:
         """An undisturbed run: how long it took, and how long files changed."""
         env = self.environment()
         try:
-            before, begin, first = env.changing(), time.monotonic(), None
+            before, begin, first = env.changing(self.tool), time.monotonic(), None
             child = env.start(self.tool)
             while child.poll() is None:
                 if first is None and self.seen(env, before):
@@ -180,10 +183,9 @@ class Trial:
         finally:
             env.drop()
 
-    @staticmethod
-    def seen(env, before):
+    def seen(self, env, before):
         try:
-            return env.changing() != before
+            return env.changing(self.tool) != before
         except FileNotFoundError:
             return True
 
@@ -191,7 +193,7 @@ class Trial:
         """True if it is broken after the signal, which comes `after` seconds from the start, or from the first change."""
         env = self.environment()
         try:
-            before = env.changing()
+            before = env.changing(self.tool)
             child = env.start(self.tool)
             while in_change and child.poll() is None and not self.seen(env, before):
                 time.sleep(POLL_S)
