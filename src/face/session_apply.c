@@ -131,7 +131,7 @@ static struct err *carry_out(struct session *session, const struct plan *plan, b
 static void tell_kept(struct session *session, const struct session_kept *kept) {
     struct arena *arena = session->arena;
     struct buf buf = {.arena = arena};
-    if (session->options->no_undo || kept->adds + kept->so_far == 0) return;
+    if (session->options->no_undo || kept->adds == 0) return;
     buf_addf(&buf, "Keeps %.*s of what is replaced, for undo", FMT(report_size(arena, kept->adds)));
     if (kept->so_far) buf_addf(&buf, " (%.*s so far; unpin history prune)", FMT(report_size(arena, kept->so_far)));
     buf_addf(&buf, "%s\n", kept->adds > kept->most ? ": more than UNPIN_UNDO_MAX" : "");

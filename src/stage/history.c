@@ -5,12 +5,13 @@
 #include "os/http.h"
 #include "stage/wheel_change.h"
 
+#include <pwd.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 typedef VEC(struct transaction_op) op_vec;
 
-enum { DESCRIPTION_MAX = 16 << 20, INDENT = 0 };
+enum { DESCRIPTION_MAX = 16 << 20, INDENT = 0, USER_ENTRY_MAX = 16 << 10 };
 
 void history_changes_write(struct json_writer *writer, struct str key, const struct history_change *changes,
                            int32_t len) {
@@ -27,11 +28,12 @@ void history_changes_write(struct json_writer *writer, struct str key, const str
 }
 
 static struct str user_name(struct arena *arena) {
-    static const char *const variables[] = {"SUDO_USER", "USER", "LOGNAME"};
-    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
-        const char *name = getenv(variables[i]);
-        if (name && *name) return str_copy(arena, str_of(name));
-    }
+    const char *sudo = getenv("SUDO_USER");
+    struct passwd entry, *found = NULL;
+    char text[USER_ENTRY_MAX];
+    if (sudo && *sudo && geteuid() == 0) return str_copy(arena, str_of(sudo));
+    if (getpwuid_r(geteuid(), &entry, text, sizeof text, &found) == 0 && found && *found->pw_name)
+        return str_copy(arena, str_of(found->pw_name));
     return str_format(arena, "%ld", (long)geteuid());
 }
 
@@ -156,20 +158,28 @@ static struct err *store_open(struct arena *arena, const struct environment *env
     return transaction_open(arena, &options, ret_recovery, ret);
 }
 
+/* True if `name` in `dir`/__pycache__ is bytecode of a source that changes: `source.tag.pyc`, `source.tag.opt-1.pyc`.
+ */
+static bool is_of_changed(struct arena *arena, const struct map *changed, struct str dir, struct str name) {
+    if (!str_ends(name, S(".pyc"))) return false;
+    for (ptrdiff_t i = 0; i < name.len; i++) {
+        if (name.data[i] != '.') continue;
+        struct str source = str_format(arena, "%.*s.py", FMT(str_slice(name, 0, i)));
+        if (map_find(changed, path_join(arena, dir, source)) >= 0) return true;
+    }
+    return false;
+}
+
 /* The bytecode in `dir`/__pycache__ of the sources that change. */
 static void bytecode_add(struct arena *arena, const struct map *changed, struct str dir, op_vec *ops) {
     struct str cache = path_join(arena, dir, S("__pycache__")), *names = NULL;
     int32_t len = 0;
     if (sys_list(sys_real(), arena, str_copy_z(arena, cache), &names, &len)) return;
     ptrdiff_t before = ops->len;
-    for (int32_t i = 0; i < len; i++) {
-        if (!str_ends(names[i], S(".pyc"))) continue;
-        struct str stem = str_slice(names[i], 0, str_find_char(names[i], '.'));
-        struct str source = path_join(arena, dir, str_format(arena, "%.*s.py", FMT(stem)));
-        if (map_find(changed, source) < 0) continue;
-        *vec_push(arena, ops) = (struct transaction_op){
-            .kind = TRANSACTION_REMOVE, .flags = TRANSACTION_DISPOSABLE, .path = path_join(arena, cache, names[i])};
-    }
+    for (int32_t i = 0; i < len; i++)
+        if (is_of_changed(arena, changed, dir, names[i]))
+            *vec_push(arena, ops) = (struct transaction_op){
+                .kind = TRANSACTION_REMOVE, .flags = TRANSACTION_DISPOSABLE, .path = path_join(arena, cache, names[i])};
     if (ops->len > before) *vec_push(arena, ops) = (struct transaction_op){.kind = TRANSACTION_RMDIR, .path = cache};
 }
 
