@@ -78,9 +78,11 @@ static const struct str texts[] = {
     [ERR_NETWORK] =
         S_INIT("The package index could not be reached: name resolution, connection, TLS, proxy or time limit. "
                "With --offline only what is cached or recorded is used."),
-    [ERR_HASH] =
-        S_INIT("A downloaded file has another hash or size than the index or the requirements file says. It was "
-               "deleted; nothing was changed. A proxy that alters files, or an attack, looks like this."),
+    [ERR_HASH] = S_INIT(
+        "A downloaded file has another hash or size than the index or the requirements file says. It was "
+        "deleted; nothing was changed. A proxy that alters files, or an attack, looks like this. Or hashes are "
+        "demanded (one --hash in a requirements file, or --require-hashes) and something that would be installed "
+        "has none."),
     [ERR_CHANGED] = S_INIT("The environment is no longer the one the plan was made for: somebody installed or removed "
                            "something meanwhile. Nothing was changed. Make the plan again."),
     [ERR_BUSY] =
