@@ -116,10 +116,8 @@ static bool prerelease_admissible(const struct trial *trial, const struct projec
         if (str_eq(want->requests[i].requirement.name, project->name) &&
             specifier_set_names_prerelease(&want->requests[i].requirement.specifiers))
             return true;
-    for (int32_t i = 0; i < project->releases_len; i++) {
-        const struct release *other = &project->releases[i];
-        if (!other->prerelease && !other->yanked && other->on_index && !solve_bars(want, other)) return false;
-    }
+    for (int32_t i = 0; i < project->releases_len; i++)
+        if (solve_is_final(want, &project->releases[i])) return false;
     return true;
 }
 

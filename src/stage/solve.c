@@ -20,6 +20,11 @@ uint32_t solve_bars(const struct want *want, const struct release *release) {
     return bars;
 }
 
+bool solve_is_final(const struct want *want, const struct release *release) {
+    if (!release->on_index || release->yanked || release->prerelease) return false;
+    return (solve_bars(want, release) & ~(uint32_t)BAR_SDIST) == 0;
+}
+
 int64_t solve_floor_date(int64_t image_date) {
     if (image_date == INT64_MIN) return INT64_MIN;
     return image_date - (int64_t)SOLVE_FLOOR_GRACE_DAYS * SOLVE_DAY_S;

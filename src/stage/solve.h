@@ -25,6 +25,10 @@ int64_t solve_floor_date(int64_t image_date);
  * request; where a relaxed one is tried, those that it does not have do not bar. */
 uint32_t solve_bars(const struct want *want, const struct release *release);
 
+/* True if the release keeps pre-releases of its project from being candidates: a final one that could be had, be it as
+ * an sdist that --only-binary leaves out. */
+bool solve_is_final(const struct want *want, const struct release *release);
+
 /* True if the metadata know the extra: by its name, or by a requirement that it switches on. */
 bool solve_has_extra(struct arena *arena, const struct metadata *metadata, const struct marker_env *markers,
                      struct str extra);

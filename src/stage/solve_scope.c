@@ -40,10 +40,8 @@ static bool pinned_by_user(const struct model *model, struct str name, const str
 }
 
 static bool only_prereleases(const struct want *want, const struct project *project) {
-    for (int32_t i = 0; i < project->releases_len; i++) {
-        const struct release *release = &project->releases[i];
-        if (release->on_index && !solve_bars(want, release) && !release->yanked && !release->prerelease) return false;
-    }
+    for (int32_t i = 0; i < project->releases_len; i++)
+        if (solve_is_final(want, &project->releases[i])) return false;
     return true;
 }
 

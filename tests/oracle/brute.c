@@ -126,13 +126,17 @@ static bool lock_pins(const struct brute *brute, struct str name, const struct v
     return false;
 }
 
-/* Bars, from the words of the options. */
-static bool barred(struct brute *brute, const struct world_release *item) {
+/* Bars but --only-binary, from the words of the options. */
+static bool barred_anyhow(struct brute *brute, const struct world_release *item) {
     const struct want *want = &brute->world->want;
     const struct release *release = &item->release;
-    if (release->bars || (release->artifact.sdist && want->only_binary)) return true;
+    if (release->bars) return true;
     if (release->uploaded != INT64_MIN && release->uploaded > want->exclude_newer) return true;
     return !python_fits(brute, &item->metadata);
+}
+
+static bool barred(struct brute *brute, const struct world_release *item) {
+    return barred_anyhow(brute, item) || (item->release.artifact.sdist && brute->world->want.only_binary);
 }
 
 static enum meta_state known_state(const struct brute *brute, struct str name, const struct version *version) {
@@ -147,7 +151,7 @@ static bool only_prereleases(struct brute *brute, const struct world_page *page)
         const struct world_release *item = &page->releases.data[i];
         bool installed = dist && version_cmp(&item->release.version, &dist->version) == 0;
         if (installed && !item->release.prerelease && !item->release.yanked) return false;
-        if (!item->release.prerelease && !item->release.yanked && !barred(brute, item)) return false;
+        if (!item->release.prerelease && !item->release.yanked && !barred_anyhow(brute, item)) return false;
     }
     return true;
 }
