@@ -1,5 +1,5 @@
 # The door: every task by one name. The build itself is meson's (meson.build).
-.PHONY: all deps build demo check torture lint bench install clean
+.PHONY: all deps build demo check torture instruments lint bench install clean
 all: build/unpin
 
 # Debian and Ubuntu packages that the build and the tests need; does nothing where all are there.
@@ -27,6 +27,10 @@ torture: build/unpin
 	@python3 tests/fault/mutants.py
 	@python3 tests/bench/kills.py --kills 250 --peer-kills 50
 
+# The main job under ThreadSanitizer and under valgrind.
+instruments:
+	@tools/instruments
+
 # Times and results next to uv and pip on 296 distributions (tests/bench/bench.py says what it makes, and where).
 bench: build/unpin
 	@python3 tests/bench/bench.py
@@ -35,7 +39,7 @@ bench: build/unpin
 demo: deps build/unpin
 	build/unpin plan nvidia-modelopt==0.27.0 --image ngc-pytorch:25.04 --offline --cache-dir build/demo-cache
 
-# The order of the modules and the format are rules; cppcheck only advises.
+# The order of the modules and the format are rules; clang's analyzer only advises.
 lint: build/build.ninja
 	@tools/lint
 
@@ -45,4 +49,4 @@ install: build/unpin
 	@meson install -C build --quiet
 
 clean:
-	rm -rf build build-san
+	rm -rf build build-san build-tsan build-debug

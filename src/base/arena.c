@@ -39,14 +39,14 @@ struct arena {
     ptrdiff_t next_size;
 };
 
-static _Noreturn void out_of_memory(void) {
+_Noreturn void arena_out_of_memory(void) {
     (void)fputs("unpin: out of memory\n", stderr);
     exit(1);
 }
 
 struct arena *arena_open(void) {
     struct arena *arena = calloc(1, sizeof *arena);
-    if (!arena) out_of_memory();
+    if (!arena) arena_out_of_memory();
     arena->next_size = BLOCK_MIN;
     return arena;
 }
@@ -86,7 +86,7 @@ static void block_push(struct arena *arena, ptrdiff_t need) {
     if (arena->next_size < BLOCK_MAX) arena->next_size *= 2;
     if (size < need) size = need;
     struct block *block = malloc(sizeof *block + (size_t)size);
-    if (!block) out_of_memory();
+    if (!block) arena_out_of_memory();
     block->prev = arena->top;
     block->size = size;
     block->used = 0;
@@ -95,7 +95,7 @@ static void block_push(struct arena *arena, ptrdiff_t need) {
 }
 
 void *arena_alloc(struct arena *arena, ptrdiff_t size) {
-    if (size < 0 || size > PTRDIFF_MAX - ALIGN - (ptrdiff_t)sizeof(struct block)) out_of_memory();
+    if (size < 0 || size > PTRDIFF_MAX - ALIGN - (ptrdiff_t)sizeof(struct block)) arena_out_of_memory();
     ptrdiff_t need = (size + ALIGN - 1) & ~(ptrdiff_t)(ALIGN - 1);
     if (need == 0) need = ALIGN;
     if (!arena->top || arena->top->size - arena->top->used < need) block_push(arena, need);
@@ -107,7 +107,7 @@ void *arena_alloc(struct arena *arena, ptrdiff_t size) {
 }
 
 void *arena_array(struct arena *arena, ptrdiff_t size, ptrdiff_t count) {
-    if (count < 0 || (size > 0 && count > PTRDIFF_MAX / size)) out_of_memory();
+    if (count < 0 || (size > 0 && count > PTRDIFF_MAX / size)) arena_out_of_memory();
     return arena_alloc(arena, size * count);
 }
 
@@ -150,7 +150,7 @@ void arena_rewind(struct arena *arena, struct arena_mark mark) {
 
 void *vec_room(struct arena *arena, void *data, ptrdiff_t len, ptrdiff_t *cap, ptrdiff_t size) {
     ptrdiff_t grown = *cap ? *cap : 4;
-    if (grown > PTRDIFF_MAX / 2 / size) out_of_memory();
+    if (grown > PTRDIFF_MAX / 2 / size) arena_out_of_memory();
     grown *= 2;
     void *moved = arena_grow(arena, data, len * size, grown * size);
     *cap = grown;

@@ -26,14 +26,17 @@ struct arena_mark {
  * memory from the system again, page by page. */
 void arena_keep_memory(void);
 
+/* Ends the process as lack of memory does; for libraries that ask what to do. */
+_Noreturn void arena_out_of_memory(void);
+
 /* An empty arena. Close it with `arena_close`. */
-struct arena *arena_open(void);
+struct arena *arena_open(void) __attribute__((returns_nonnull));
 
 /* Frees all that was allocated from it. NULL is allowed. */
 void arena_close(struct arena *arena);
 
 /* `size` zeroed bytes (0 is allowed and gives a valid pointer), aligned for any type. */
-void *arena_alloc(struct arena *arena, ptrdiff_t size);
+void *arena_alloc(struct arena *arena, ptrdiff_t size) __attribute__((returns_nonnull));
 
 /* The memory at `old` (of `old_size` bytes, NULL for none) moved to or grown into `new_size` bytes; the added bytes are
  * zero. */
@@ -46,7 +49,7 @@ void arena_rewind(struct arena *arena, struct arena_mark mark);
 
 /* `count` zeroed objects of `type`. The product may not overflow: that ends the process like any lack of memory. */
 #define arena_new(arena, type, count) ((type *)arena_array((arena), (ptrdiff_t)sizeof(type), (count)))
-void *arena_array(struct arena *arena, ptrdiff_t size, ptrdiff_t count);
+void *arena_array(struct arena *arena, ptrdiff_t size, ptrdiff_t count) __attribute__((returns_nonnull));
 
 /*
  * VEC(type): a growing array `{ type *data; ptrdiff_t len, cap; }` whose memory lives in an arena; zero is the empty
@@ -65,6 +68,7 @@ void *arena_array(struct arena *arena, ptrdiff_t size, ptrdiff_t count);
             &(vec)->data[(vec)->len++]))
 
 /* For vec_push alone: room for at least one element more. */
-void *vec_room(struct arena *arena, void *data, ptrdiff_t len, ptrdiff_t *cap, ptrdiff_t size);
+void *vec_room(struct arena *arena, void *data, ptrdiff_t len, ptrdiff_t *cap, ptrdiff_t size)
+    __attribute__((returns_nonnull));
 
 #endif

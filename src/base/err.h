@@ -58,15 +58,15 @@ struct err {
 };
 
 struct err *err_make(struct arena *arena, enum err_kind kind, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4), returns_nonnull));
 /* Adds the place, the hint or the cause and returns the same err. */
-struct err *err_at(struct err *err, struct str file, int32_t line, int32_t column);
+struct err *err_at(struct err *err, struct str file, int32_t line, int32_t column) __attribute__((returns_nonnull));
 struct err *err_hint(struct arena *arena, struct err *err, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-struct err *err_because(struct err *err, struct err *cause);
+    __attribute__((format(printf, 3, 4), returns_nonnull));
+struct err *err_because(struct err *err, struct err *cause) __attribute__((returns_nonnull));
 /* An ERR_IO, ERR_PERMISSION or ERR_SPACE by `errno_value`, text "what: strerror". */
 struct err *err_errno(struct arena *arena, int errno_value, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4), returns_nonnull));
 
 struct str err_code(enum err_kind kind);
 struct str err_name(enum err_kind kind);

@@ -43,7 +43,7 @@ ptrdiff_t str_find_last(struct str s, char c) {
 }
 
 ptrdiff_t str_find(struct str s, struct str needle) {
-    if (needle.len == 0) return 0;
+    if (needle.len <= 0) return 0;
     for (ptrdiff_t i = 0; i + needle.len <= s.len; i++) {
         ptrdiff_t at = str_find_char(str_from(s, i), needle.data[0]);
         if (at < 0) return -1;

@@ -225,7 +225,7 @@ struct str options_help(struct arena *arena, uint32_t groups) {
 
 /* Edit distance (insertions, deletions, substitutions); both at most DISTANCE_MAX_LEN bytes. */
 static int32_t distance(struct str a, struct str b) {
-    int32_t row[DISTANCE_MAX_LEN + 1];
+    int32_t row[DISTANCE_MAX_LEN + 1] = {0};
     for (int32_t k = 0; k <= (int32_t)b.len; k++) row[k] = k;
     for (int32_t i = 1; i <= (int32_t)a.len; i++) {
         int32_t diagonal = row[0];

@@ -74,9 +74,8 @@ static struct err *lock_take(struct transaction_store *store, const char *path, 
     store->lock_fds[store->lock_fds_len++] = fd;
     if (!own) return NULL;
     struct str who = str_format(store->arena, "process %ld since %lld\n", (long)getpid(), (long long)time(NULL));
-    status = sys_write(store->sys, fd, who.data, who.len, 0);
-    if (status == 0) status = sys_truncate(store->sys, fd, who.len);
     /* Who holds it is told as a kindness; a full disk must not keep us from recovering. */
+    if (sys_write(store->sys, fd, who.data, who.len, 0) == 0) (void)sys_truncate(store->sys, fd, who.len);
     return NULL;
 }
 

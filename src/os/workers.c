@@ -25,9 +25,11 @@ struct worker {
 static void *work(void *self) {
     struct worker *worker = self;
     struct shared *shared = worker->shared;
-    for (;;) {
+    /* An item that was taken is done, whatever happens meanwhile: so all below one that failed are, and which err is
+     * the lowest depends on no race. */
+    while (!atomic_load(&shared->failed)) {
         int32_t i = atomic_fetch_add(&shared->next, 1);
-        if (i >= shared->len || atomic_load(&shared->failed)) return NULL;
+        if (i >= shared->len) return NULL;
         struct arena_mark mark = arena_mark(worker->arena);
         struct err *err = signals_check(worker->arena);
         if (!err) err = shared->step->run(shared->step->self, worker->arena, i);
@@ -39,6 +41,7 @@ static void *work(void *self) {
         }
         arena_rewind(worker->arena, mark);
     }
+    return NULL;
 }
 
 static struct err *err_copy(struct arena *arena, const struct err *err) {
