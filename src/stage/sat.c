@@ -19,8 +19,12 @@ static int stops(void *self) {
     return signals_waiting();
 }
 
+/* std::set_new_handler: C++ calls it where it has no memory. Without one it throws what no C can catch, and aborts. */
+void (*new_handler_set(void (*handler)(void)))(void) __asm__("_ZSt15set_new_handlerPFvvE");
+
 struct sat *sat_open(struct arena *arena) {
     struct sat *sat = arena_new(arena, struct sat, 1);
+    (void)new_handler_set(arena_out_of_memory);
     sat->arena = arena;
     sat->engine = ccadical_init();
     ccadical_set_option(sat->engine, "quiet", 1);
