@@ -105,8 +105,8 @@ def test_interruption_while_downloading_leaves_the_old_state(env, index, which, 
     assert json.loads(env.run("recover", "--json", "--offline").ok().out)["outcome"] == "clean"
 
 
-@pytest.mark.parametrize("which, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("words", [["plan", "flask==3.1.0"], ["plan", "--json", "flask==3.1.0"], ["install", "-y", "--json", "flask==3.1.0"], ["options", "--json", "flask"]])
+@pytest.mark.parametrize("which, status, words", [(signal.SIGINT, 130, ["plan", "flask==3.1.0"]), (signal.SIGTERM, 143, ["plan", "--json", "flask==3.1.0"]),
+                                                  (signal.SIGINT, 130, ["install", "-y", "--json", "flask==3.1.0"]), (signal.SIGTERM, 143, ["options", "--json", "flask"])])
 def test_interruption_while_planning_is_told(seen, words, which, status):
     with socket.create_server(("127.0.0.1", 0)) as server:  # takes the question, and never answers
         url = f"http://127.0.0.1:{server.getsockname()[1]}/simple/"
