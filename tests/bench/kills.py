@@ -9,7 +9,7 @@ container) and on a plain copy, both on an ext4 image that lies on a tmpfs; want
 SIGKILL    --kills times unpin, --peer-kills times each of the others, at times spread evenly over a whole run of that tool
 SIGINT     \\ --signals times each, while files change: from the first change that can be seen on, for as long as it took
 SIGTERM    /  in an undisturbed run
-full disk  --full sizes of a file system with a little less room than the change needs
+full disk  --full sizes of a tmpfs (below the overlay, or for the whole copy), most with less room than the change needs
 
 Broken: numpy does not import, has no dist-info or two or files that are not what RECORD says; for unpin also a lock that
 does not say what is installed. After SIGKILL unpin is judged after `unpin recover`, as its next command would do it; after
