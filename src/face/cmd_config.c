@@ -4,6 +4,8 @@
 #include "base/arena.h"
 #include "os/http.h"
 
+#include <unistd.h>
+
 static struct str join(struct arena *arena, const struct str *items, int32_t len) {
     struct buf buf = {.arena = arena};
     for (int32_t i = 0; i < len; i++) {
@@ -35,8 +37,8 @@ static int32_t rows_of(struct session *session, struct row rows[ROWS_MAX]) {
     if (session->lock_choice.len > 0)
         rows[n++] = (struct row){S("lock"), join(arena, session->lock_choice.paths, session->lock_choice.len),
                                  session->lock_choice.source};
-    rows[n++] = (struct row){S("cache"),
-                             session->options->cache_dir.len ? session->options->cache_dir : session->config.cache_dir,
+    struct str cache = session_cache_dir(session);
+    rows[n++] = (struct row){S("cache"), cache.len ? cache : S("none"),
                              session->options->cache_dir.len ? S("--cache-dir") : S("")};
     rows[n++] = (struct row){S("catalog"), session->catalog.len ? session->catalog : S("none found"), S("")};
     if (session->options->index_url.len)
@@ -51,13 +53,25 @@ static int32_t rows_of(struct session *session, struct row rows[ROWS_MAX]) {
     ROW(trusted_host, "trusted-host");
     ROW(cert, "cert");
     ROW(client_cert, "client-cert");
-    ROW(proxy, "proxy");
+    ROW(index_strategy, "index-strategy");
+    ROW(keyring_provider, "keyring-provider");
+    if (session->config.proxy.len) ROW(proxy, "proxy");
+    else ROW(proxy_http, "http-proxy"), ROW(proxy_https, "https-proxy");
+    ROW(no_proxy, "no-proxy");
     ROW(timeout, "timeout");
+    ROW(total_timeout, "total-timeout");
     ROW(retries, "retries");
     ROW(constraint, "constraint");
     ROW(only_binary, "only-binary");
     ROW(pre, "pre");
 #undef ROW
+    if (session->config.netrc.len && access(str_copy_z(arena, session->config.netrc), R_OK) == 0)
+        rows[n++] = (struct row){S("netrc"), session->config.netrc, S("")};
+    for (int32_t i = 0; i < session->config.pins_len && n < ROWS_MAX; i++) {
+        const struct config_pin *pin = &session->config.pins[i];
+        rows[n++] = (struct row){str_format(arena, "index for %.*s", FMT(pin->project)), report_mask(arena, pin->url),
+                                 pin->source};
+    }
     return n;
 }
 

@@ -24,6 +24,8 @@ static struct str changes_text(struct arena *arena, const struct history_change 
         if (changes[i].to.len == 0) buf_addf(&buf, "%.*s removed", FMT(changes[i].from));
         else if (changes[i].from.len == 0) buf_addf(&buf, "%.*s added", FMT(changes[i].to));
         else buf_addf(&buf, "%.*s → %.*s", FMT(changes[i].from), FMT(changes[i].to));
+        if (str_eq(changes[i].verified, S("size"))) buf_add(&buf, S(" (verified by its size alone)"));
+        if (str_eq(changes[i].verified, S("nothing"))) buf_add(&buf, S(" (not verified)"));
     }
     return buf_str(&buf);
 }

@@ -57,6 +57,7 @@ struct session {
     bool live; /* the environment is of this machine and can be changed; not an image or a snapshot */
     struct config_variables variables; /* the environment variables, and what the command line says over them */
     struct config config;
+    bool cache_refused; /* others may write to the cache: none is used */
     struct str catalog; /* directory of the catalog; empty: none was found */
     struct environment env;
     struct lock_choice lock_choice;

@@ -69,7 +69,7 @@ ERR_MUST_CHECK static struct err *timeout_of(const struct session *session, int3
 
 ERR_MUST_CHECK static struct err *place_make(struct session *session, struct build_place *ret) {
     struct arena *arena = session->arena;
-    struct str cache = session->options->cache_dir.len ? session->options->cache_dir : session->config.cache_dir;
+    struct str cache = session_cache_dir(session);
     if (!session->live)
         return err_hint(arena, err_make(arena, ERR_USAGE, "a build needs the environment that it is for"),
                         "--image and --snapshot have none on this machine");

@@ -37,6 +37,7 @@ struct err *session_open_catalog(struct session *session) {
 }
 
 struct str session_cache_dir(const struct session *session) {
+    if (session->cache_refused) return (struct str){0};
     return session->options->cache_dir.len ? session->options->cache_dir : session->config.cache_dir;
 }
 
@@ -62,13 +63,26 @@ static const struct config_given *given_of(struct arena *arena, const struct opt
     return given;
 }
 
+/* What others may write is not believed: a page of an index in it decides what is installed. */
+static void judge_cache(struct session *session) {
+    struct str dir = session_cache_dir(session), why;
+    if (dir.len && !store_is_private(session->arena, dir, &why)) {
+        session->cache_refused = true;
+        session_note(session,
+                     str_format(session->arena, "warning: the cache %.*s is not used: %.*s", FMT(dir), FMT(why)));
+    }
+    if (session->cache_refused) session->config.cache_dir = (struct str){0};
+}
+
 static struct err *read_config(struct session *session, struct str prefix) {
     struct config_variables *variables = &session->variables;
     char here[PATH_MAX];
     *variables = config_variables_make(session->arena, environ);
     variables->given = given_of(session->arena, session->options, &variables->given_len);
     if (getcwd(here, sizeof here)) variables->directory = str_copy(session->arena, str_of(here));
-    return config_read(session->arena, session->fs, prefix, variables, &session->config);
+    TRY(config_read(session->arena, session->fs, prefix, variables, &session->config));
+    judge_cache(session);
+    return NULL;
 }
 
 /* True for what shows no fingerprint and changes nothing. */

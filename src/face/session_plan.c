@@ -154,7 +154,7 @@ struct err *session_open_index(struct session *session) {
         .no_index = o->no_index || want->no_index,
         .offline = o->offline,
         .refresh = o->refresh,
-        .cache_dir = o->cache_dir,
+        .cache_dir = session->cache_refused ? (struct str){0} : o->cache_dir,
         .recorded = session->recorded,
         .record_dir = o->record,
         .config = &session->config,

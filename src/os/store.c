@@ -88,6 +88,15 @@ static bool write_file(struct arena *arena, struct str path, struct str head, st
     return false;
 }
 
+bool store_is_private(struct arena *arena, struct str dir, struct str *ret_why) {
+    struct stat st;
+    if (stat(str_copy_z(arena, dir), &st) != 0) return true;
+    if (st.st_uid != geteuid()) *ret_why = str_format(arena, "it belongs to user %ld", (long)st.st_uid);
+    else if (st.st_mode & S_IWOTH) *ret_why = S("everybody may write to it");
+    else return true;
+    return false;
+}
+
 bool store_write(struct arena *arena, struct str path, struct str bytes) {
     return write_file(arena, path, (struct str){0}, bytes);
 }

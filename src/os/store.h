@@ -16,6 +16,10 @@ enum { STORE_IDENTITY_MAX = 64 << 10 };
 /* 128 bits of `identity` as 32 hex digits: names of files. No SHA: its start takes longer than reading a warm cache. */
 struct str store_key(struct arena *arena, struct str identity);
 
+/* True if nobody else may put files into `dir`: it belongs to this user and is not open to all, or it is not there.
+ * Else a sentence's end in *ret_why: "it belongs to user 1000". */
+bool store_is_private(struct arena *arena, struct str dir, struct str *ret_why);
+
 /* Writes `bytes` to `path`, whose missing directories are made (0700). False if that is not possible. */
 bool store_write(struct arena *arena, struct str path, struct str bytes);
 /* As store_write, with a checksum and the identity in front. False for an identity above STORE_IDENTITY_MAX. */

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/map.h"
+#include "os/digest.h"
 #include "os/http.h"
 #include "os/signals.h"
 #include "stage/check.h"
@@ -133,6 +134,17 @@ static struct str direct_url_format(struct arena *arena, const struct artifact *
     return buf_str(&buf);
 }
 
+/* The plan was made by the metadata file beside the wheel (PEP 658): what is in the wheel has to be the same. */
+static struct err *check_metadata(struct arena *arena, const struct artifact *artifact, const struct wheel *wheel) {
+    if (artifact->sdist || !artifact->metadata_sha256.len) return NULL;
+    struct str inside = digest_hex(arena, digest_make(arena, wheel->metadata_text, DIGEST_SHA256));
+    if (str_eq_nocase(inside, artifact->metadata_sha256)) return NULL;
+    struct err *err =
+        err_make(arena, ERR_HASH, "METADATA in %.*s is not the metadata file that the index has beside it",
+                 FMT(artifact->filename));
+    return err_hint(arena, err, "the plan was made by that file; ask those who run the index");
+}
+
 /* Opens and verifies every wheel before anything of them is unpacked. */
 static struct err *wheels_open(struct run *run, const struct fetched *fetched) {
     const struct plan *plan = run->plan;
@@ -150,6 +162,7 @@ static struct err *wheels_open(struct run *run, const struct fetched *fetched) {
         const struct wheel_terms terms = {fetched[i].sha256,
                                           str_among(o->rebuild_record, o->rebuild_record_len, change->name)};
         struct err *err = wheel_open(run->arena, fetched[i].path, fetched[i].filename, &terms, wheel);
+        if (!err) err = check_metadata(run->arena, &change->artifact, wheel);
         if (err) return of_change(run, change, err);
         struct wheel_layout *layout = &run->layouts[run->wheels_len++];
         struct wheel_options options = {.requested = change->requested};
@@ -320,9 +333,11 @@ static struct str describe(struct run *run) {
     struct history_change *changes = arena_new(run->arena, struct history_change, plan->changes_len);
     struct history_change *lifts = arena_new(run->arena, struct history_change, plan->lifts_len);
     for (int32_t i = 0; i < plan->changes_len; i++)
-        changes[i] = (struct history_change){plan->changes[i].name, plan->changes[i].from, plan->changes[i].to};
+        changes[i] = (struct history_change){plan->changes[i].name, plan->changes[i].from, plan->changes[i].to,
+                                             artifact_verified(run->arena, &plan->changes[i].artifact)};
     for (int32_t i = 0; i < plan->lifts_len; i++)
-        lifts[i] = (struct history_change){plan->lifts[i].name, plan->lifts[i].from, plan->lifts[i].to};
+        lifts[i] =
+            (struct history_change){.name = plan->lifts[i].name, .from = plan->lifts[i].from, .to = plan->lifts[i].to};
     return history_format(run->arena, run->input->options->argv, run->input->options->argv_len, changes,
                           plan->changes_len, lifts, plan->lifts_len);
 }

@@ -22,6 +22,7 @@ void history_changes_write(struct json_writer *writer, struct str key, const str
         json_key_string(writer, S("name"), changes[i].name);
         json_key_string(writer, S("from"), changes[i].from);
         json_key_string(writer, S("to"), changes[i].to);
+        if (changes[i].verified.len) json_key_string(writer, S("verified"), changes[i].verified);
         json_end_object(writer);
     }
     json_end_array(writer);
@@ -61,9 +62,9 @@ static void changes_read(struct arena *arena, const struct json *object, struct 
     const struct json *array = json_find_array(object, key);
     struct history_change *changes = arena_new(arena, struct history_change, array->len);
     for (int32_t i = 0; i < array->len; i++)
-        changes[i] = (struct history_change){json_find_text(&array->items[i], S("name")),
-                                             json_find_text(&array->items[i], S("from")),
-                                             json_find_text(&array->items[i], S("to"))};
+        changes[i] = (struct history_change){
+            json_find_text(&array->items[i], S("name")), json_find_text(&array->items[i], S("from")),
+            json_find_text(&array->items[i], S("to")), json_find_text(&array->items[i], S("verified"))};
     *ret = changes;
     *ret_len = array->len;
 }
@@ -205,9 +206,11 @@ static struct str undo_description(struct arena *arena, const struct history_ent
     struct history_change *changes = arena_new(arena, struct history_change, entry->changes_len);
     struct history_change *lifts = arena_new(arena, struct history_change, entry->lifts_len);
     for (int32_t i = 0; i < entry->changes_len; i++)
-        changes[i] = (struct history_change){entry->changes[i].name, entry->changes[i].to, entry->changes[i].from};
+        changes[i] = (struct history_change){
+            .name = entry->changes[i].name, .from = entry->changes[i].to, .to = entry->changes[i].from};
     for (int32_t i = 0; i < entry->lifts_len; i++)
-        lifts[i] = (struct history_change){entry->lifts[i].name, entry->lifts[i].to, entry->lifts[i].from};
+        lifts[i] = (struct history_change){
+            .name = entry->lifts[i].name, .from = entry->lifts[i].to, .to = entry->lifts[i].from};
     return history_format(arena, argv, argv_len, changes, entry->changes_len, lifts, entry->lifts_len);
 }
 

@@ -10,6 +10,7 @@
 
 struct history_change {
     struct str name, from, to; /* versions, empty for none */
+    struct str verified;       /* what the file was compared with, as artifact_verified says; empty: there was none */
 };
 
 /* A finished transaction with what its description says. */

@@ -32,7 +32,8 @@ struct str index_header_block(struct arena *arena, struct str text) {
 
 struct str index_document_format(struct arena *arena, const struct index_document *document) {
     struct buf buf = {.arena = arena};
-    buf_addf(&buf, "%lld %d\n", (long long)document->text.len, document->requires_txt.data != NULL);
+    buf_addf(&buf, "%lld %d %.*s\n", (long long)document->text.len, document->requires_txt.data != NULL,
+             FMT(document->sha256));
     buf_add(&buf, document->text);
     buf_add(&buf, document->requires_txt);
     return buf_str(&buf);
@@ -45,7 +46,9 @@ bool index_document_open(struct str bytes, struct index_document *ret) {
     if (!str_to_int(str_cut(&head, ' '), &len) || len > rest.len) return false;
     struct str tail = str_from(rest, len);
     *ret = (struct index_document){.text = str_slice(rest, 0, len)};
-    if (str_eq(head, S("1"))) ret->requires_txt = tail.data ? tail : S("");
+    bool has_txt = str_eq(str_cut(&head, ' '), S("1"));
+    if (simple_is_sha256(head)) ret->sha256 = head;
+    if (has_txt) ret->requires_txt = tail.data ? tail : S("");
     return true;
 }
 

@@ -38,8 +38,7 @@ static void ask(struct index *index, struct jobs *jobs, struct job *job, enum st
                               .url = job->url,
                               .range = range,
                               .limit = step == STEP_FILE ? INDEX_METADATA_MAX : INDEX_WHOLE_MAX,
-                              .hash = step == STEP_FILE ? job->artifact.metadata_sha256.len > 0
-                                                        : job->artifact.sha256.len > 0 && !range.len,
+                              .hash = step == STEP_FILE || (job->artifact.sha256.len > 0 && !range.len),
                               .user = job,
                           });
     jobs->open++;
@@ -58,6 +57,7 @@ static void give_up(struct job *job, struct err *err) {
 static void succeed(struct job *job, struct arena *arena, struct index_document document) {
     job->document.text = index_header_block(arena, document.text);
     job->document.requires_txt = document.requires_txt.data ? str_copy(arena, document.requires_txt) : (struct str){0};
+    job->document.sha256 = str_copy(arena, document.sha256);
     job->done = job->found = true;
 }
 
@@ -138,7 +138,7 @@ static void settle_file(struct index *index, struct pool *pool, struct jobs *job
         struct str promised = job->artifact.metadata_sha256;
         if (promised.len && !str_eq(promised, response->sha256))
             give_up(job, err_make(index->arena, ERR_HASH, "its metadata file has not the hash that the index gives"));
-        else succeed(job, pool->arena, (struct index_document){.text = response->body});
+        else succeed(job, pool->arena, (struct index_document){.text = response->body, .sha256 = response->sha256});
         return;
     }
     if (!job->artifact.has_metadata) index_host_learn(index, host, false);
@@ -257,6 +257,7 @@ static struct err *finish(struct index *index, struct pool *pool, struct job *jo
     if (unsure)
         index_problem(index, str_format(index->arena, "requirements of %.*s %.*s (sdist) are known only after a build",
                                         FMT(project->name), FMT(version)));
+    if (!release->artifact.metadata_sha256.len) release->artifact.metadata_sha256 = job->document.sha256;
     release->metadata = metadata;
     release->meta_state = META_KNOWN;
     release->unsure = unsure;

@@ -190,6 +190,7 @@ ERR_MUST_CHECK struct err *index_supply_metadata(struct index *index, struct poo
 struct index_document {
     struct str text;         /* header block of METADATA or PKG-INFO */
     struct str requires_txt; /* of an egg-info; data NULL: there is none */
+    struct str sha256;       /* hex, of the metadata file beside the artifact; empty: it was found otherwise */
 };
 /* Requirements, name and version of `document`; an err's text is a sentence for index_problems. `sdist` documents whose
  * requirements are not certain set *ret_unsure. */

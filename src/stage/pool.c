@@ -144,3 +144,11 @@ void pool_learn(struct pool *pool, struct release *release, const struct metadat
     release->active = NULL;
     release->artifact.built = built;
 }
+
+struct str artifact_verified(struct arena *arena, const struct artifact *artifact) {
+    if (artifact->tree) return S("commit");
+    if (artifact->sha256.len) return str_format(arena, "sha256:%.*s", FMT(artifact->sha256));
+    if (!artifact->url.len) return (struct str){0};
+    if (str_eq_nocase(str_slice(artifact->url, 0, 5), S("file:"))) return S("local file");
+    return artifact->size >= 0 ? S("size") : S("nothing");
+}

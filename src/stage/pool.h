@@ -106,6 +106,9 @@ struct pool {
     struct metadata_known known; /* requirements of what was fetched so far, shared between releases */
 };
 
+/* What a file is compared with before it is opened: "sha256:HEX", "size", "nothing"; "local file" or "commit" where it
+ * comes from no index; empty for no artifact. */
+struct str artifact_verified(struct arena *arena, const struct artifact *artifact);
 /* A pool holding what is installed. */
 struct pool pool_make(struct arena *arena, const struct environment *env);
 /* The project of a normalized name, added as PAGE_UNKNOWN if it is new. */

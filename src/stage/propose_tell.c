@@ -358,6 +358,11 @@ static void warn_changes(struct warnings *warnings, const struct solve_input *in
             *vec_push(arena, &warnings->list) =
                 str_format(arena, "%.*s %.*s was yanked: %.*s", FMT(change->raw_name), FMT(change->to),
                            FMT(release->yanked_reason.len ? release->yanked_reason : S("no reason given")));
+        struct str verified = artifact_verified(arena, &change->artifact);
+        if (str_eq(verified, S("size")) || str_eq(verified, S("nothing")))
+            *vec_push(arena, &warnings->list) = str_format(
+                arena, "the index gives no SHA-256 of %.*s: it is verified by %.*s", FMT(change->artifact.filename),
+                FMT(str_eq(verified, S("size")) ? S("its size alone") : S("nothing")));
         if (project->status.len)
             *vec_push(arena, &warnings->list) =
                 str_format(arena, "%.*s is %.*s, says the index%s%.*s", FMT(change->raw_name), FMT(project->status),

@@ -71,6 +71,7 @@ static void add_artifact(struct arena *arena, struct json_writer *w, const struc
     json_key_string(w, S("filename"), artifact->filename);
     json_key_string(w, S("url"), report_mask(arena, artifact->url));
     json_key_string(w, S("sha256"), artifact->sha256);
+    json_key_string(w, S("verified"), artifact_verified(arena, artifact));
     json_key(w, S("size"));
     if (artifact->size >= 0) json_int(w, artifact->size);
     else json_null(w);
