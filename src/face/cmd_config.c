@@ -63,6 +63,7 @@ static int32_t rows_of(struct session *session, struct row rows[ROWS_MAX]) {
     ROW(retries, "retries");
     ROW(constraint, "constraint");
     ROW(only_binary, "only-binary");
+    ROW(compile, "compile");
     ROW(pre, "pre");
 #undef ROW
     if (session->config.netrc.len && access(str_copy_z(arena, session->config.netrc), R_OK) == 0)

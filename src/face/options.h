@@ -66,7 +66,7 @@ struct options {
     struct str only;
     bool no_build_isolation;
     struct str build_timeout;
-    bool break_system_packages, allow_pth, no_imports, no_undo;
+    bool break_system_packages, allow_pth, no_imports, no_undo, compile, no_compile;
     struct str modified;
     struct str save_case;
     const char

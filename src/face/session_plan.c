@@ -125,8 +125,10 @@ static struct err *want_of(struct session *session, const struct session_request
 
 static void show_progress(void *self, struct str what, int64_t done, int64_t total) {
     struct session *session = self;
-    session_progress(session,
-                     str_format(session->arena, "%.*s %lld/%lld", FMT(what), (long long)done, (long long)total));
+    struct arena_mark mark = arena_mark(session->arena);
+    if (total > 0) what = str_format(session->arena, "%.*s %lld/%lld", FMT(what), (long long)done, (long long)total);
+    session_progress(session, what);
+    arena_rewind(session->arena, mark);
 }
 
 /* `first`, then `rest`. */

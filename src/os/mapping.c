@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { AROUND = 64 << 10 /* bytes beside one that is touched which the kernel maps with it */ };
+
 struct err *mapping_open(struct arena *arena, struct str path, struct mapping *ret) {
     int fd = open(str_copy_z(arena, path), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return err_errno(arena, errno, "cannot open %.*s", FMT(path));
@@ -56,12 +58,21 @@ void mapping_close(struct mapping *mapping) {
     *mapping = (struct mapping){.fd = -1};
 }
 
-struct err *file_create(struct arena *arena, struct str path, struct str bytes) {
+void mapping_forget(const struct mapping *mapping, struct str bytes) {
+    int64_t first = bytes.data - mapping->data - AROUND, last = first + bytes.len + 2 * AROUND;
+    if (bytes.len == 0) return;
+    first = first < 0 ? 0 : first - first % AROUND;
+    if (last > mapping->size) last = mapping->size;
+    (void)madvise(mapping->data + first, (size_t)(last - first), MADV_DONTNEED);
+}
+
+struct err *file_create(struct arena *arena, struct str path, uint32_t mode, struct str bytes) {
     const struct sys *sys = sys_real();
     int fd = -1;
     int status = sys_create(sys, str_copy_z(arena, path), 0600, &fd);
     if (status) return err_errno(arena, status, "cannot create %.*s", FMT(path));
     status = bytes.len ? sys_write(sys, fd, bytes.data, bytes.len, -1) : 0;
+    if (status == 0) status = sys_chmod(sys, fd, mode);
     int closed = sys_close(sys, fd);
     if (status == 0) status = closed;
     return status ? err_errno(arena, status, "cannot write %.*s", FMT(path)) : NULL;

@@ -17,9 +17,12 @@ ERR_MUST_CHECK struct err *mapping_open(struct arena *arena, struct str path, st
 /* Creates `path` (which must not exist) with `size` > 0 bytes of disk space set aside, to be filled through `data`. */
 ERR_MUST_CHECK struct err *mapping_create(struct arena *arena, struct str path, int64_t size, struct mapping *ret);
 void mapping_close(struct mapping *mapping);
+/* Lets the memory for `bytes`, a part of a mapping that is read, go: what is looked at again comes from the file again.
+ */
+void mapping_forget(const struct mapping *mapping, struct str bytes);
 
-/* Creates `path` with these bytes. */
-ERR_MUST_CHECK struct err *file_create(struct arena *arena, struct str path, struct str bytes);
+/* Creates `path` with these bytes and these permission bits, whatever the umask. */
+ERR_MUST_CHECK struct err *file_create(struct arena *arena, struct str path, uint32_t mode, struct str bytes);
 /* The path of an existing directory or file with all links resolved. */
 ERR_MUST_CHECK struct err *path_resolve(struct arena *arena, struct str path, struct str *ret);
 

@@ -142,25 +142,40 @@ static struct sys_stat stat_make(const struct statx *sx) {
     };
 }
 
+#ifdef STATX_MNT_ID
+enum { STAT_MASK = STATX_BASIC_STATS | STATX_MNT_ID };
+#else
+enum { STAT_MASK = STATX_BASIC_STATS };
+#endif
+
+static int stat_end(const struct sys *sys, const struct sys_event *event, int status, const struct statx *sx,
+                    struct sys_stat *ret) {
+    (void)tell(sys, event, status);
+    if (status == ENOENT || status == ENOTDIR || status == ELOOP) *ret = (struct sys_stat){0};
+    else if (status) return status;
+    else *ret = stat_make(sx);
+    return 0;
+}
+
 int sys_stat(const struct sys *sys, const char *path, struct sys_stat *ret) {
     struct sys_event event = {.call = SYS_STAT, .path = path, .fd = -1};
     struct statx sx;
     struct entry entry;
-    unsigned mask = STATX_BASIC_STATS;
-#ifdef STATX_MNT_ID
-    mask |= STATX_MNT_ID;
-#endif
     int status = ask(sys, &event);
     if (status == 0) status = entry_open(path, &entry);
     if (status == 0) {
-        REPEAT(status, statx(entry.dir, entry.name, AT_SYMLINK_NOFOLLOW, mask, &sx));
+        REPEAT(status, statx(entry.dir, entry.name, AT_SYMLINK_NOFOLLOW, STAT_MASK, &sx));
         entry_close(&entry);
     }
-    (void)tell(sys, &event, status);
-    if (status == ENOENT || status == ENOTDIR || status == ELOOP) *ret = (struct sys_stat){0};
-    else if (status) return status;
-    else *ret = stat_make(&sx);
-    return 0;
+    return stat_end(sys, &event, status, &sx, ret);
+}
+
+int sys_stat_known(const struct sys *sys, const char *path, struct sys_stat *ret) {
+    struct sys_event event = {.call = SYS_STAT, .path = path, .fd = -1};
+    struct statx sx;
+    int status = ask(sys, &event);
+    if (status == 0) REPEAT(status, statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STAT_MASK, &sx));
+    return stat_end(sys, &event, status, &sx, ret);
 }
 
 int sys_open(const struct sys *sys, const char *path, bool writable, int *ret) {

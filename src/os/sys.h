@@ -79,6 +79,8 @@ struct sys_stat {
 
 /* Nothing there (ENOENT, ENOTDIR, ELOOP on the way) is no error: SYS_NONE. */
 int sys_stat(const struct sys *sys, const char *path, struct sys_stat *ret);
+/* As sys_stat, for a third of its cost, but links on the way are followed: for comparing with a file that is known. */
+int sys_stat_known(const struct sys *sys, const char *path, struct sys_stat *ret);
 int sys_open(const struct sys *sys, const char *path, bool writable, int *ret);   /* close with sys_close */
 int sys_create(const struct sys *sys, const char *path, uint32_t mode, int *ret); /* O_EXCL, for reading and writing */
 /* Up to `size` bytes; *ret 0 at the end. */

@@ -370,6 +370,26 @@ static struct err *go_forward(struct transaction_store *store, const struct jour
     return transaction_finish(store, journal, warnings);
 }
 
+static int file_order(const void *a, const void *b) {
+    const struct transaction_file *x = a, *y = b;
+    return str_cmp(x->path, y->path);
+}
+
+static void files_tell(struct arena *arena, const struct journal *journal, struct transaction_result *ret) {
+    struct transaction_file *files = arena_new(arena, struct transaction_file, journal->steps_len);
+    int32_t len = 0;
+    for (int32_t i = 0; i < journal->steps_len; i++) {
+        const struct step *step = &journal->steps[i];
+        const struct state *after = &step->after;
+        if (step->kind != TRANSACTION_PUT || after->type != SYS_FILE || after->inode == 0) continue;
+        files[len++] =
+            (struct transaction_file){str_of(step->path), after->inode, after->size, after->mtime_ns, after->ctime_ns};
+    }
+    if (len) qsort(files, (size_t)len, sizeof *files, file_order);
+    ret->files = files;
+    ret->files_len = len;
+}
+
 struct err *transaction_carry_out(struct transaction *transaction, const struct transaction_op *ops, int32_t len,
                                   struct journal *journal, struct transaction_result *ret) {
     struct transaction_store *store = transaction->store;
@@ -390,7 +410,10 @@ struct err *transaction_carry_out(struct transaction *transaction, const struct 
         return err_because(outer, err_because(err, failed));
     }
     if (err) return err;
-    *ret = (struct transaction_result){transaction->id, warnings.data, (int32_t)warnings.len, signal};
+    struct transaction_result result = {
+        .id = transaction->id, .warnings = warnings.data, .warnings_len = (int32_t)warnings.len, .signal = signal};
+    files_tell(store->arena, journal, &result);
+    *ret = result;
     return NULL;
 }
 

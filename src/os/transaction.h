@@ -60,7 +60,8 @@ struct transaction_op {
     enum transaction_kind kind;
     uint32_t flags;
     struct str path;
-    struct str source; /* PUT: the staged file, as transaction_next or transaction_stage gave it */
+    struct str source; /* PUT: the staged file, as transaction_next or transaction_stage gave it, or a file in a staged
+                          directory, at its path there. MKDIR: the staged directory; empty: an empty one is made */
     struct str text;   /* LINK: target; EDIT: new bytes */
     uint32_t mode;     /* PUT, MKDIR: permission bits */
     struct str sha256; /* PUT: hex digest of the staged bytes where the caller knows it; empty: computed */
@@ -104,17 +105,35 @@ ERR_MUST_CHECK struct err *transaction_begin(struct transaction_store *store, st
 /* A directory of the staging area for whatever the caller needs until commit or abort (downloads, builds); goes with
  * them. */
 struct str transaction_scratch(const struct transaction *transaction);
-/* The path for the next staged file: the caller creates it (O_EXCL) with its final bytes. It need not be synced. */
+/*
+ * The path for the next staged file: the caller creates it (O_EXCL) with its final bytes. It need not be synced.
+ *
+ * Or that of a staged directory, for a directory that is not there: it takes its place by one rename, with all that is
+ * in it. The caller makes it and the directories in it with their final modes, names it as the source of a MKDIR, and
+ * every file in it by a PUT of its own (neither MARK nor LATE), so that the journal knows them and undo finds them. One
+ * of another mount comes file by file. ERR_CHANGED if there is something at its place after all.
+ */
 struct str transaction_next(struct transaction *transaction);
 /* Writes `bytes` as a staged file and gives its path and hex SHA-256: op->source, op->mode and op->sha256 are set. */
 ERR_MUST_CHECK struct err *transaction_stage(struct transaction *transaction, struct str bytes, uint32_t mode,
                                              struct transaction_op *op);
+
+/* A new file as it was found in its place at the end. Its bytes are those that were staged, as long as it is the same
+ * inode with the same times. */
+struct transaction_file {
+    struct str path;
+    int64_t inode, size, mtime_ns, ctime_ns;
+};
 
 struct transaction_result {
     struct str id;              /* decimal number, from 1 */
     const struct str *warnings; /* sentences: hard link broken, owner not kept, directory not empty, volatile mount */
     int32_t warnings_len;
     int signal; /* SIGINT, SIGTERM or SIGHUP that came when it was too late; 0: none. The transaction is complete */
+    /* Sorted by path; without those that were changed so shortly before that another change might have left the same
+     * times. */
+    const struct transaction_file *files;
+    int32_t files_len;
 };
 
 /* Carries all out. `description` is kept (JSON of the caller). ERR_CHANGED: a file changed since the backup;

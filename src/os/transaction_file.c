@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { CHUNK = 1 << 18, TREE_DEPTH_MAX = 64 };
+enum { CHUNK = 1 << 18, TREE_DEPTH_MAX = 192 };
 
 const char *path_parent(struct arena *arena, const char *path) {
     const char *slash = strrchr(path, '/');
@@ -19,6 +19,12 @@ const char *transaction_path(const struct transaction_store *store, const char *
 
 const char *side_path(struct arena *arena, const struct side *side, const char *folder, int32_t number) {
     return str_format(arena, "%s/%s/%d", side->dir, folder, number).data;
+}
+
+const char *step_staged(struct arena *arena, const struct journal *journal, const struct step *step) {
+    const struct side *side = &journal->sides[step->side];
+    if (!step_carried(step)) return side_path(arena, side, "new", step->number);
+    return str_format(arena, "%s/new/%d/%s", side->dir, step->tree, step->path + step->inner).data;
 }
 
 /* Reads a file in pieces into the digest and, where `to` is a descriptor, into a copy. */
@@ -65,20 +71,23 @@ static struct err *dir_xattrs(struct transaction_store *store, const char *path,
     return NULL;
 }
 
+struct state state_make(const struct sys_stat *st) {
+    return (struct state){.type = st->type,
+                          .mode = st->mode,
+                          .uid = st->uid,
+                          .gid = st->gid,
+                          .size = st->type == SYS_DIR ? 0 : st->size,
+                          .mtime_ns = st->mtime_ns,
+                          .ctime_ns = st->ctime_ns,
+                          .inode = st->inode,
+                          .mount = st->mount};
+}
+
 struct err *file_state(struct transaction_store *store, const char *path, bool full, struct state *ret) {
     struct sys_stat st;
     int status = sys_stat(store->sys, path, &st);
     if (status) return err_errno(store->arena, status, "cannot look at '%s'", path);
-    struct state state = {.type = st.type,
-                          .mode = st.mode,
-                          .uid = st.uid,
-                          .gid = st.gid,
-                          .size = st.size,
-                          .mtime_ns = st.mtime_ns,
-                          .ctime_ns = st.ctime_ns,
-                          .inode = st.inode,
-                          .mount = st.mount};
-    if (st.type == SYS_DIR) state.size = 0;
+    struct state state = state_make(&st);
     if (full && st.type == SYS_FILE) TRY(file_hash(store, path, state.hash));
     if (full && st.type == SYS_DIR) TRY(dir_xattrs(store, path, &state));
     if (full && st.type == SYS_LINK) {

@@ -9,7 +9,11 @@
  * The journal as bytes: the magic line, then numbers (8 bytes, little endian) and texts (length, bytes, NUL), at the
  * end the SHA-256 of all that is before it. The NUL lets paths be used where they are.
  */
-static const struct str magic = S_INIT("unpin journal 1\n");
+static const struct str magic = S_INIT("unpin journal 2\n");
+/* The same without trees: what releases before wrote is still undone. */
+static const struct str magic_1 = S_INIT("unpin journal 1\n");
+
+enum { STEP_BYTES = 512 /* what a step mostly takes */ };
 
 static void add_number(struct buf *buf, int64_t n) {
     for (int i = 0; i < 8; i++) buf_add_char(buf, (char)(((uint64_t)n >> (8 * i)) & 0xff));
@@ -44,6 +48,8 @@ static void add_step(struct buf *buf, const struct step *step) {
     add_number(buf, step->flags);
     add_number(buf, step->number);
     add_number(buf, step->side);
+    add_number(buf, step->tree);
+    add_number(buf, step->inner);
     add_number(buf, step->edit);
     add_number(buf, step->vanishes);
     add_text(buf, str_of(step->path));
@@ -55,6 +61,8 @@ static void add_step(struct buf *buf, const struct step *step) {
 
 struct str journal_format(struct arena *arena, const struct journal *journal) {
     struct buf buf = {.arena = arena};
+    /* Room at once: growing leaves the smaller ones behind in the arena. */
+    (void)buf_reserve(&buf, (ptrdiff_t)journal->steps_len * STEP_BYTES + STEP_BYTES);
     buf_add(&buf, magic);
     add_text(&buf, journal->id);
     add_text(&buf, journal->description);
@@ -81,6 +89,7 @@ struct str journal_format(struct arena *arena, const struct journal *journal) {
 /* What is still to be read; `bad` stays set once something did not fit. */
 struct reader {
     struct str rest;
+    bool trees; /* steps have a tree */
     bool bad;
 };
 
@@ -138,9 +147,13 @@ static void take_step(struct reader *reader, struct arena *arena, int32_t sides_
     ret->flags = (uint32_t)take_number(reader, 0, UINT32_MAX);
     ret->number = (int32_t)take_number(reader, 0, INT32_MAX);
     ret->side = (int32_t)take_number(reader, 0, sides_len - 1);
+    ret->tree = reader->trees ? (int32_t)take_number(reader, -1, INT32_MAX) : -1;
+    ret->inner = reader->trees ? (int32_t)take_number(reader, 0, INT32_MAX) : 0;
+    ret->op = -1;
     ret->edit = take_number(reader, 0, 1);
     ret->vanishes = take_number(reader, 0, 1);
     ret->path = take_path(reader);
+    if (ret->inner > 0 && (ret->tree < 0 || (size_t)ret->inner >= strlen(ret->path))) reader->bad = true;
     take_state(reader, arena, &ret->before);
     take_state(reader, arena, &ret->after);
     ret->old_bytes = take_text(reader);
@@ -148,14 +161,15 @@ static void take_step(struct reader *reader, struct arena *arena, int32_t sides_
 }
 
 static bool trailer_holds(struct arena *arena, struct str bytes) {
-    if (bytes.len < HASH_SIZE || !str_starts(bytes, magic)) return false;
+    if (bytes.len < HASH_SIZE || !(str_starts(bytes, magic) || str_starts(bytes, magic_1))) return false;
     ptrdiff_t body = bytes.len - HASH_SIZE;
     return str_eq(digest_make(arena, str_slice(bytes, 0, body), HASH_SIZE), str_from(bytes, body));
 }
 
 bool journal_parse(struct arena *arena, struct str bytes, struct journal *ret) {
     if (!trailer_holds(arena, bytes)) return false;
-    struct reader reader = {.rest = str_slice(bytes, magic.len, bytes.len - HASH_SIZE)};
+    struct reader reader = {.rest = str_slice(bytes, magic.len, bytes.len - HASH_SIZE),
+                            .trees = str_starts(bytes, magic)};
     struct journal journal = {.id = take_text(&reader)};
     journal.description = take_text(&reader);
     journal.undoes = take_text(&reader);

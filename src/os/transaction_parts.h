@@ -52,6 +52,9 @@ struct step {
     const char *path;
     int32_t number; /* of `new/N` and `old/N` */
     int32_t side;   /* position in journal.sides */
+    int32_t tree;   /* number of the staged directory that it comes with, or that it is itself; -1: none */
+    int32_t inner;  /* where in `path` its part within that directory begins; 0: it is the directory itself, or alone */
+    int32_t op;     /* position in the operations, -1: none; not in the journal */
     bool edit;      /* was asked for as EDIT */
     bool vanishes;  /* may be absent while the transaction is half done */
     struct state before, after;
@@ -115,9 +118,17 @@ typedef VEC(struct str) str_vec;
 /* A path in the store, in a transaction's directory, NUL-terminated. */
 const char *transaction_path(const struct transaction_store *store, const char *name);
 const char *side_path(struct arena *arena, const struct side *side, const char *folder, int32_t number);
+/* Where the new file or directory of a step is staged. */
+const char *step_staged(struct arena *arena, const struct journal *journal, const struct step *step);
+/* True for what comes with the directory above it. */
+static inline bool step_carried(const struct step *step) {
+    return step->inner > 0;
+}
 
 /* transaction_file.c */
 ERR_MUST_CHECK struct err *file_hash(struct transaction_store *store, const char *path, unsigned char *ret);
+/* What a look at a path shows; no hash, no link text, no xattrs. */
+struct state state_make(const struct sys_stat *st);
 /* The state at `path`; `full` reads bytes, link text and a directory's xattrs as well. */
 ERR_MUST_CHECK struct err *file_state(struct transaction_store *store, const char *path, bool full, struct state *ret);
 /* A copy with all attributes; `to` must not be there. Links and files. */

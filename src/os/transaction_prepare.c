@@ -67,16 +67,30 @@ static struct err *side_find(struct mounts *mounts, const char *dir, int32_t *re
     return NULL;
 }
 
+/* A staged directory whose place is on another mount cannot be renamed there: its directories are made, and its files
+ * come one by one. It comes before what it carries, in the order of steps. */
+static void tree_dissolve(struct step *step, bool *dissolved) {
+    if (step->tree < 0) return;
+    if (!step_carried(step)) dissolved[step->tree] = step->side != 0;
+    if (!dissolved[step->tree]) return;
+    step->tree = -1;
+    step->inner = 0;
+}
+
 static struct err *sides_choose(struct mounts *mounts) {
     struct transaction_store *store = mounts->transaction->store;
     struct journal *journal = mounts->journal;
     journal->sides = arena_new(store->arena, struct side, TRANSACTION_SIDES_MAX);
     journal->sides[0] = (struct side){mounts->transaction->dir, store->mount, store->overlay};
     journal->sides_len = 1;
+    bool *dissolved = arena_new(store->arena, bool, mounts->transaction->next);
     for (int32_t i = 0; i < journal->steps_len; i++) {
         struct step *step = &journal->steps[i];
         int64_t mount = 0;
+        if (step_carried(step)) tree_dissolve(step, dissolved);
+        if (step_carried(step)) continue;
         TRY(side_find(mounts, path_parent(store->arena, step->path), &step->side, &mount));
+        tree_dissolve(step, dissolved);
         if (step->edit && step->before.mount == mount) {
             step->kind = TRANSACTION_PUT;
         } else if (step->edit) {
@@ -219,28 +233,40 @@ static bool hash_parse(struct str hex, unsigned char *ret) {
     return true;
 }
 
+/* As file_state, for what lies in our own directory. */
+static struct err *staged_state(struct transaction_store *store, const char *path, struct state *ret) {
+    struct sys_stat st;
+    int status = sys_stat_known(store->sys, path, &st);
+    if (status) return err_errno(store->arena, status, "cannot look at '%s'", path);
+    *ret = state_make(&st);
+    return NULL;
+}
+
 /* Brings the new file of a step to its side, final in everything, and notes its state. */
 static struct err *new_file(struct transaction *transaction, const struct transaction_op *op, struct journal *journal,
                             struct step *step, str_vec *warnings) {
     struct transaction_store *store = transaction->store;
-    const struct side *side = &journal->sides[step->side];
-    const char *staged = side_path(store->arena, &journal->sides[0], "new", step->number);
-    const char *final = side_path(store->arena, side, "new", step->number);
+    const char *staged = step->edit ? side_path(store->arena, &journal->sides[0], "new", step->number)
+                                    : str_copy_z(store->arena, op->source);
+    const char *final = step_staged(store->arena, journal, step);
+    unsigned char hash[HASH_SIZE];
+    bool known = hash_parse(op->sha256, hash), settled = false;
     if (step->edit) {
         TRY(tree_file_write(store, staged, step->new_bytes, 0600, false));
         TRY(adopt(store, step, staged, 0, warnings));
     } else if (!(step->flags & TRANSACTION_EXACT)) {
-        TRY(adopt(store, step, staged, op->mode, warnings));
+        /* A new file that was staged with its mode is as it is to be. */
+        if (step->before.type == SYS_NONE && known) TRY(staged_state(store, staged, &step->after));
+        settled = step->after.type == SYS_FILE && step->after.mode == (op->mode & 0777);
+        if (!settled) TRY(adopt(store, step, staged, op->mode, warnings));
     }
-    if (staged != final && strcmp(staged, final) != 0) {
+    if (strcmp(staged, final) != 0) {
+        settled = false;
         TRY(file_copy(store, staged, final));
         int status = sys_unlink(store->sys, staged);
         if (status) return err_errno(store->arena, status, "cannot remove '%s'", staged);
     }
-    bool known = op && hash_parse(op->sha256, step->after.hash);
-    unsigned char hash[HASH_SIZE];
-    memcpy(hash, step->after.hash, HASH_SIZE);
-    TRY(file_state(store, final, !known, &step->after));
+    if (!settled) TRY(file_state(store, final, !known, &step->after));
     if (known) memcpy(step->after.hash, hash, HASH_SIZE);
     if (step->after.type == SYS_FILE || (step->flags & TRANSACTION_EXACT && step->after.type == SYS_LINK)) return NULL;
     return err_make(store->arena, ERR_INTERNAL, "the staged file for '%s' is missing or no regular file", step->path);
@@ -254,10 +280,21 @@ static struct err *new_link(struct transaction_store *store, struct journal *jou
     return file_state(store, path, true, &step->after);
 }
 
+/* A directory that is to come as a whole must be one. */
+static struct err *new_tree(struct transaction_store *store, const struct journal *journal, const struct step *step) {
+    struct state staged;
+    const char *path = step_staged(store->arena, journal, step);
+    TRY(file_state(store, path, false, &staged));
+    if (staged.type == SYS_DIR) return NULL;
+    return err_make(store->arena, ERR_INTERNAL, "the staged directory for '%s' is missing", step->path);
+}
+
 static struct err *new_step(struct transaction *transaction, const struct transaction_op *op, struct journal *journal,
                             struct step *step, str_vec *warnings) {
     struct transaction_store *store = transaction->store;
     if (step->kind == TRANSACTION_LINK) return new_link(store, journal, step);
+    if (step->kind == TRANSACTION_MKDIR && step->tree >= 0 && !step_carried(step))
+        return new_tree(store, journal, step);
     if (step->kind == TRANSACTION_PUT) {
         TRY(new_file(transaction, op, journal, step, warnings));
         if (!step->edit) step->new_bytes = (struct str){0}; /* an edit may be taken back line by line */
@@ -325,6 +362,7 @@ struct err *prepare_revalidate(struct transaction_store *store, const struct jou
         struct state now;
         if (step->flags & TRANSACTION_DISPOSABLE || step->kind == TRANSACTION_RMDIR) continue;
         if (step->vanishes && step->before.type == SYS_NONE) continue; /* its place is still to be made */
+        if (step_carried(step)) continue;
         TRY(file_state(store, step->path, false, &now));
         bool same = now.type == step->before.type;
         if (same && now.type != SYS_NONE)
@@ -340,7 +378,7 @@ static struct err *ballast_make(struct transaction_store *store, const struct jo
         const struct side *side = &journal->sides[i];
         int32_t steps = 0, spare = 1;
         for (int32_t j = 0; j < journal->steps_len; j++) {
-            if (journal->steps[j].side != i) continue;
+            if (journal->steps[j].side != i || step_carried(&journal->steps[j])) continue;
             steps++;
             spare += journal->steps[j].kind == TRANSACTION_MKDIR || journal->steps[j].kind == TRANSACTION_RMDIR;
         }
@@ -389,20 +427,17 @@ static struct err *probe(struct transaction_store *store, struct str id, const s
     return NULL;
 }
 
-/* The operation of each step, by path: steps were sorted. */
-static struct err *new_steps(struct transaction *transaction, const struct transaction_op *ops, int32_t len,
-                             struct journal *journal, str_vec *warnings) {
+static struct err *new_steps(struct transaction *transaction, const struct transaction_op *ops, struct journal *journal,
+                             str_vec *warnings) {
     struct transaction_store *store = transaction->store;
-    const struct transaction_op **by_number = arena_new(store->arena, const struct transaction_op *, transaction->next);
-    for (int32_t i = 0; i < len; i++) {
-        int64_t number;
-        struct str name = str_from(ops[i].source, str_find_last(ops[i].source, '/') + 1);
-        if (ops[i].kind == TRANSACTION_PUT && str_to_int(name, &number) && number < transaction->next)
-            by_number[number] = &ops[i];
-    }
     for (int32_t i = 0; i < journal->steps_len; i++) {
+        struct step *step = &journal->steps[i];
+        struct arena_mark mark = arena_mark(store->arena);
+        ptrdiff_t warned = warnings->len;
         TRY(transaction_interrupted(store));
-        TRY(new_step(transaction, by_number[journal->steps[i].number], journal, &journal->steps[i], warnings));
+        TRY(new_step(transaction, step->op < 0 ? NULL : &ops[step->op], journal, step, warnings));
+        /* Only links and warnings leave something behind. */
+        if (step->kind == TRANSACTION_PUT && warnings->len == warned) arena_rewind(store->arena, mark);
     }
     return NULL;
 }
@@ -417,7 +452,7 @@ struct err *transaction_prepare(struct transaction *transaction, const struct tr
     volatile_tell(store, journal, warnings);
     TRY(intent_write(store, transaction->id, journal));
     TRY(sides_make(store, journal));
-    TRY(new_steps(transaction, ops, len, journal, warnings));
+    TRY(new_steps(transaction, ops, journal, warnings));
     TRY(backup(store, journal));
     TRY(ctimes_read(store, journal));
     TRY(ballast_make(store, journal));

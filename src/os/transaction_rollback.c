@@ -30,9 +30,8 @@ static int restore(struct transaction_store *store, const struct journal *journa
 }
 
 static int put_back(struct transaction_store *store, const struct journal *journal, const struct step *step) {
-    const struct side *side = &journal->sides[step->side];
     int status;
-    bool staged = type_at(store, side_path(store->arena, side, "new", step->number), &status) != SYS_NONE;
+    bool staged = type_at(store, step_staged(store->arena, journal, step), &status) != SYS_NONE;
     if (status) return status;
     enum sys_type now = type_at(store, step->path, &status);
     if (status) return status;

@@ -6,14 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_BYTES_MAX = 4096, PARENT_MODE = 0755 };
+enum { PATH_BYTES_MAX = 4096, PARENT_MODE = 0755, MORE_TARGETS = 64 };
 
 /* All that is asked for one path. Positions in ops, -1: nothing. */
 struct target {
     const char *path;
     int32_t put, remove, mkdir, rmdir;
-    bool parent;     /* must be there for something beneath it */
-    bool turns_file; /* a directory that becomes a file or link */
+    bool parent;         /* must be there for something beneath it */
+    bool turns_file;     /* a directory that becomes a file or link */
+    int32_t tree, inner; /* as in struct step */
     struct state before;
 };
 
@@ -70,9 +71,49 @@ static int32_t target_add(struct maker *maker, const char *path) {
     int32_t at = map_find(&maker->by_path, str_of(path));
     if (at >= 0) return at;
     at = (int32_t)maker->targets.len;
-    *vec_push(maker->arena, &maker->targets) = (struct target){path, -1, -1, -1, -1, false, false, {0}};
+    *vec_push(maker->arena, &maker->targets) =
+        (struct target){.path = path, .put = -1, .remove = -1, .mkdir = -1, .rmdir = -1, .tree = -1};
     map_add(maker->arena, &maker->by_path, str_of(path), at);
     return at;
+}
+
+static struct err *source_bad(const struct maker *maker, struct str source) {
+    return err_make(maker->arena, ERR_INTERNAL, "'%.*s' is no staged file", FMT(source));
+}
+
+/* The number of a staged file or directory, and its path within that directory (empty: it is the thing itself). */
+static struct err *source_parse(const struct maker *maker, struct str source, int32_t *ret_number,
+                                struct str *ret_inner) {
+    struct str rest = source, dir = str_of(maker->transaction->dir), name;
+    int64_t number;
+    if (!str_starts(rest, dir)) return source_bad(maker, source);
+    rest = str_from(rest, dir.len);
+    if (!str_starts(rest, S("/new/"))) return source_bad(maker, source);
+    rest = str_from(rest, 5);
+    name = str_cut(&rest, '/');
+    if (!str_to_int(name, &number) || number < 0 || number >= maker->transaction->next)
+        return source_bad(maker, source);
+    *ret_number = (int32_t)number;
+    *ret_inner = rest;
+    return NULL;
+}
+
+/* Notes which staged directory a target comes with, or that it is one. */
+static struct err *tree_note(const struct maker *maker, const struct transaction_op *op, struct target *target) {
+    struct str path = str_of(target->path), inner;
+    int32_t number = -1;
+    if (op->source.len == 0 || (op->kind != TRANSACTION_PUT && op->kind != TRANSACTION_MKDIR)) return NULL;
+    TRY(source_parse(maker, op->source, &number, &inner));
+    if (op->kind == TRANSACTION_MKDIR) {
+        if (inner.len) return source_bad(maker, op->source);
+        target->tree = number;
+    } else if (inner.len) {
+        if (inner.len + 1 >= path.len || !str_ends(path, inner) || path.data[path.len - inner.len - 1] != '/')
+            return source_bad(maker, op->source);
+        target->tree = number;
+        target->inner = (int32_t)(path.len - inner.len);
+    }
+    return NULL;
 }
 
 static struct err *op_add(struct maker *maker, int32_t number) {
@@ -95,7 +136,21 @@ static struct err *op_add(struct maker *maker, int32_t number) {
     case TRANSACTION_MKDIR: target->mkdir = number; break;
     case TRANSACTION_RMDIR: target->rmdir = number; break;
     }
-    return NULL;
+    return tree_note(maker, op, target);
+}
+
+/* The directories between a carried file and the staged directory that it comes with are in there too. */
+static void parents_carried(struct maker *maker, const struct target *carried) {
+    int32_t tree = carried->tree, inner = carried->inner;
+    for (const char *up = path_parent(maker->arena, carried->path); strlen(up) > (size_t)inner;
+         up = path_parent(maker->arena, up)) {
+        int32_t at = target_add(maker, up);
+        struct target *target = &maker->targets.data[at];
+        if (target->parent) return;
+        target->parent = true;
+        target->tree = tree;
+        target->inner = inner;
+    }
 }
 
 /* Sees to it that the directories above a new file are there or get made. */
@@ -126,7 +181,20 @@ static struct step *step_add(struct maker *maker, const struct target *target, e
     *step = (struct step){.kind = kind, .phase = phase, .path = target->path, .before = target->before};
     if (op >= 0) step->flags = maker->ops[op].flags;
     step->number = maker->transaction->next++;
+    step->op = op;
+    step->tree = -1;
     return step;
+}
+
+/* The directory of a carried target must be one that is staged. */
+static struct err *tree_give(const struct maker *maker, const struct target *target, struct step *step) {
+    int32_t at = map_find(&maker->by_path, (struct str){target->path, target->inner - 1});
+    if (at < 0 || maker->targets.data[at].tree != target->tree || maker->targets.data[at].inner != 0 ||
+        step->phase > PHASE_PUT || target->remove >= 0)
+        return err_make(maker->arena, ERR_INTERNAL, "'%s' comes with no staged directory", target->path);
+    step->tree = target->tree;
+    step->inner = target->inner;
+    return NULL;
 }
 
 /* True if `path` lies beneath a directory that becomes a file. */
@@ -157,20 +225,15 @@ static struct err *put_step(struct maker *maker, const struct target *target) {
     step->edit = op->kind == TRANSACTION_EDIT;
     step->vanishes = target->turns_file || (phase == PHASE_MARK && step->before.type != SYS_NONE);
     step->new_bytes = op->text;
+    if (target->inner) return tree_give(maker, target, step);
     /* The staged file keeps the number it was given; the source is checked where it is taken over. */
-    if (op->kind == TRANSACTION_PUT) {
-        int64_t number;
-        struct str name = str_from(op->source, str_find_last(op->source, '/') + 1);
-        struct str dir = str_slice(op->source, 0, op->source.len - name.len);
-        struct str staged = str_format(maker->arena, "%s/new/", maker->transaction->dir);
-        if (!str_eq(dir, staged) || !str_to_int(name, &number) || number >= maker->transaction->next)
-            return err_make(maker->arena, ERR_INTERNAL, "'%.*s' is no staged file", FMT(op->source));
-        step->number = (int32_t)number;
-    }
-    return NULL;
+    struct str inner;
+    return op->kind == TRANSACTION_PUT ? source_parse(maker, op->source, &step->number, &inner) : NULL;
 }
 
 static struct err *mkdir_step(struct maker *maker, const struct target *target) {
+    if (target->tree >= 0 && target->before.type != SYS_NONE)
+        return err_make(maker->arena, ERR_CHANGED, "'%s' was made by another process meanwhile", target->path);
     if (target->before.type == SYS_DIR) return NULL;
     if (target->before.type != SYS_NONE) {
         if (target->remove < 0) return err_make(maker->arena, ERR_CONFLICT, "'%s' is not a directory", target->path);
@@ -182,6 +245,8 @@ static struct err *mkdir_step(struct maker *maker, const struct target *target) 
     step->vanishes = step->before.type != SYS_NONE;
     step->before = (struct state){0};
     step->after = (struct state){.type = SYS_DIR, .mode = PARENT_MODE, .uid = UINT32_MAX, .gid = UINT32_MAX};
+    if (target->inner) return tree_give(maker, target, step);
+    if (target->tree >= 0) step->number = step->tree = target->tree;
     if (target->mkdir < 0) return NULL;
     step->after.mode = maker->ops[target->mkdir].mode & 01777;
     if (maker->transaction->exact) step->after = maker->transaction->exact[target->mkdir];
@@ -211,7 +276,8 @@ static struct err *removal_step(struct maker *maker, const struct target *target
 static struct err *target_look(struct maker *maker, struct target *target) {
     bool disposable =
         target->put < 0 && target->remove >= 0 && maker->ops[target->remove].flags & TRANSACTION_DISPOSABLE;
-    TRY(file_state(maker->store, target->path, !disposable, &target->before));
+    /* What comes with a directory that is not there yet cannot be there either. */
+    if (!target->inner) TRY(file_state(maker->store, target->path, !disposable, &target->before));
     if (target->before.type == SYS_OTHER)
         return err_make(maker->arena, ERR_CONFLICT, "'%s' is neither file nor directory nor link", target->path);
     if (target->put >= 0 && (target->mkdir >= 0 || target->parent))
@@ -255,12 +321,19 @@ struct err *steps_make(struct transaction *transaction, const struct transaction
                        struct journal *journal, str_vec *warnings) {
     struct maker maker = {.transaction = transaction, .store = transaction->store, .ops = ops};
     maker.arena = transaction->store->arena;
+    /* Room at once for what mostly comes: growing leaves the smaller ones behind in the arena. */
+    ptrdiff_t room = (ptrdiff_t)len + len / 2 + MORE_TARGETS;
+    maker.targets.data = arena_new(maker.arena, struct target, room);
+    maker.targets.cap = room;
     if (len > TRANSACTION_OPS_MAX) return err_make(maker.arena, ERR_LIMIT, "%d file operations at once", len);
     for (int32_t i = 0; i < len; i++) TRY(op_add(&maker, i));
     for (ptrdiff_t i = 0, asked = maker.targets.len; i < asked; i++) {
         struct target *target = &maker.targets.data[i];
-        if (target->put >= 0 || target->mkdir >= 0) TRY(parents_add(&maker, target->path));
+        if (target->inner) parents_carried(&maker, target);
+        else if (target->put >= 0 || target->mkdir >= 0) TRY(parents_add(&maker, target->path));
     }
+    maker.steps.cap = maker.targets.len + MORE_TARGETS;
+    maker.steps.data = arena_new(maker.arena, struct step, maker.steps.cap);
     for (ptrdiff_t i = 0; i < maker.targets.len; i++) TRY(target_look(&maker, &maker.targets.data[i]));
     for (ptrdiff_t i = 0; i < maker.targets.len; i++) {
         const struct target *target = &maker.targets.data[i];
@@ -277,7 +350,7 @@ struct err *steps_make(struct transaction *transaction, const struct transaction
     TRY(sources_distinct(&maker));
     if (maker.steps.len) qsort(maker.steps.data, (size_t)maker.steps.len, sizeof *maker.steps.data, step_order);
     for (ptrdiff_t i = 0; i < maker.steps.len; i++)
-        TRY(touch(&maker, path_parent(maker.arena, maker.steps.data[i].path)));
+        if (!step_carried(&maker.steps.data[i])) TRY(touch(&maker, path_parent(maker.arena, maker.steps.data[i].path)));
     journal->steps = maker.steps.data;
     journal->steps_len = (int32_t)maker.steps.len;
     journal->touched = maker.touched.data;

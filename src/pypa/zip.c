@@ -464,6 +464,14 @@ struct err *zip_unpack(struct arena *arena, const struct zip_entry *entry, struc
     return NULL;
 }
 
+uint32_t zip_crc(uint32_t crc, struct str bytes) {
+    return bytes.len ? libdeflate_crc32(crc, bytes.data, (size_t)bytes.len) : crc;
+}
+
+bool zip_is_deflated(const struct zip_entry *entry) {
+    return entry->method == METHOD_DEFLATED;
+}
+
 struct err *zip_extract(struct arena *arena, const struct zip_entry *entry, struct str bytes, int64_t limit,
                         struct str *ret) {
     struct str shown = term_quote(arena, entry->name);

@@ -72,6 +72,10 @@ ERR_MUST_CHECK struct err *zip_data(struct arena *arena, const struct zip_entry 
                                     struct str *ret);
 /* Unpacks `data`, the packed bytes of `entry`, to the entry->size bytes at `out` and checks the CRC. */
 ERR_MUST_CHECK struct err *zip_unpack(struct arena *arena, const struct zip_entry *entry, struct str data, char *out);
+/* The CRC of bytes of which `crc` (0: none yet) is the CRC so far. */
+uint32_t zip_crc(uint32_t crc, struct str bytes);
+/* True if the packed bytes of `entry` are a deflate stream; else they are its bytes themselves. */
+bool zip_is_deflated(const struct zip_entry *entry);
 /* zip_data and zip_unpack into `arena`; ERR_LIMIT above `limit` bytes. */
 ERR_MUST_CHECK struct err *zip_extract(struct arena *arena, const struct zip_entry *entry, struct str bytes,
                                        int64_t limit, struct str *ret);

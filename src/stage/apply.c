@@ -28,6 +28,8 @@ struct run {
     struct wheel_change *changes;
     int32_t wheels_len, changes_len;
     VEC(struct transaction_op) ops;
+    const struct transaction_file *files; /* what the transaction put in place */
+    int32_t files_len;
     VEC(struct import_check) imports;
     VEC(struct str) notes;
     struct signals signals; /* held back from the opening of the store to the end */
@@ -50,7 +52,7 @@ static bool installs(const struct plan_change *change) {
 
 /* A wheel that was downloaded, or built before. */
 struct fetched {
-    struct str path, filename, sha256;
+    struct str path, filename;
 };
 
 static struct err *make_dir(struct run *run, struct str path) {
@@ -78,7 +80,7 @@ static struct err *download(struct run *run, struct fetched *ret) {
             return err_make(run->arena, ERR_INDEX, "'%.*s' is no file name of a release", FMT(filename));
         struct str dir = str_format(run->arena, "%.*s/%d", FMT(transaction_scratch(run->transaction)), i);
         TRY(make_dir(run, dir));
-        ret[i] = (struct fetched){path_join(run->arena, dir, filename), filename, change->artifact.sha256};
+        ret[i] = (struct fetched){path_join(run->arena, dir, filename), filename};
         artifacts[len] = &change->artifact;
         paths[len++] = ret[i].path;
     }
@@ -159,8 +161,9 @@ static struct err *wheels_open(struct run *run, const struct fetched *fetched) {
         if (!installs(change)) continue;
         struct wheel *wheel = &run->wheels[run->wheels_len];
         const struct apply_options *o = run->input->options;
-        const struct wheel_terms terms = {fetched[i].sha256,
-                                          str_among(o->rebuild_record, o->rebuild_record_len, change->name)};
+        /* Its hash was checked when it was fetched, or found in the cache; nobody else can write where it is since. */
+        const struct wheel_terms terms = {.rebuild_record =
+                                              str_among(o->rebuild_record, o->rebuild_record_len, change->name)};
         struct err *err = wheel_open(run->arena, fetched[i].path, fetched[i].filename, &terms, wheel);
         if (!err) err = check_metadata(run->arena, &change->artifact, wheel);
         if (err) return of_change(run, change, err);
@@ -250,8 +253,12 @@ static struct err *files_stage(struct run *run) {
         .modified = run->input->options->modified,
         .allow_startup = run->input->options->allow_startup,
     };
+    struct str cache = run->input->options->cache_dir;
+    if (cache.len) options.depot_dir = path_join(run->arena, cache, S("files"));
     tell(run, S("unpacking"));
     TRY(wheel_change_make(run->arena, &options, run->changes, run->changes_len, run->transaction, &operations));
+    run->ops.cap = (ptrdiff_t)operations.len + run->plan->lifts_len + run->ops.len;
+    run->ops.data = arena_new(run->arena, struct transaction_op, run->ops.cap);
     for (int32_t i = 0; i < operations.len; i++) *vec_push(run->arena, &run->ops) = operations.ops[i];
     for (int32_t i = 0; i < operations.notes_len; i++) *vec_push(run->arena, &run->notes) = operations.notes[i];
     return NULL;
@@ -285,7 +292,7 @@ static struct err *locks_stage(struct run *run) {
 
 /* The environment must still be the one that the plan was made for. */
 static struct err *environment_again(struct run *run, struct environment *ret) {
-    struct scan_options options = {.python = run->plan->env->python};
+    struct scan_options options = {.python = run->plan->env->python, .cache_dir = run->input->options->cache_dir};
     return scan_environment(run->arena, run->input->fs, run->input->proc, &options, ret);
 }
 
@@ -376,7 +383,8 @@ static struct err *verify_changes(struct run *run, const struct environment *now
     return NULL;
 }
 
-/* What the new RECORDs list is there. The bytes were hashed when they were unpacked: large files are not read again. */
+/* What the new RECORDs list is there. The bytes were hashed when they were unpacked: files that are still those which
+ * the transaction saw in place are not read again, nor are large ones. */
 static struct err *verify_records(struct run *run, const struct environment *now) {
     bool *wanted = arena_new(run->arena, bool, now->dists_len);
     struct integrity found = {0};
@@ -385,7 +393,8 @@ static struct err *verify_records(struct run *run, const struct environment *now
         const struct dist *dist = installs(change) ? environment_find(now, change->name) : NULL;
         if (dist) wanted[dist - now->dists] = true;
     }
-    TRY(integrity_check_some(run->arena, run->input->fs, now, wanted, VERIFY_HASH_MAX, &found));
+    const struct integrity_limits limits = {wanted, VERIFY_HASH_MAX, run->files, run->files_len};
+    TRY(integrity_check_some(run->arena, run->input->fs, now, &limits, &found));
     if (found.len == 0) return NULL;
     struct str first = str_format(run->arena, "%.*s (%.*s)", FMT(found.items[0].path), FMT(found.items[0].what));
     if (run->input->options->modified != WHEEL_KEEP)
@@ -475,10 +484,16 @@ static struct err *carry_out(struct run *run, struct apply_result *ret) {
     tell(run, S("changing files"));
     TRY(transaction_commit(transaction, run->ops.data, (int32_t)run->ops.len, describe(run), &result));
     for (int32_t i = 0; i < result.warnings_len; i++) *vec_push(run->arena, &run->notes) = result.warnings[i];
+    run->files = result.files;
+    run->files_len = result.files_len;
     tell(run, S("verifying"));
     err = verify(run);
     if (err && !run->input->options->no_undo) return undo(run, result.id, err);
     if (err) return err;
+    if (run->input->options->compile) {
+        tell(run, S("compiling"));
+        compile_try(run->arena, run->input, run->ops.data, (int32_t)run->ops.len);
+    }
     ret->id = result.id;
     ret->imported = (int32_t)run->imports.len;
     return NULL;

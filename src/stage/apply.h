@@ -24,9 +24,11 @@ struct apply_options {
     bool allow_startup;               /* --allow-pth */
     bool break_system_packages;       /* go on in an EXTERNALLY-MANAGED environment */
     bool no_imports;                  /* do not try the imports */
+    bool compile;                     /* write bytecode when all is done (--compile) */
     bool no_undo;                     /* keep no backup */
     const struct str *rebuild_record; /* normalized names of projects whose wheels' RECORDs are not to be believed */
     int32_t rebuild_record_len;
+    struct str cache_dir;   /* as scan_options.cache_dir, for reading the environment again */
     const struct str *argv; /* the command line, for the history */
     int32_t argv_len;
     void (*progress)(void *self, struct str what); /* NULL: quiet */

@@ -1,7 +1,7 @@
 /*
  * apply_parts - what the files of `apply` share; nobody else includes it. apply.c: the order of it all.
  * apply_allowed.c: what is asked before anything is fetched. apply_imports.c: imports in a process of the target
- * Python.
+ * Python. apply_compile.c: bytecode.
  */
 #ifndef UNPIN_STAGE_APPLY_PARTS_H
 #define UNPIN_STAGE_APPLY_PARTS_H
@@ -27,6 +27,8 @@ struct import_check {
 /* Imports every module of `checks` and sets its outcome and message. ERR_ENVIRONMENT where Python cannot be started. */
 ERR_MUST_CHECK struct err *imports_try(struct arena *arena, const struct apply_input *input,
                                        struct import_check *checks, int32_t len);
+/* Has the target Python compile the `.py` files that `ops` put. Best effort: nothing depends on it. */
+void compile_try(struct arena *arena, const struct apply_input *input, const struct transaction_op *ops, int32_t len);
 /* True for names that are worth an import: identifiers, not private, no tests. */
 bool import_wanted(struct str module);
 

@@ -73,6 +73,7 @@ struct config_setting {
     X(retries, "retries", "PIP_RETRIES", "UV_HTTP_RETRIES", "", CONFIG_ONE)                                            \
     X(constraint, "constraint", "PIP_CONSTRAINT", "UV_CONSTRAINT", "", CONFIG_BLANKS)                                  \
     X(only_binary, "only-binary", "PIP_ONLY_BINARY", "", "", CONFIG_BLANKS)                                            \
+    X(compile, "compile", "PIP_COMPILE", "UV_COMPILE_BYTECODE", "compile-bytecode", CONFIG_ONE)                        \
     X(pre, "pre", "PIP_PRE", "", "", CONFIG_ONE)
 
 enum config_split { CONFIG_ONE, CONFIG_BLANKS, CONFIG_COMMAS /* blanks, and commas in uv's variable */ };

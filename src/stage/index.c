@@ -85,6 +85,8 @@ struct err *index_http(struct index *index) {
     struct http_options options = index_http_options(config);
     options.login = index_login;
     options.login_self = index;
+    options.tick = index_download_tick;
+    options.tick_self = index;
     for (int32_t i = 0; i < index->places_len; i++) TRY(index_check_secure(index, index->places[i]));
     for (int32_t i = 0; i < config->pins_len; i++) TRY(index_check_secure(index, config->pins[i].url));
     for (int32_t i = 0; i < index->links_len; i++) TRY(index_check_secure(index, index->links[i]));

@@ -3,17 +3,74 @@
 #include "stage/index_parts.h"
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "os/signals.h"
+#include "os/workers.h"
 
 #include <inttypes.h>
+#include <time.h>
 
-enum { COPY_MAX = 256 << 20 /* bytes of a wheel that is copied to or from the cache where it cannot be linked */ };
+enum {
+    COPY_MAX = 256 << 20, /* bytes of a wheel that is copied to or from the cache where it cannot be linked */
+    SHOW_EVERY_MS = 100,
+};
 
 struct job {
     const struct artifact *artifact;
     struct str path;
-    bool made; /* the file is ours and complete: it goes where another one fails */
+    struct str cached;               /* its place in the cache; empty: there is none */
+    bool cached_found, cached_whole; /* it is there; it has the hash */
+    bool made;                       /* the file is ours and complete: it goes where another one fails */
 };
+
+/* How far the downloads are, for whoever watches. Neither this nor the clock decides anything. */
+struct index_downloads {
+    const struct job *jobs;
+    int32_t len;
+    int64_t total;               /* bytes, as far as they are known */
+    int64_t before;              /* bytes received for other things */
+    int64_t begin_ms, showed_ms; /* of a monotonic clock */
+};
+
+static int64_t clock_ms(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void add_megabytes(struct buf *buf, int64_t bytes) {
+    buf_addf(buf, "%" PRId64 ".%d MB", bytes / 1000000, (int)(bytes % 1000000 / 100000));
+}
+
+void index_download_tick(void *self, int64_t received) {
+    struct index *index = self;
+    struct index_downloads *downloads = index->downloads;
+    int64_t now = clock_ms();
+    if (!downloads || !index->options.progress || now - downloads->showed_ms < SHOW_EVERY_MS) return;
+    downloads->showed_ms = now;
+    struct arena_mark mark = arena_mark(index->arena);
+    struct buf buf = {.arena = index->arena};
+    const struct job *first = NULL;
+    int32_t others = -1;
+    for (int32_t i = 0; i < downloads->len; i++) {
+        if (downloads->jobs[i].made) continue;
+        others++;
+        if (!first || downloads->jobs[i].artifact->size > first->artifact->size) first = &downloads->jobs[i];
+    }
+    int64_t done = received - downloads->before, ms = now - downloads->begin_ms;
+    buf_add(&buf, S("downloading "));
+    if (first) buf_add(&buf, first->artifact->filename);
+    if (others > 0) buf_addf(&buf, " and %d more", others);
+    buf_add(&buf, S(": "));
+    add_megabytes(&buf, done);
+    if (downloads->total >= done) buf_add(&buf, S(" of "));
+    if (downloads->total >= done) add_megabytes(&buf, downloads->total);
+    if (ms > 0) buf_add(&buf, S(", "));
+    if (ms > 0) add_megabytes(&buf, done * 1000 / ms);
+    if (ms > 0) buf_add(&buf, S("/s"));
+    index_progress(index, buf_str(&buf), 0, 0);
+    arena_rewind(index->arena, mark);
+}
 
 static struct err *hash_err(struct arena *arena, const struct artifact *artifact, struct str sha256) {
     struct err *err = err_make(arena, ERR_HASH, "%.*s has the hash sha256:%.*s, but the index gives sha256:%.*s",
@@ -21,15 +78,27 @@ static struct err *hash_err(struct arena *arena, const struct artifact *artifact
     return err_hint(arena, err, "nothing was installed; try again, and if it stays so ask those who run the index");
 }
 
-/* The cached file, its hash checked again; one that is damaged is removed. */
-static bool from_cache(struct index *index, const struct artifact *artifact, struct str path) {
-    if (!index->cache.len || !artifact->sha256.len) return false;
-    struct str cached = index_cache_path(index, index->arena, "wheels", artifact->sha256);
-    struct str sha256 = store_file_sha256(index->arena, cached);
-    if (!sha256.len) return false;
-    if (str_eq(sha256, artifact->sha256)) return store_link(index->arena, cached, path, COPY_MAX);
-    store_remove(index->arena, cached);
-    return false;
+/* Hashes the cached file of a job again, on one of several threads. */
+static struct err *hash_cached(void *self, struct arena *arena, int32_t i) {
+    struct job *job = &((struct job *)self)[i];
+    if (!job->cached.len) return NULL;
+    struct str sha256 = store_file_sha256(arena, job->cached);
+    job->cached_found = sha256.len > 0;
+    job->cached_whole = str_eq(sha256, job->artifact->sha256);
+    return NULL;
+}
+
+/* Looks for all of them in the cache. One that is damaged is removed. */
+static struct err *look_in_cache(struct index *index, struct job *jobs, int32_t len) {
+    if (!index->cache.len) return NULL;
+    for (int32_t i = 0; i < len; i++)
+        if (jobs[i].artifact->sha256.len)
+            jobs[i].cached = index_cache_path(index, index->arena, "wheels", jobs[i].artifact->sha256);
+    const struct workers_step step = {jobs, hash_cached};
+    TRY(workers_run(index->arena, &step, len));
+    for (int32_t i = 0; i < len; i++)
+        if (jobs[i].cached_found && !jobs[i].cached_whole) store_remove(index->arena, jobs[i].cached);
+    return NULL;
 }
 
 static struct err *settle(struct index *index, struct job *job, const struct http_response *response) {
@@ -55,7 +124,7 @@ static struct err *settle(struct index *index, struct job *job, const struct htt
 static struct err *start(struct index *index, struct job *job, int32_t *open) {
     const struct artifact *artifact = job->artifact;
     struct str local;
-    job->made = from_cache(index, artifact, job->path);
+    job->made = job->cached_whole && store_link(index->arena, job->cached, job->path, COPY_MAX);
     if (job->made) return NULL;
     bool is_local = index_local_path(index->arena, artifact->url, &local);
     if (index->options.offline && !is_local)
@@ -73,27 +142,36 @@ static struct err *start(struct index *index, struct job *job, int32_t *open) {
     return NULL;
 }
 
-struct err *index_download_all(struct index *index, const struct artifact *const *artifacts, const struct str *paths,
-                               int32_t len) {
-    struct job *jobs = arena_new(index->arena, struct job, len);
-    struct err *err = NULL;
-    int64_t done = 0, total = 0;
-    int32_t open = 0;
-    for (int32_t i = 0; i < len; i++) total += artifacts[i]->size > 0 ? artifacts[i]->size : 0;
-    for (int32_t i = 0; i < len && !err; i++) {
-        jobs[i] = (struct job){artifacts[i], paths[i], false};
-        err = start(index, &jobs[i], &open);
-    }
+/* Takes the answers until all are there. */
+static struct err *receive(struct index *index, int32_t open) {
     struct http_response response;
+    struct err *err = NULL;
     while (!err && open > 0 && http_next(index->http, &response)) {
         struct job *job = response.user;
         open--;
         err = settle(index, job, &response);
-        done += response.size;
-        index_progress(index, job->artifact->filename, done, total > done ? total : done);
     }
     if (!err && open > 0) err = signals_check(index->arena);
     if (!err && open > 0) err = err_make(index->arena, ERR_NETWORK, "the downloads ended early");
+    return err;
+}
+
+struct err *index_download_all(struct index *index, const struct artifact *const *artifacts, const struct str *paths,
+                               int32_t len) {
+    struct job *jobs = arena_new(index->arena, struct job, len);
+    struct index_downloads downloads = {.jobs = jobs, .len = len, .begin_ms = clock_ms()};
+    struct err *err = NULL;
+    int32_t open = 0;
+    for (int32_t i = 0; i < len; i++) jobs[i] = (struct job){.artifact = artifacts[i], .path = paths[i]};
+    TRY(look_in_cache(index, jobs, len));
+    for (int32_t i = 0; i < len && !err; i++) {
+        err = start(index, &jobs[i], &open);
+        if (!jobs[i].made && artifacts[i]->size > 0) downloads.total += artifacts[i]->size;
+    }
+    if (index->http) downloads.before = http_received(index->http);
+    index->downloads = &downloads;
+    if (!err) err = receive(index, open);
+    index->downloads = NULL;
     if (!err) return NULL;
     index_http_drop(index);
     for (int32_t i = 0; i < len; i++)

@@ -42,8 +42,11 @@ struct index_host {
     int32_t failed;        /* metadata files that were not advertised and not there */
 };
 
+struct index_downloads;
+
 struct index {
     struct arena *arena;
+    struct index_downloads *downloads; /* while artifacts are fetched; else NULL */
     const struct fs *fs;
     struct index_options options;
     struct http *http; /* NULL until something is fetched: starting curl takes longer than reading a warm cache */
@@ -124,6 +127,9 @@ bool index_recorded_read(struct index *index, struct arena *arena, const char *f
 void index_record(struct index *index, const char *folder, struct str name, struct str bytes);
 struct index_host *index_host(struct index *index, struct str url);
 void index_host_learn(struct index *index, struct index_host *host, bool served);
+
+/* index_download.c: shows how far the downloads are; called while bytes arrive. */
+void index_download_tick(void *self, int64_t received);
 
 /* index.c */
 ERR_MUST_CHECK struct err *index_http(struct index *index);

@@ -18,8 +18,7 @@ struct work {
     const struct fs *fs;
     const struct environment *env;
     struct finding *findings; /* one per distribution */
-    const bool *wanted;       /* NULL: all */
-    int64_t hash_max;
+    const struct integrity_limits *limits;
 };
 
 static void add_damage(struct finding *finding, const struct dist *dist, struct str path, struct str what) {
@@ -59,6 +58,20 @@ static bool is_inside(const struct environment *env, struct str path) {
     return false;
 }
 
+static bool is_known(const struct integrity_limits *limits, struct str path, const struct fs_stat *now) {
+    for (int32_t low = 0, high = limits->known_len; low < high;) {
+        int32_t middle = low + (high - low) / 2;
+        const struct transaction_file *known = &limits->known[middle];
+        int order = str_cmp(path, known->path);
+        if (order == 0)
+            return now->is_file && now->inode == known->inode && now->size == known->size &&
+                   now->mtime_ns == known->mtime_ns && now->ctime_ns == known->ctime_ns;
+        if (order < 0) high = middle;
+        else low = middle + 1;
+    }
+    return false;
+}
+
 static void check_row(const struct work *work, struct finding *finding, const struct dist *dist,
                       const struct record_row *row, struct arena *scratch) {
     bool absolute = row->path.data[0] == '/';
@@ -78,7 +91,7 @@ static void check_row(const struct work *work, struct finding *finding, const st
         add_damage(finding, dist, path, S("size"));
         return;
     }
-    if (stat.is_file && stat.size > work->hash_max) return;
+    if (is_known(work->limits, path, &stat) || (stat.is_file && stat.size > work->limits->hash_max)) return;
     struct mapping mapping = {.fd = -1};
     if (!stat.is_file || mapping_open(scratch, path, &mapping)) {
         add_damage(finding, dist, path, S("unreadable"));
@@ -97,7 +110,7 @@ static struct err *check_dist(void *self, struct arena *arena, int32_t i) {
     const struct dist *dist = &work->env->dists[i];
     struct finding *finding = &work->findings[i];
     finding->arena = arena_open();
-    if (work->wanted && !work->wanted[i]) return NULL;
+    if (work->limits->wanted && !work->limits->wanted[i]) return NULL;
     finding->no_record = dist->form != DIST_INFO || dist->site < 0;
     if (finding->no_record) return NULL;
     struct str folder = path_join(arena, work->env->sites[dist->site], dist->info_dir);
@@ -145,8 +158,8 @@ static struct integrity gather(struct arena *arena, struct finding *findings, in
 }
 
 struct err *integrity_check_some(struct arena *arena, const struct fs *fs, const struct environment *env,
-                                 const bool *wanted, int64_t hash_max, struct integrity *ret) {
-    struct work work = {fs, env, arena_new(arena, struct finding, env->dists_len), wanted, hash_max};
+                                 const struct integrity_limits *limits, struct integrity *ret) {
+    struct work work = {fs, env, arena_new(arena, struct finding, env->dists_len), limits};
     const struct workers_step step = {&work, check_dist};
     struct err *err = workers_run(arena, &step, env->dists_len);
     struct integrity found = gather(arena, work.findings, env->dists_len);
@@ -156,5 +169,6 @@ struct err *integrity_check_some(struct arena *arena, const struct fs *fs, const
 
 struct err *integrity_check(struct arena *arena, const struct fs *fs, const struct environment *env,
                             struct integrity *ret) {
-    return integrity_check_some(arena, fs, env, NULL, INT64_MAX, ret);
+    const struct integrity_limits limits = {.hash_max = INT64_MAX};
+    return integrity_check_some(arena, fs, env, &limits, ret);
 }

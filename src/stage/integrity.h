@@ -9,6 +9,7 @@
 #define UNPIN_STAGE_INTEGRITY_H
 
 #include "os/fs.h"
+#include "os/transaction.h"
 #include "stage/environment.h"
 
 /* A file that is not as it was installed. */
@@ -29,9 +30,16 @@ struct integrity {
 ERR_MUST_CHECK struct err *integrity_check(struct arena *arena, const struct fs *fs, const struct environment *env,
                                            struct integrity *ret);
 
-/* The same for the distributions env->dists[i] with wanted[i] alone; files of more than `hash_max` bytes are looked at
- * for their size only. */
+/* What need not be compared. */
+struct integrity_limits {
+    const bool *wanted;                   /* the distributions env->dists[i] with wanted[i] alone; NULL: all */
+    int64_t hash_max;                     /* files of more bytes are looked at for their size only */
+    const struct transaction_file *known; /* sorted by path: those that are still so have the right bytes */
+    int32_t known_len;
+};
+
+/* The same within limits. */
 ERR_MUST_CHECK struct err *integrity_check_some(struct arena *arena, const struct fs *fs, const struct environment *env,
-                                                const bool *wanted, int64_t hash_max, struct integrity *ret);
+                                                const struct integrity_limits *limits, struct integrity *ret);
 
 #endif

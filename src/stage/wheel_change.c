@@ -130,17 +130,6 @@ bool work_writes(const struct work *work, const struct item *item) {
     return !item->same || item->put->is_metadata;
 }
 
-static struct err *stage(struct work *work, struct transaction *transaction) {
-    VEC(struct unpack_item) items = {0};
-    for (ptrdiff_t i = 0; i < work->items.len; i++) {
-        const struct item *item = &work->items.data[i];
-        if (!work_writes(work, item)) continue;
-        item->put->source = transaction_next(transaction);
-        *vec_push(work->arena, &items) = (struct unpack_item){work->changes[item->put_change].layout->wheel, item->put};
-    }
-    return wheel_unpack(work->arena, items.data, (int32_t)items.len);
-}
-
 struct err *wheel_change_make(struct arena *arena, const struct wheel_change_options *options,
                               const struct wheel_change *changes, int32_t len, struct transaction *transaction,
                               struct wheel_operations *ret) {
@@ -150,7 +139,7 @@ struct err *wheel_change_make(struct arena *arena, const struct wheel_change_opt
     work_find_owners(&work);
     TRY(work_inspect(&work));
     TRY(work_check(&work));
-    if (transaction) TRY(stage(&work, transaction));
+    if (transaction) TRY(work_stage(&work, transaction));
     work_list_operations(&work);
     *ret = (struct wheel_operations){work.ops.data, (int32_t)work.ops.len, work.notes.data, (int32_t)work.notes.len};
     return NULL;

@@ -49,6 +49,9 @@ struct err *work_check_dpkg(struct work *work);
 struct err *work_check_layer(struct work *work);
 /* Refuses what must not be done. */
 struct err *work_check(struct work *work);
+/* Stages the new files: whole directories where there is none yet, else file by file. Appends the operations of those
+ * directories. */
+struct err *work_stage(struct work *work, struct transaction *transaction);
 /* Appends the operations, the staged ones with their sources. */
 void work_list_operations(struct work *work);
 

@@ -4,6 +4,7 @@
 #ifndef UNPIN_STAGE_WHEEL_UNPACK_H
 #define UNPIN_STAGE_WHEEL_UNPACK_H
 
+#include "os/depot.h"
 #include "stage/wheel_layout.h"
 
 struct unpack_item {
@@ -11,8 +12,10 @@ struct unpack_item {
     struct wheel_file *file; /* file->source is the path to create; its sha256 is set where it was not known */
 };
 
-/* Creates the staged file of every item, on a few threads. ERR_WHEEL where the bytes are not those of RECORD. */
-ERR_MUST_CHECK struct err *wheel_unpack(struct arena *arena, const struct unpack_item *items, int32_t len);
+/* Creates the staged file of every item, on a few threads, from the depot where that keeps it. ERR_WHEEL where the
+ * bytes are not those of RECORD. */
+ERR_MUST_CHECK struct err *wheel_unpack(struct arena *arena, const struct depot *depot, const struct unpack_item *items,
+                                        int32_t len);
 
 /* True if `bytes` have the hash of the row; a row without one (or with a weak one) matches nothing. */
 bool record_row_matches(struct arena *scratch, const struct record_row *row, struct str bytes);

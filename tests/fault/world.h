@@ -19,7 +19,7 @@ struct world {
     bool no_sides;       /* world_look leaves staging directories beside the files out */
 };
 
-enum { SCENARIOS = 9, WORLD_PATH_MAX = 4096 };
+enum { SCENARIOS = 10, WORLD_PATH_MAX = 4096 };
 extern const char *const scenario_names[SCENARIOS];
 
 /* Builds the old tree in `dir`.lower, for an overlay, if it is not there. */

@@ -1,5 +1,8 @@
 #include "world.h"
 
+#include "os/fs.h"
+#include "os/mapping.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,8 +13,8 @@
 
 enum { TIME = 1501000000, MARKS_MAX = 2, ROUNDS = 4 };
 
-const char *const scenario_names[SCENARIOS] = {"upgrade",   "downgrade", "reinstall", "remove",        "add",
-                                               "lock-only", "types",     "hardlinks", "replace-vendor"};
+const char *const scenario_names[SCENARIOS] = {"upgrade",   "downgrade", "reinstall", "remove",         "add",
+                                               "lock-only", "types",     "hardlinks", "replace-vendor", "whole"};
 
 /* The operations of a scenario while they are collected. */
 struct script {
@@ -131,6 +134,49 @@ static void addition(struct script *script) {
     put(script, "bin/added", "#!/bin/sh\n", 0755, 0);
 }
 
+/* A directory that is staged as a whole; gives its source. */
+static struct str grow(struct script *script, const char *path) {
+    struct transaction_op *op = add(script, TRANSACTION_MKDIR, path, 0);
+    if (!script->transaction || script->err) return (struct str){0};
+    op->source = transaction_next(script->transaction);
+    int status = sys_mkdir(sys_real(), op->source.data, 0755);
+    if (status) script->err = err_errno(script->arena, status, "cannot make '%s'", op->source.data);
+    return op->source;
+}
+
+/* A file that comes with it. */
+static void sprout(struct script *script, struct str source, const char *path, const char *inner, const char *text) {
+    char full[WORLD_PATH_MAX];
+    (void)snprintf(full, sizeof full, "%s/%s", path, inner);
+    struct transaction_op *op = add(script, TRANSACTION_PUT, full, 0);
+    op->text = str_of(text); /* for world_imitate */
+    op->mode = 0644;
+    if (!script->transaction || script->err) return;
+    op->source = path_join(script->arena, source, str_of(inner));
+    script->err = file_create(script->arena, op->source, 0644, str_of(text));
+    struct timespec times[2] = {{.tv_sec = TIME}, {.tv_sec = TIME}};
+    (void)utimensat(AT_FDCWD, str_copy_z(script->arena, op->source), times, 0);
+}
+
+/* Whole directories, and what goes into them but does not come with them; one where the other mount may be. */
+static void whole(struct script *script) {
+    struct str site = grow(script, "site/grown");
+    sprout(script, site, "site/grown", "__init__.py", "grown\n");
+    if (site.len && !script->err)
+        (void)sys_mkdir(sys_real(), str_copy_z(script->arena, path_join(script->arena, site, S("deep"))), 0755);
+    sprout(script, site, "site/grown", "deep/er.py", "deeper\n");
+    add(script, TRANSACTION_LINK, "site/grown/link", 0)->text = S("__init__.py");
+    add(script, TRANSACTION_MKDIR, "site/grown/empty", 0)->mode = 0700;
+    put(script, "site/grown/late.pth", "late\n", 0644, TRANSACTION_LATE);
+    struct str info = grow(script, "site/grown-1.dist-info");
+    sprout(script, info, "site/grown-1.dist-info", "RECORD", "grown/__init__.py,,\n");
+    put(script, "site/grown-1.dist-info/METADATA", "Name: grown\n", 0644, TRANSACTION_MARK);
+    struct str bin = grow(script, "bin/grown");
+    sprout(script, bin, "bin/grown", "tool", "#!/bin/sh\n");
+    gone(script, "site/pkg/data.bin", 0);
+    lock_edit(script, "pkg==1.0\nother==3\ngrown==1\n");
+}
+
 static void types(struct script *script) {
     gone(script, "site/turn", 0);
     put(script, "site/turn/a/b", "now a directory\n", 0644, 0);
@@ -202,8 +248,8 @@ struct err *world_undo(struct arena *arena, const struct world *world, const str
     return err;
 }
 
-static void (*const makers[SCENARIOS])(struct script *) = {upgrade,   downgrade, reinstall, removal,       addition,
-                                                           lock_only, types,     hardlinks, replace_vendor};
+static void (*const makers[SCENARIOS])(struct script *) = {upgrade,   downgrade, reinstall, removal,        addition,
+                                                           lock_only, types,     hardlinks, replace_vendor, whole};
 
 struct err *world_run(struct arena *arena, const struct world *world, const struct sys *sys, int number,
                       struct transaction_result *ret) {
@@ -278,7 +324,8 @@ bool world_installed(const struct world *world, int number, bool *ret_stale) {
         {0},
         {0},
         {0},
-        {"site/vendor-1.dist-info/METADATA", "site/vendor-2.dist-info/METADATA"}};
+        {"site/vendor-1.dist-info/METADATA", "site/vendor-2.dist-info/METADATA"},
+        {"site/grown-1.dist-info/METADATA"}};
     char path[WORLD_PATH_MAX], text[16] = "";
     struct stat st;
     bool installed = false;

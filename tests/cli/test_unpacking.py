@@ -1,0 +1,128 @@
+"""What is kept of unpacked wheels, whole directories that come at once, bytecode, and progress on a terminal."""
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+
+
+
+def files_of(env, name):
+    """{path in the site: inode} of the Python files of a package."""
+    return {os.path.join(folder, file): os.stat(os.path.join(folder, file)).st_ino
+            for folder, _, files in os.walk(os.path.join(env.site, name)) for file in files if file.endswith(".py")}
+
+
+def kept(env):
+    """The files of the depot: {path: number of names}."""
+    top = os.path.join(env.home, "cache", "unpin", "files")
+    return {os.path.join(folder, file): os.stat(os.path.join(folder, file)).st_nlink for folder, _, files in os.walk(top) for file in files}
+
+
+def record_holds(env):
+    said = env.run("check", "--files").out
+    assert "verified against their RECORD" in said and "pytokens" not in said, said
+
+
+def can_link(env):
+    probe = os.path.join(env.home, "probe")
+    open(probe, "w").close()
+    os.link(probe, probe + "2")
+    return os.stat(probe).st_dev == os.stat(env.site).st_dev
+
+
+def test_unpacked_once(env):
+    assert can_link(env)
+    env.run("install", "-y", "--no-undo", "pytokens").ok()
+    assert kept(env) and set(kept(env).values()) <= {1, 2}
+    first = files_of(env, ".")
+    env.run("install", "-y", "--no-undo", "--remove", "pytokens").ok()
+    env.run("install", "-y", "--no-undo", "pytokens").ok()
+    again = files_of(env, ".")
+    came = {p for p in again if "pytokens" in p}
+    assert came and all(again[p] == first[p] for p in came), "the very files came back"
+    record_holds(env)
+
+
+def test_no_two_environments_share_a_file(env, tmp_path):
+    env.run("install", "-y", "--no-undo", "pytokens").ok()
+    other = tmp_path / "other"
+    subprocess.run(["cp", "-a", env.world.base, other], check=True)
+    second = {**env.variables, "VIRTUAL_ENV": str(other)}
+    done = subprocess.run(env.argv("install", "-y", "--no-undo", "--python", str(other / "bin" / "python"), "pytokens"), env=second, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    inodes = set(files_of(env, "pytokens").values()) or {os.stat(os.path.join(env.site, "pytokens.py")).st_ino}
+    site = env.site.replace(env.prefix, str(other))
+    theirs = {os.stat(os.path.join(folder, f)).st_ino for folder, _, files in os.walk(site) for f in files}
+    assert not inodes & theirs
+
+
+def test_a_change_by_hand_goes_no_further(env):
+    env.run("install", "-y", "--no-undo", "pytokens").ok()
+    path = next(p for p in files_of(env, ".") if "pytokens" in p and os.path.getsize(p) > 100)
+    with open(path, "r+b") as f:  # in place: the kept file is the same one
+        f.write(b"raise SystemExit\n#")
+    env.run("install", "-y", "--no-undo", "--modified", "replace", "--remove", "pytokens").ok()
+    env.run("install", "-y", "--no-undo", "pytokens").ok()
+    with open(path, "rb") as f:
+        assert not f.read().startswith(b"raise SystemExit")
+    record_holds(env)
+
+
+def test_whole_directories_go_back(env):
+    before = env.tree()
+    env.run("install", "-y", "pytokens").ok()
+    env.run("undo", "-y").ok()
+    assert env.tree() == before
+
+
+def test_bytecode_by_choice(env):
+    def compiled():
+        return [os.path.join(folder, f) for folder, _, files in os.walk(env.site) for f in files if f.startswith("pytokens") and f.endswith(".pyc")
+                or "pytokens" in folder and f.endswith(".pyc")]
+    before = env.tree()
+    env.run("install", "-y", "--no-imports", "pytokens").ok()
+    assert compiled() == []
+    env.run("undo", "-y").ok()
+    env.run("install", "-y", "--no-imports", "--compile", "pytokens").ok()
+    assert compiled()
+    env.run("undo", "-y").ok()
+    assert compiled() == [] and env.tree() == before, "undo takes the bytecode away"
+    env.run("install", "-y", "--no-imports", "pytokens", UV_COMPILE_BYTECODE="1").ok()
+    assert compiled()
+    env.run("undo", "-y").ok()
+    env.run("install", "-y", "--no-imports", "--no-compile", "pytokens", UV_COMPILE_BYTECODE="1").ok()
+    assert compiled() == []
+
+
+def on_terminal(env, *words):
+    """What unpin writes to a terminal."""
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(env.argv(*words), env={**env.variables, "TERM": "xterm"}, cwd=env.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=theirs)
+    os.close(theirs)
+    text, end = b"", time.monotonic() + 120
+    while time.monotonic() < end:
+        ready, _, _ = select.select([ours], [], [], 1)
+        try:
+            piece = os.read(ours, 65536) if ready else b""
+        except OSError:
+            break
+        if ready and not piece:
+            break
+        text += piece
+    child.stdout.read()
+    assert child.wait() == 0, text
+    os.close(ours)
+    return text.decode()
+
+
+def test_progress_on_a_terminal_only(env):
+    told = on_terminal(env, "install", "-y", "pytokens")
+    assert "unpacking" in told and "verifying" in told
+    assert re.search(r"downloading [^\r\n]*(file|\.whl)", told)
+    env.run("undo", "-y").ok()
+    assert on_terminal(env, "install", "-y", "-q", "pytokens") == ""
+    env.run("undo", "-y").ok()
+    assert "unpacking" not in env.run("install", "-y", "pytokens").ok().err
