@@ -60,7 +60,7 @@ int main(int argc, char **argv) {
     pid_t child = argc > 2 ? fork() : -1;
     if (child == 0) { execv(argv[2], argv + 2); _exit(127); }
     if (child < 0 || wait4(child, &status, 0, &used) < 0 || !(out = fopen(argv[1], "w"))) return 126;
-    fprintf(out, "%d %ld.%06ld %ld\\n", status, (long)(used.ru_utime.tv_sec + used.ru_stime.tv_sec + (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000000),
+    fprintf(out, "%d %ld.%06ld %ld\n", status, (long)(used.ru_utime.tv_sec + used.ru_stime.tv_sec + (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000000),
             (long)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) % 1000000, used.ru_maxrss);
     return fclose(out) != 0;
 }
