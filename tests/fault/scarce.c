@@ -1,6 +1,6 @@
 /*
- * scarce - a library to load before a program (LD_PRELOAD): its allocation number $SCARCE_AT fails, with $SCARCE_ON those
- * after it too. $SCARCE_COUNT names a file that gets the number of allocations.
+ * scarce - a library to load before a program (LD_PRELOAD): its allocation number $SCARCE_AT fails, with $SCARCE_ON
+ * those after it too. $SCARCE_COUNT names a file that gets the number of allocations.
  */
 #include <errno.h>
 #include <stdatomic.h>
