@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libdeflate.h>
 #include <limits.h>
 #include <linux/fs.h>
 #include <stdlib.h>
@@ -53,9 +54,10 @@ static char *place(const struct depot *depot, struct arena *scratch, struct str 
     return path;
 }
 
-static bool bytes_are(struct arena *scratch, int fd, int64_t size, struct str sha256) {
+static bool bytes_are(struct arena *scratch, int fd, const struct depot_file *file) {
     unsigned char found[DIGEST_SHA256];
-    int64_t so_far = 0;
+    int64_t so_far = 0, size = file->size;
+    uint32_t crc = 0;
     bool done = true;
     struct arena_mark mark = arena_mark(scratch);
     int64_t room = size < CHUNK ? size : CHUNK;
@@ -66,11 +68,12 @@ static bool bytes_are(struct arena *scratch, int fd, int64_t size, struct str sh
         if (n < 0 && errno == EINTR) continue;
         done = n > 0;
         if (done) digest_add(digest, (struct str){block, n});
+        if (done) crc = libdeflate_crc32(crc, block, (size_t)n);
         so_far += n;
     }
     digest_close(digest, found);
     arena_rewind(scratch, mark);
-    return done && so_far == size && memcmp(found, sha256.data, DIGEST_SHA256) == 0;
+    return done && so_far == size && crc == file->crc && memcmp(found, file->sha256.data, DIGEST_SHA256) == 0;
 }
 
 /* As it was put here, as far as can be seen without reading it. */
@@ -101,24 +104,23 @@ static bool name_make(int fd, const char *kept, const char *path) {
 }
 
 /* Gives the kept file `fd` away, if it is whole. One that is not, and is nobody's any more, goes. */
-static bool take(const struct depot *depot, struct arena *scratch, int fd, const char *kept, struct str sha256,
-                 int64_t size, uint32_t mode, const char *target) {
+static bool take(const struct depot *depot, struct arena *scratch, int fd, const char *kept,
+                 const struct depot_file *file, const char *target) {
     struct stat st;
     if (fstat(fd, &st) != 0 || (st.st_nlink != 1 && !depot->clones)) return false;
-    if (!is_plain(fd, &st, size, mode) || !bytes_are(scratch, fd, size, sha256)) {
+    if (!is_plain(fd, &st, file->size, file->mode) || !bytes_are(scratch, fd, file)) {
         (void)unlink(kept);
         return false;
     }
-    return depot->clones ? clone_make(fd, target, mode) : name_make(fd, kept, target);
+    return depot->clones ? clone_make(fd, target, file->mode) : name_make(fd, kept, target);
 }
 
-bool depot_take(const struct depot *depot, struct arena *scratch, struct str sha256, int64_t size, uint32_t mode,
-                struct str path) {
-    if (depot->dir.len == 0 || sha256.len != DIGEST_SHA256 || size == 0) return false;
+bool depot_take(const struct depot *depot, struct arena *scratch, const struct depot_file *file, struct str path) {
+    if (depot->dir.len == 0 || file->sha256.len != DIGEST_SHA256 || file->size == 0) return false;
     struct arena_mark mark = arena_mark(scratch);
-    const char *kept = place(depot, scratch, sha256, mode);
+    const char *kept = place(depot, scratch, file->sha256, file->mode);
     int fd = open(kept, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    bool done = fd >= 0 && take(depot, scratch, fd, kept, sha256, size, mode, str_copy_z(scratch, path));
+    bool done = fd >= 0 && take(depot, scratch, fd, kept, file, str_copy_z(scratch, path));
     if (fd >= 0) (void)close(fd);
     arena_rewind(scratch, mark);
     return done;

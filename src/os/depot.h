@@ -23,10 +23,18 @@ struct depot {
 /* The depot in `dir`, which is made (0700), for files that are wanted in the directory `target`. */
 struct depot depot_open(struct arena *arena, struct str dir, struct str target);
 
-/* Makes `path`, which must not exist, the kept file with this digest (32 bytes), size and permission bits, with the
- * present as its time. False: nothing was made. */
-bool depot_take(const struct depot *depot, struct arena *scratch, struct str sha256, int64_t size, uint32_t mode,
-                struct str path);
+/* What is wanted. The CRC-32 is of what the wheel holds, so that a RECORD which gives the hash of another kept file is
+ * refused with the depot as it is without. */
+struct depot_file {
+    struct str sha256; /* 32 bytes */
+    int64_t size;
+    uint32_t crc;
+    uint32_t mode; /* permission bits */
+};
+
+/* Makes `path`, which must not exist, the kept file that is wanted, with the present as its time. False: nothing was
+ * made. */
+bool depot_take(const struct depot *depot, struct arena *scratch, const struct depot_file *file, struct str path);
 /* Keeps the file at `path`, which is ours alone and has this digest and these permission bits. */
 void depot_give(const struct depot *depot, struct arena *scratch, struct str sha256, uint32_t mode, struct str path);
 

@@ -1,6 +1,8 @@
 /* URLs as text: where credentials stand in them, and whose they are. */
 #include "os/http_parts.h"
 
+#include <assert.h>
+
 enum { PORT_MAX = 65535 };
 
 static bool ends_authority(char c) {
@@ -27,6 +29,7 @@ static bool port_is_none(struct str authority) {
     ptrdiff_t colon = str_find_char(host, ':'), end = colon + 1;
     int64_t port;
     if (colon < 0) return false;
+    assert(host.data);
     while (end < host.len && char_is_digit(host.data[end])) end++;
     bool number = end == colon + 1 || (str_to_int(str_slice(host, colon + 1, end), &port) && port <= PORT_MAX);
     while (end < host.len && str_find_char(S(".,;:)}>"), host.data[end]) >= 0) end++;

@@ -2,6 +2,7 @@
 
 #include "base/map.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +122,7 @@ static struct err *op_add(struct maker *maker, int32_t number) {
     const char *path = NULL;
     TRY(path_resolve(maker, op->path, &path));
     int32_t at = target_add(maker, path);
+    assert(maker->targets.data);
     struct target *target = &maker->targets.data[at];
     switch (op->kind) {
     case TRANSACTION_PUT:

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,6 +94,7 @@ static ptrdiff_t variable_len(struct str text, ptrdiff_t at) {
 /* Bytes `from` to `to` of `in` with variables expanded. */
 static void expand(struct arena *arena, const struct joined *in, ptrdiff_t from, ptrdiff_t to, struct joined *out) {
     struct str text = str_slice(buf_str(&in->text), 0, to);
+    assert(from >= to || (text.data && in->source.data));
     for (ptrdiff_t i = from; i < to; i++) {
         ptrdiff_t len = variable_len(text, i);
         const char *value = len ? getenv(str_copy_z(arena, str_slice(text, i + 2, i + len - 1))) : NULL;

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "os/term.h"
 
+#include <assert.h>
 #include <libdeflate.h>
 #include <stdlib.h>
 #include <string.h>
@@ -318,6 +319,7 @@ static struct err *names_check(struct arena *arena, const struct zip_entry *entr
     for (int32_t i = 1; i < len; i++) {
         const struct zip_entry *before = &entries[sorted[i - 1]], *entry = &entries[sorted[i]];
         struct str above = bare_name(before->name), name = bare_name(entry->name);
+        assert(above.data && name.data);
         if (str_eq(above, name)) return refuse_entry(arena, entry->name, "is there twice");
         bool below = str_starts(name, above) && name.data[above.len] == '/';
         if (below && !before->is_dir) return refuse_entry(arena, entry->name, "lies below a file");
@@ -407,6 +409,7 @@ struct err *zip_data(struct arena *arena, const struct zip_entry *entry, struct 
     if (bytes.len < span) return err_make(arena, ERR_INTERNAL, "an entry's bytes are not all there");
     bytes = str_slice(bytes, 0, (ptrdiff_t)span);
     const char *at = bytes.data;
+    assert(at);
     if (le32(at) != SIGN_LOCAL) return refuse_entry(arena, entry->name, "has no local header");
     ptrdiff_t name_len = (ptrdiff_t)le16(at + 26), extra_len = (ptrdiff_t)le16(at + 28);
     struct str name = str_slice(bytes, LOCAL_SIZE, LOCAL_SIZE + name_len);

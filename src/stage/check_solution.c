@@ -1,5 +1,7 @@
 #include "stage/check.h"
 
+#include <assert.h>
+
 /* What the checks of one solution share. */
 struct trial {
     struct arena *arena;
@@ -14,6 +16,7 @@ struct trial {
 };
 
 static const struct release *chosen_release(const struct trial *trial, int32_t project) {
+    assert(trial->pool->projects.data);
     int32_t at = trial->chosen[project];
     return at < 0 ? NULL : &trial->pool->projects.data[project].releases[at];
 }

@@ -1,5 +1,7 @@
 #include "stage/pool.h"
 
+#include <assert.h>
+
 struct project_id pool_project(struct pool *pool, struct str name) {
     int32_t at = map_find(&pool->by_name, name);
     if (at >= 0) return (struct project_id){at};
@@ -58,6 +60,7 @@ int32_t project_find(const struct project *project, const struct version *versio
 
 static void add_installed(struct pool *pool, const struct dist *dist) {
     struct project_id id = pool_project(pool, dist->name);
+    assert(pool->projects.data);
     struct project *project = &pool->projects.data[id.n];
     project->releases = arena_new(pool->arena, struct release, 1);
     project->releases_len = 1;

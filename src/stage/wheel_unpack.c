@@ -140,7 +140,8 @@ static struct err *unpack(void *self, struct arena *arena, int32_t i) {
     struct str data;
     uint32_t mode = file->mode & 0777;
     TRY(signals_check(arena));
-    if (depot_take(job->depot, arena, file->sha256, file->entry->size, mode, file->source)) return NULL;
+    const struct depot_file wanted = {file->sha256, file->entry->size, file->entry->crc, mode};
+    if (depot_take(job->depot, arena, &wanted, file->source)) return NULL;
     struct str bytes = str_from(job->item->wheel->bytes, (ptrdiff_t)file->entry->offset);
     TRY(zip_data(arena, file->entry, bytes, &data));
     if (file->entry->size > UNPACK_MEMORY_MAX) {

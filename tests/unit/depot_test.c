@@ -6,6 +6,7 @@
 #include "os/mapping.h"
 
 #include <fcntl.h>
+#include <libdeflate.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,6 +24,7 @@ struct rig {
     struct arena *arena;
     struct str dir, text, sha256;
     struct depot depot;
+    struct depot_file file; /* what was put in */
 };
 
 static struct str in(const struct rig *rig, const char *name) {
@@ -36,7 +38,7 @@ static struct stat look(const struct rig *rig, struct str path) {
 }
 
 static bool take(const struct rig *rig, const char *name) {
-    return depot_take(&rig->depot, rig->arena, rig->sha256, rig->text.len, MODE, in(rig, name));
+    return depot_take(&rig->depot, rig->arena, &rig->file, in(rig, name));
 }
 
 static struct rig rig_make(void) {
@@ -45,6 +47,8 @@ static struct rig rig_make(void) {
     assert_non_null(mkdtemp(dir));
     rig.dir = str_of(dir);
     rig.sha256 = digest_make(rig.arena, rig.text, DIGEST_SHA256);
+    uint32_t crc = libdeflate_crc32(0, rig.text.data, (size_t)rig.text.len);
+    rig.file = (struct depot_file){rig.sha256, rig.text.len, crc, MODE};
     rig.depot = depot_open(rig.arena, in(&rig, "depot"), rig.dir);
     if (!rig.depot.dir.len) skip(); /* /tmp is an overlay */
     assert_null(file_create(rig.arena, in(&rig, "first"), MODE, rig.text));
@@ -64,10 +68,14 @@ static void test_one_owner(void **state) {
     if (!rig.depot.clones) assert_false(take(&rig, "third"));
     assert_false(take(&rig, "second")); /* what is there is left alone */
     assert_int_equal(look(&rig, in(&rig, "second")).st_ino, st.st_ino);
-    /* Another mode, another size, another digest: another file. */
-    assert_false(depot_take(&rig.depot, rig.arena, rig.sha256, rig.text.len, 0755, in(&rig, "x")));
-    assert_false(depot_take(&rig.depot, rig.arena, digest_make(rig.arena, S("?"), 32), 1, MODE, in(&rig, "x")));
-    assert_false(depot_take(&rig.depot, rig.arena, (struct str){0}, rig.text.len, MODE, in(&rig, "x")));
+    /* Another mode, another digest, other bytes in the archive: another file. */
+    struct depot_file others[] = {rig.file, rig.file, rig.file, rig.file};
+    others[0].mode = 0755;
+    others[1].sha256 = digest_make(rig.arena, S("?"), DIGEST_SHA256);
+    others[2].sha256 = (struct str){0};
+    others[3].crc ^= 1;
+    assert_int_equal(unlink(str_copy_z(rig.arena, in(&rig, "second"))), 0);
+    for (int i = 0; i < 4; i++) assert_false(depot_take(&rig.depot, rig.arena, &others[i], in(&rig, "x")));
     arena_close(rig.arena);
 }
 
@@ -109,7 +117,7 @@ static void test_place(void **state) {
     assert_int_equal(depot_open(rig.arena, in(&rig, "no/where"), rig.dir).dir.len, 0);
     assert_int_equal(depot_open(rig.arena, S("/dev/shm"), rig.dir).dir.len, 0);
     assert_int_equal(depot_open(rig.arena, (struct str){0}, rig.dir).dir.len, 0);
-    assert_false(depot_take(&(struct depot){0}, rig.arena, rig.sha256, rig.text.len, MODE, in(&rig, "x")));
+    assert_false(depot_take(&(struct depot){0}, rig.arena, &rig.file, in(&rig, "x")));
     depot_give(&(struct depot){0}, rig.arena, rig.sha256, MODE, in(&rig, "first"));
     arena_close(rig.arena);
 }
