@@ -245,6 +245,7 @@ static struct err *want_relaxed(struct arena *arena, const struct trial *trial, 
     case RELAX_PRE: want->pre = true; break;
     case RELAX_STALE: want->stale = true; break;
     case RELAX_REMOVE:
+        want->keep = names_without(arena, want->keep, want->keep_len, trial->name, &want->keep_len);
         want->remove = names_with(arena, want->remove, want->remove_len, trial->name, &want->remove_len);
         break;
     case RELAX_ADVISORY:

@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -135,6 +136,12 @@ def mount_overlay(lower, folder):
     if done.returncode:
         pytest.skip(f"no overlay may be mounted here, neither as root nor in a user namespace: {done.stderr.strip()}")
     return target
+
+
+def heed_signals():
+    """For a child that is to be interrupted: under nohup, or in the background, it would inherit that they are ignored."""
+    for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(which, signal.SIG_DFL)
 
 
 def make_environment(world, unpin_binary, folder, index_url, kind):

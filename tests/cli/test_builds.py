@@ -12,7 +12,7 @@ import time
 import pytest
 
 import world as worlds
-from conftest import drop_environment, make_environment
+from conftest import drop_environment, heed_signals, make_environment
 from judge import changed
 
 # A backend that writes what spec.json says, and keeps a copy of its environment where the spec names a place for it.
@@ -200,7 +200,7 @@ def test_a_signal_ends_the_build_with_all_its_processes(env, tmp_path):
     os.makedirs(folder)
     source(folder, "sleeper", told=told, sleep=600)
     tree = env.tree()
-    child = subprocess.Popen(env.argv("install", "-y", folder), env=env.variables, cwd=env.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child = subprocess.Popen(env.argv("install", "-y", folder), env=env.variables, cwd=env.folder, stdin=subprocess.DEVNULL, preexec_fn=heed_signals, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     for _ in range(600):
         if os.path.exists(told):
             break

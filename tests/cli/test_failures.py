@@ -92,7 +92,7 @@ def test_interruption_while_downloading_leaves_the_old_state(env, index, which, 
     env.run("plan", "click==8.1.8").ok()
     index.stall.set()  # wheels do not arrive
     child = subprocess.Popen(env.argv("install", "-y", "click==8.1.8", *(["--json"] if form == "json" else [])), env=env.variables, cwd=env.folder,
-                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                             stdin=subprocess.DEVNULL, preexec_fn=conftest.heed_signals, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert index.stalled.wait(60), "the wheel was never asked for"
     child.send_signal(which)
     out, err = child.communicate(timeout=30)
@@ -110,7 +110,7 @@ def test_interruption_while_downloading_leaves_the_old_state(env, index, which, 
 def test_interruption_while_planning_is_told(seen, words, which, status):
     with socket.create_server(("127.0.0.1", 0)) as server:  # takes the question, and never answers
         url = f"http://127.0.0.1:{server.getsockname()[1]}/simple/"
-        child = subprocess.Popen(seen.argv(*words, "--refresh", "--index-url", url), env=seen.variables, cwd=seen.folder, stdin=subprocess.DEVNULL,
+        child = subprocess.Popen(seen.argv(*words, "--refresh", "--index-url", url), env=seen.variables, cwd=seen.folder, stdin=subprocess.DEVNULL, preexec_fn=conftest.heed_signals,
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         server.settimeout(60)
         connection, _ = server.accept()
@@ -161,7 +161,7 @@ def test_interruption_while_verifying_undoes_the_change(env):
     tree, lock = env.tree(), env.lock_bytes()
     flag = os.path.join(env.folder, "importing")
     slow = worlds.stub_wheel(env.folder, "sleepy", "1.0", files={"sleepy/__init__.py": f"import time\nopen({flag!r}, 'w').close()\ntime.sleep(60)\n"})
-    child = subprocess.Popen(env.argv("install", "-y", slow), env=env.variables, cwd=env.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    child = subprocess.Popen(env.argv("install", "-y", slow), env=env.variables, cwd=env.folder, stdin=subprocess.DEVNULL, preexec_fn=conftest.heed_signals, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE)
     for _ in range(600):
         if os.path.exists(flag) or child.poll() is not None:
@@ -188,7 +188,7 @@ def test_a_second_process_is_told_to_come_again(env):
 
 def test_two_at_once_end_in_a_whole_state(env):
     env.run("plan", "click==8.1.8", "filelock==3.18.0").ok()
-    children = [subprocess.Popen(env.argv("install", "-y", r), env=env.variables, cwd=env.folder, stdin=subprocess.DEVNULL,
+    children = [subprocess.Popen(env.argv("install", "-y", r), env=env.variables, cwd=env.folder, stdin=subprocess.DEVNULL, preexec_fn=conftest.heed_signals,
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE) for r in ("click==8.1.8", "filelock==3.18.0")]
     statuses = []
     for child in children:
