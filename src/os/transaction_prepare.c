@@ -436,8 +436,9 @@ static struct err *new_steps(struct transaction *transaction, const struct trans
         ptrdiff_t warned = warnings->len;
         TRY(transaction_interrupted(store));
         TRY(new_step(transaction, step->op < 0 ? NULL : &ops[step->op], journal, step, warnings));
-        /* Only links and warnings leave something behind. */
-        if (step->kind == TRANSACTION_PUT && warnings->len == warned) arena_rewind(store->arena, mark);
+        /* Only links (a link may come back by an undo) and warnings leave something behind. */
+        bool spent = step->kind == TRANSACTION_PUT && step->after.type == SYS_FILE && warnings->len == warned;
+        if (spent) arena_rewind(store->arena, mark);
     }
     return NULL;
 }
