@@ -335,7 +335,7 @@ def test_a_repository(env, repository, tmp_path):
     url = f"git+file://{repository}@v1#subdirectory=py"
     plan = env.plan(f"mytool @ {url}")
     assert changed(plan) == {"mytool": ("add", "1.0")}
-    assert plan["changes"][0]["artifact"] == {"filename": "repo", "url": f"git+file://{repository}@{commit}#subdirectory=py", "sha256": "", "size": None, "kind": "repository"}
+    assert plan["changes"][0]["artifact"] == {"filename": "repo", "url": f"git+file://{repository}@{commit}#subdirectory=py", "sha256": "", "size": None, "kind": "repository", "verified": "commit"}
     saved = tmp_path / "plan.json"
     env.run("plan", url, "-o", saved).ok()
     script = env.run("export", "--script", saved).ok().out

@@ -171,7 +171,8 @@ def test_metadata_beside_the_wheel_that_lie(place, tmp_path):
         index_with(index, data, metadata(requires=()))
         before = place.names()
         done = place.run("install", "-y", "--json", "a", PIP_INDEX_URL=index.url)
-        assert done.returncode == 7 and "missing" in done.text
+        error = json.loads(done.text)["error"]
+        assert done.returncode == 7 and error["code"] == "U052" and "METADATA" in json.dumps(error), error
         assert place.names() == before
         assert json.loads(place.run("history", "--json").text)["transactions"] == []
 
