@@ -201,6 +201,7 @@ static struct err *undo_one(struct session *session, bool asked, struct str *ret
     struct transaction_result result;
     TRY(history_undo(session->arena, &session->env, last->transaction.id, session->options->force, session->argv,
                      session->argv_len, &result));
+    session->changed = true;
     for (int32_t i = 0; i < result.warnings_len; i++) session_note(session, result.warnings[i]);
     *ret_id = last->transaction.id;
     return NULL;

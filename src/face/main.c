@@ -113,7 +113,7 @@ int main(int argc, char **argv) {
         if (options.json && !session.printed) session_print(&session, report_err_json(arena, err, session.command));
         if (!options.json) (void)term_write(&session.err, report_err_format(arena, err, &session.err_look));
     }
-    if (session.output_failed && status == 0) status = err_exit_status(ERR_IO);
+    if (session.output_failed && status == 0 && !session.changed) status = err_exit_status(ERR_IO);
     if (session.output_failed && session.output_errno != EPIPE)
         (void)term_write(&session.err, str_format(arena, "unpin: cannot write to standard output: %s\n",
                                                   strerror(session.output_errno)));

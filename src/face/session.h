@@ -48,6 +48,7 @@ struct session {
     bool printed;       /* the JSON document was printed, the error in it */
     bool no_recovery;   /* opening the environment does not end an interrupted transaction */
     bool output_failed; /* something could not be written to standard output */
+    bool changed;       /* files were changed for good: the exit status tells of that, whatever becomes of the output */
     int output_errno;   /* why it failed, where it did */
     int64_t started_us; /* clock when the command began */
 

@@ -211,7 +211,8 @@ struct err *session_offer(struct session *session, const struct plan *plan, bool
         session_note(session, S("note: what was built requires other things than its source told: planning again"));
         return NULL;
     }
-    if (!err && result.id.len) keep_bound(session, &kept);
+    session->changed = !err && result.id.len;
+    if (session->changed) keep_bound(session, &kept);
     if (json) print_json(session, plan, &result, &kept, err);
     if (err) return err;
     if (plan->status == PLAN_INFEASIBLE) *ret_status = err_exit_status(ERR_INFEASIBLE);
