@@ -7,13 +7,13 @@ import random
 import ssl
 import stat
 import subprocess
-import threading
 import time
 
 import pytest
 
 from proxy import Proxy
 from rude_server import cut, stalls
+from serving import Serving
 from test_index import ABSENT, KNOWN, metadata, page, ranged, release, run, serve, server, sha256, wheel  # noqa: F401
 
 NAME = "a-1.0-py3-none-any.whl"
@@ -191,7 +191,7 @@ def certificates(tmp_path_factory):
     return folder
 
 
-class TlsServer:
+class TlsServer(Serving):
     """Serves `routes` {path: (content type, bytes)} by TLS; with `client_ca` only to who shows a certificate."""
 
     def __init__(self, certificates, client_ca=False):
@@ -228,14 +228,6 @@ class TlsServer:
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.root = f"https://127.0.0.1:{self.server.server_address[1]}"
         self.url = self.root + "/simple"
-
-    def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *unused):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 def serve_tls(tls):

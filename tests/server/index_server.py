@@ -24,6 +24,8 @@ import threading
 import time
 import zipfile
 
+from serving import Serving
+
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 
 
@@ -54,7 +56,7 @@ class File:
             self.requires_python = found[1].decode().strip() if found else ""
 
 
-class IndexServer:
+class IndexServer(Serving):
     """See the head of this file. `json`, `metadata`, `ranges`, `times` say what this index can do."""
 
     def __init__(self, folders, dates=None, *, json=True, metadata=True, ranges=True, times=True, port=0):
@@ -70,14 +72,6 @@ class IndexServer:
         self.server.daemon_threads = True
         self.root = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.url = self.root + "/simple/"
-
-    def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *unused):
-        self.server.shutdown()
-        self.server.server_close()
 
     def reset(self):
         """Ends all faults and forgets the requests."""

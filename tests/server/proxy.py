@@ -10,11 +10,12 @@ import http.client
 import http.server
 import select
 import socket
-import threading
 import urllib.parse
 
+from serving import Serving
 
-class Proxy:
+
+class Proxy(Serving):
     def __init__(self, login=None):
         self.wanted = "Basic " + base64.b64encode(login.encode()).decode() if login else None
         self.seen, self.refused = [], 0
@@ -22,14 +23,6 @@ class Proxy:
         self.server.daemon_threads = True
         self.host = f"127.0.0.1:{self.server.server_address[1]}"
         self.url = "http://" + self.host
-
-    def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *unused):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -46,7 +46,7 @@ static struct err *read_config(struct arena *arena, struct file *files, const ch
     struct str items[32];
     int32_t len = 0;
     for (; variables && variables[len]; len++) items[len] = str_of(variables[len]);
-    struct config_variables table = {.items = items, .len = len, .directory = S("/work/sub")};
+    struct config_variables table = {.items = items, .len = len, .directory = S("/project/sub")};
     return config_read(arena, &fs, S("/venv"), &table, ret);
 }
 
