@@ -160,6 +160,20 @@ static void find_floor(struct model *model, struct node *node) {
         node->floor = floor_slot(model, node);
 }
 
+/* True if the rule holds wherever its distribution is: no extra states it, or one that a request asks for. */
+static bool is_unconditional(const struct model *model, const struct rule *rule) {
+    const struct want *want = model->input->want;
+    if (!rule->extra.len) return true;
+    for (int32_t i = 0; i < want->requests_len; i++) {
+        const struct requirement *asked = &want->requests[i].requirement;
+        if (want->requests[i].constraint || rule->node < 0) continue;
+        if (!str_eq(asked->name, model->pool->projects.data[rule->node].name)) continue;
+        for (int32_t e = 0; e < asked->extras_len; e++)
+            if (str_eq(asked->extras[e], rule->extra)) return true;
+    }
+    return false;
+}
+
 /* A literal that is true only where the node is in the result for a reason: it stays as installed, was asked for, or a
  * node that came into scope before it (which keeps reasons from going in circles) has a reason and requires it. */
 static int support_literal(struct model *model, int32_t at) {
@@ -173,7 +187,7 @@ static int support_literal(struct model *model, int32_t at) {
     *vec_push(model->arena, &reasons) = -support;
     for (ptrdiff_t i = 0; i < model->rules.len; i++) {
         const struct rule *rule = &model->rules.data[i];
-        if (rule->target != at || rule->node < 0 || rule->extra.len) continue;
+        if (rule->target != at || rule->node < 0 || !is_unconditional(model, rule)) continue;
         const struct node *by = &model->nodes[rule->node];
         if (by->scope_at >= node->scope_at) continue;
         int supported = support_literal(model, rule->node);
@@ -211,7 +225,7 @@ static void add_floor(struct model *model, struct node *node) {
         const struct rule *rule = &model->rules.data[i];
         if (rule->target != node->project || rule->node < 0 || !rule->bad.list.len) continue;
         struct run last = rule->bad.list.data[rule->bad.list.len - 1];
-        if (last.to != node->slots_len || last.from > node->floor || rule->extra.len) continue;
+        if (last.to != node->slots_len || last.from > node->floor || !is_unconditional(model, rule)) continue;
         for (ptrdiff_t r = 0; r < rule->runs.list.len && n < CAPS_MAX; r++)
             literals[n++] = cap_literal(model, rule, rule->runs.list.data[r]);
     }

@@ -10,15 +10,20 @@ the `packaging` library from METADATA read out of the environment (or the catalo
   each of these is a held pre-release whose release meets the requirement;
 * no vendor build changes that --replace does not name; what was asked for is met; what --keep, --no-lift and --no-lifts forbid stays;
 * the lifts told are just the lock lines that the result no longer meets;
-* with --uv: whether uv finds a result with one lift less, finds one where unpin says that there is none, and whether suggestions
-  work when they are run.
-One JSON line per request goes to --out, a table to standard output.
+* the document is of the published schema, and has no key that the schema does not tell of;
+* ways out work when they are run as told;
+* with --uv: whether uv finds a result with one lift less, or one where unpin says that there is none;
+* with --around: `options` and `why` of what is asked for are of their schemas; `options` and `plan` agree.
+One JSON line per request goes to --out, a table to standard output.  `judge.py --table FILE …` lays such files side by side.
 """
 import argparse, concurrent.futures, email.parser, glob, html, io, itertools, json, os, re, shutil, subprocess, sys, tarfile, tempfile, time, urllib.error, urllib.request, zipfile
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name as norm, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
+
+try: import jsonschema
+except ImportError: jsonschema = None  # then only the keys are compared
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROBE = ('import json,os,sys,platform;from pip._vendor.packaging.markers import default_environment as d;from pip._vendor.packaging.tags import sys_tags;'
@@ -37,8 +42,9 @@ class Environment:
     """What is installed, the lock, the marker values and wheel tags of an environment, and which builds are the vendor's."""
 
     def __init__(self, a):
-        if a.image: self.read_image(a.image)
+        if a.image: self.read_image(a.image, a.work)
         else: self.read_prefix(a)
+        self.uv_argv = ['--python', self.python] if self.python else ['--python-version', self.version, '--python-platform', f'x86_64-manylinux_2_{self.glibc}']
         self.before = violations(self.dists, self.markers, [])
 
     def read_prefix(self, a):
@@ -55,10 +61,10 @@ class Environment:
         self.vendor = {d['name'] for d in base if d['vendor']}
         self.stubs = os.path.join(os.path.dirname(a.lock), 'stubs')
 
-    def read_image(self, name):
+    def read_image(self, name, work):
         files = sorted(glob.glob(os.path.join(HERE, '../../catalog/images/*.json')))
         image = next(i for i in map(json.load, map(open, files)) if i['name'] == name)
-        self.python, self.argv, self.stubs = None, ['--image', name], None
+        self.python, self.argv, self.stubs = None, ['--image', name], os.path.join(work, 'stubs-' + name.replace(':', '-'))
         v = image['python']
         self.markers = {'implementation_name': 'cpython', 'implementation_version': v + '.0', 'os_name': 'posix', 'platform_machine': 'x86_64',
                         'platform_python_implementation': 'CPython', 'platform_release': '', 'platform_system': 'Linux', 'platform_version': '',
@@ -68,6 +74,16 @@ class Environment:
         self.dists = {norm(d['name']): {'name': norm(d['name']), 'version': d['version'], 'requires': d.get('requires_dist', []), 'python': d.get('requires_python')} for d in here}
         self.lock = {norm(d['name']): d['version'] for d in image['dists']}
         self.vendor = {norm(d['name']) for d in here if d.get('vendor')}
+        os.makedirs(self.stubs, exist_ok=True)
+        for n in self.vendor: self.write_stub(self.dists[n])
+
+    def write_stub(self, d):
+        """A wheel of the vendor's version and its requirements, so that uv can keep it."""
+        name = d['name'].replace('-', '_')
+        text = f'Metadata-Version: 2.1\nName: {d["name"]}\nVersion: {d["version"]}\n' + ''.join(f'Requires-Dist: {r}\n' for r in d['requires'])
+        with zipfile.ZipFile(os.path.join(self.stubs, f'{name}-{d["version"]}-py3-none-any.whl'), 'w') as z:
+            z.writestr(f'{name}-{d["version"]}.dist-info/METADATA', text)
+            z.writestr(f'{name}-{d["version"]}.dist-info/WHEEL', 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n')
 
     def takes(self, filename):
         tags = {str(t) for t in parse_wheel_filename(filename)[3]}
@@ -176,15 +192,51 @@ class Index:
         return {'name': norm(x['name']), 'version': x['version'], 'requires': x.get('requires_dist', []), 'python': x.get('requires_python')}
 
 
+class Schemas:
+    """docs/schema: what a document breaks of its schema, and which of its keys the schema does not tell of."""
+
+    def __init__(self):
+        files = glob.glob(os.path.join(HERE, '../../docs/schema/*.json'))
+        self.all = {os.path.basename(f): json.load(open(f)) for f in files}
+
+    def wrong(self, doc):
+        name = 'error-1.json' if doc.get('status') == 'error' and 'changes' not in doc else f'{doc.get("command")}-1.json'
+        if name not in self.all: return [f'no schema {name}']
+        schema = self.all[name]
+        found = [f'schema: {path}: not told of' for path in self.unknown(doc, schema, schema, '')]
+        if jsonschema:
+            from referencing import Registry, Resource
+            registry = Registry().with_resources((n, Resource.from_contents(s)) for n, s in self.all.items())
+            found += [f'schema: {"/".join(map(str, e.path))}: {e.message[:200]}' for e in jsonschema.Draft202012Validator(schema, registry=registry).iter_errors(doc)]
+        return sorted(set(found))
+
+    def unknown(self, doc, schema, top, path):
+        while '$ref' in schema:
+            file, _, inner = schema['$ref'].partition('#/')
+            top = self.all[file] if file else top
+            schema = top
+            for step in inner.split('/') if inner else []: schema = schema[step]
+        if isinstance(doc, list):
+            for item in doc: yield from self.unknown(item, schema.get('items', {}), top, path + '[]')
+        elif isinstance(doc, dict):
+            for key, value in doc.items():
+                if key in schema.get('properties', {}): yield from self.unknown(value, schema['properties'][key], top, f'{path}.{key}')
+                elif schema.get('additionalProperties', False) is False: yield f'{path}.{key}'
+
+
 class Judge:
     def __init__(self, a):
-        self.a, self.env = a, Environment(a)
+        self.a, self.schemas = a, Schemas()
+        self.env = Environment(a)
         self.index = Index(a.index_url, os.path.join(a.work, 'metadata'), self.env.python)
         # Outside of its image nobody can tell a vendor's own build of a public version from that version.
         if a.prefix: self.env.vendor = {n for n in self.env.vendor if not self.index.has(n, self.env.dists[n]['version'])}
 
-    def unpin(self, args, tail=()):
-        argv = [self.a.unpin, 'plan', '--json', *self.env.argv, '-i', self.a.index_url, *args]
+    def unpin(self, args, command='plan'):
+        return self.run([command, '--json', *self.env.argv, '-i', self.a.index_url, *args])
+
+    def run(self, words):
+        argv = [self.a.unpin, *words]
         t, env = time.time(), {**os.environ, 'UNPIN_CACHE_DIR': self.a.cache}
         done = subprocess.run(argv, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, timeout=300)
         try: doc = json.loads(done.stdout)
@@ -199,14 +251,17 @@ class Judge:
         code2, doc2, _, second = self.unpin(args)
         out = {'name': scenario['name'], 'args': args, 'exit': code, 'status': doc.get('status'), 'cold_s': round(first, 2), 'warm_s': round(second, 2), 'wrong': []}
         wrong = out['wrong']
+        if doc: wrong += self.schemas.wrong(doc)
         if code < 0 or code > 100 or not doc: wrong.append(f'exit {code}, no document: {err[-400:]}'); return out
         if self.steady(doc) != self.steady(doc2) or code != code2: wrong.append('two runs differ')
         out['levels'] = {l['name']: l['cost'] for l in doc.get('proof', {}).get('levels', [])}
         out['rounds'] = doc.get('proof', {}).get('rounds'); out['warnings'] = doc.get('warnings', []) + doc.get('notes', [])
+        out['proven'] = doc.get('proof', {}).get('optimal')
         if doc['status'] == 'error': out['error'] = doc.get('error'); return out
         if (code, doc['status']) not in ((0, 'feasible'), (0, 'satisfied'), (3, 'infeasible')): wrong.append(f'exit {code} with status {doc["status"]}')
         if doc['status'] == 'infeasible': self.judge_reason(doc, args, requires, out)
         else: self.judge_plan(doc, args, requires, out)
+        if self.a.around: self.around(args, doc, wrong)
         return out
 
     @staticmethod
@@ -279,7 +334,7 @@ class Judge:
         """The versions that uv finds for these requirements, or None."""
         with tempfile.TemporaryDirectory() as d:
             open(os.path.join(d, 'in'), 'w').write('\n'.join(lines)); open(os.path.join(d, 'c'), 'w').write('\n'.join(constraints))
-            argv = [self.a.uv, 'pip', 'compile', '-q', os.path.join(d, 'in'), '-c', os.path.join(d, 'c'), '--python', self.env.python, '--index-url', self.a.index_url, '--find-links', self.env.stubs,
+            argv = [self.a.uv, 'pip', 'compile', '-q', os.path.join(d, 'in'), '-c', os.path.join(d, 'c'), *self.env.uv_argv, '--index-url', self.a.index_url, '--find-links', self.env.stubs,
                     '--no-annotate', '--no-header', '--allow-insecure-host', '127.0.0.1', '--no-emit-index-url', '--only-binary', ':all:']
             env = {**os.environ, 'UV_CACHE_DIR': os.path.join(self.a.work, 'uv'), 'UV_HTTP_TIMEOUT': '120'}
             done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=300)
@@ -290,7 +345,6 @@ class Judge:
 
     def uv_less(self, result, wanted, out):
         """Sets of one lift less with which uv finds a result: [] says that the lifts are minimal by inclusion."""
-        if not self.env.python: return None
         found = []
         pins = {n: d['version'] for n, d in self.env.dists.items()}
         named = {norm(r.name) for r in wanted}
@@ -306,7 +360,7 @@ class Judge:
     def judge_reason(self, doc, args, requires, out):
         out['reason'] = doc.get('reason', []); out['suggestions'] = [s['argv'][1:] for s in doc.get('suggestions', [])]
         if not doc.get('reason'): out['wrong'].append('infeasible without a reason')
-        if self.env.python and self.a.uv and not any(x in args for x in ('--keep', '--no-lift', '--no-lifts', '--remove', '--replace', '--exclude-newer')):
+        if self.a.uv and not any(x in args for x in ('--keep', '--no-lift', '--no-lifts', '--remove', '--replace', '--exclude-newer')):
             pins = [f'{n}=={d["version"]}' for n, d in self.env.dists.items() if n in self.env.vendor]
             wanted = [str(Requirement(r.split(' @ ')[0])) for r in requires]
             got, why = self.uv([*wanted, *self.listed()], pins)
@@ -318,17 +372,24 @@ class Judge:
         for s in doc.get('suggestions', []):
             argv = [x for x in s['argv'][1:]]
             if not argv or argv[0] != 'plan': out['wrong'].append(f'suggestion {s["argv"]}'); continue
-            code, told, err, took = self.unpin(self.without(argv[1:]))
+            code, told, err, took = self.run([*argv, '--json'])
             if code != 0 or told.get('status') != 'feasible': out['wrong'].append(f'suggestion does not work ({code} {told.get("status")}): {" ".join(argv)}')
 
-    def without(self, argv):
-        """Arguments of a suggestion, without those that say which environment and index."""
-        out, skip = [], False
-        for x in argv:
-            if skip: skip = False
-            elif x in ('--python', '--lock', '--image', '-i', '--index-url', '--cache-dir'): skip = True
-            else: out.append(x)
-        return out
+    # ---- what is told of the same matter by other commands ----
+    def around(self, args, doc, wrong):
+        """`options` and `why` of the projects asked for by name, next to the plan."""
+        for name in [norm(x) for x in args if re.fullmatch(r'[A-Za-z0-9._-]+', x) and not x.startswith('-')][:2] if '--remove' not in args and len(args) == 1 else []:
+            code, told, err, took = self.unpin([name], 'options')
+            wrong += [f'options {name}: {w}' for w in self.schemas.wrong(told)]
+            rows = {o['version']: o for o in told.get('options', [])}
+            chosen = next((c['to'] for c in doc['changes'] if c['name'] == name), self.env.dists.get(name, {}).get('version'))
+            if doc['status'] == 'infeasible' and any(o['possible'] and not o['installed'] for o in rows.values()): wrong.append(f'options {name} knows {[v for v, o in rows.items() if o["possible"]]}, plan nothing')
+            elif chosen in rows and (rows[chosen]['lifts'], rows[chosen]['added']) != (len(doc['lifts']), sum(c['action'] == 'add' for c in doc['changes'])):
+                wrong.append(f'options {name} {chosen}: {rows[chosen]["lifts"]} lifts, {rows[chosen]["added"]} new; plan: {len(doc["lifts"])}, {sum(c["action"] == "add" for c in doc["changes"])}')
+            elif doc['status'] == 'feasible' and chosen not in rows: wrong.append(f'options {name} has no row {chosen}, which the plan chose: {list(rows)}')
+            for other in [name, *[c['name'] for c in doc['changes']]][:3]:
+                code, told, err, took = self.run(['why', '--json', *self.env.argv, other])
+                wrong += [f'why {other}: {w}' for w in self.schemas.wrong(told)]
 
 
 def row(r):
@@ -336,13 +397,37 @@ def row(r):
     return f'{r["name"]:26} {str(r["status"]):11} {r["exit"]} {cost:28} {r["cold_s"]:6.2f} {r["warm_s"]:6.2f}  {"; ".join(r["wrong"])[:300]}'
 
 
+def table(files):
+    """One line per request, one column per file that --out left; the last line of a request in a file counts."""
+    columns = [{r['name']: r for r in map(json.loads, open(f))} for f in files]
+    names = list(dict.fromkeys(n for c in columns for n in c))
+    print(f'{"request":28}' + ''.join(f'{os.path.basename(f).removesuffix(".jsonl")[-22:]:24}' for f in files))
+    for n in names:
+        print(f'{n:28}' + ''.join(f'{cell(c.get(n)):24}' for c in columns).rstrip())
+    for f, c in zip(files, columns):
+        bad = [n for n, r in c.items() if any(not w.startswith('note') for w in r['wrong'])]
+        warm = sorted(r['warm_s'] for r in c.values())
+        print(f'{os.path.basename(f)}: {len(c)} requests, {sum(r["exit"] == 0 for r in c.values())} planned, {sum(r["exit"] == 3 for r in c.values())} impossible, '
+              f'{len(bad)} wrong; warm median {warm[len(warm) // 2] * 1000:.0f} ms, most {warm[-1] * 1000:.0f} ms' + (f' ({", ".join(bad)})' if bad else ''))
+
+
+def cell(r):
+    if not r: return '-'
+    bad = ' WRONG' if any(not w.startswith('note') for w in r['wrong']) else ''
+    if 'moved' not in r: return {3: 'none'}.get(r['exit'], f'exit {r["exit"]}') + bad
+    return f'{len(r["lifts"])}L {len(r["moved"])}~ {len(r["added"])}+' + (' old' if any('below floor' in x for x in r['added']) else '') + bad
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--prefix'); p.add_argument('--lock'); p.add_argument('--vendor', help='base.json of make_env.py'); p.add_argument('--image')
     p.add_argument('--index-url', default='http://127.0.0.1:8099/simple/'); p.add_argument('--unpin', default=os.path.join(HERE, '../../build/unpin'))
-    p.add_argument('--uv', help='a uv to compare with'); p.add_argument('--assets', default=os.path.join(HERE, 'assets')); p.add_argument('--work', required=True)
+    p.add_argument('--uv', help='a uv to compare with'); p.add_argument('--assets', default=os.path.join(HERE, 'assets')); p.add_argument('--work', help='folder for caches')
     p.add_argument('--cold', action='store_true', help='start with an empty cache for each request'); p.add_argument('--out'); p.add_argument('names', nargs='*')
+    p.add_argument('--around', action='store_true', help='judge options and why as well'); p.add_argument('--table', nargs='+', help='print what --out left')
     a = p.parse_args()
+    if a.table: return table(a.table)
+    if not a.work: p.error('--work is required')
     a.cache = os.path.join(a.work, 'cache')
     all_ = [s for f in ('scenarios.json', 'requests.json') for s in json.load(open(os.path.join(HERE, f)))]
     judge, bad = Judge(a), 0

@@ -633,6 +633,11 @@ static int64_t soft_count(const struct brute *brute, int32_t p) {
     return n;
 }
 
+/* The edge holds wherever its owner is: no extra states it, or one that a request asks for. */
+static bool is_unconditional(const struct subject *owner, const struct edge *edge) {
+    return edge->base || (edge->extras & owner->asked_extras);
+}
+
 /* What is in the result for a reason: it stays as installed, was asked for, or comes in because such a one requires it.
  */
 static uint32_t supported(const struct brute *brute) {
@@ -646,8 +651,8 @@ static uint32_t supported(const struct brute *brute) {
             const struct option *option = found & 1u << p ? option_of(brute, p) : NULL;
             for (int32_t i = 0; option && i < option->edges_len; i++) {
                 int32_t target = option->edges[i].target;
-                if (brute->chosen[target] >= 0 && brute->subjects[target].installed < 0 && option->edges[i].base &&
-                    !option->edges[i].broken_before)
+                if (brute->chosen[target] >= 0 && brute->subjects[target].installed < 0 &&
+                    is_unconditional(&brute->subjects[p], &option->edges[i]) && !option->edges[i].broken_before)
                     found |= 1u << target;
             }
         }
@@ -668,7 +673,9 @@ static bool below_floor(const struct brute *brute, int32_t p) {
         if (!option || !option->known || brute->chosen[d] < brute->subjects[d].floor) continue;
         for (int32_t i = 0; i < option->edges_len; i++) {
             const struct edge *edge = &option->edges[i];
-            if (edge->target == p && edge->base && !edge->broken_before && !(edge->met & current)) return false;
+            if (edge->target == p && is_unconditional(&brute->subjects[d], edge) && !edge->broken_before &&
+                !(edge->met & current))
+                return false;
         }
     }
     return true;

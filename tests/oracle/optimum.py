@@ -386,11 +386,13 @@ class Problem:
 
     def add_floors(self):
         """A release below its floor that nothing in the result keeps there."""
-        stated = {}
+        stated, asked = {}, {}
+        for request in self.case.requests:
+            asked.setdefault(canonicalize_name(request.name), []).extend(map(canonicalize_name, request.extras))
         for name, options in self.candidates.items():
             for release in options:
                 for requirement in release.requires if release != UNKNOWN else ():
-                    if self.active(requirement):
+                    if any(self.active(requirement, extra) for extra in ["", *asked.get(name, ())]):
                         stated.setdefault(canonicalize_name(requirement.name), []).append((name, release, requirement))
         given = {canonicalize_name(r.name) for r in self.case.requests + self.case.constraints if r.specifier or r.url}
         for name, options in self.candidates.items():
