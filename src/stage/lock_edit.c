@@ -19,7 +19,8 @@ struct patches {
 };
 
 /* The continuations (backslashes at a line's end) among the bytes that go: without them the rest of the lines would be
- * lines of their own. */
+ * lines of their own. They come before the new text, so that the carriage return of one never meets the line feed that
+ * ends the whole. */
 static struct str continuations(struct arena *arena, struct str bytes) {
     struct buf kept = {.arena = arena};
     for (ptrdiff_t i = 0; i < bytes.len; i++) {
@@ -35,7 +36,7 @@ static struct str continuations(struct arena *arena, struct str bytes) {
 static void patch_add(struct patches *patches, const struct lock_file *file, ptrdiff_t from, ptrdiff_t to,
                       struct str text) {
     struct str kept = continuations(patches->arena, str_slice(file->text, from, to));
-    struct str whole = kept.len ? str_format(patches->arena, "%.*s%.*s", FMT(text), FMT(kept)) : text;
+    struct str whole = kept.len ? str_format(patches->arena, "%.*s%.*s", FMT(kept), FMT(text)) : text;
     *vec_push(patches->arena, &patches->items) = (struct patch){from, to, whole};
 }
 
