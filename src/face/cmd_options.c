@@ -260,6 +260,11 @@ struct err *cmd_options(struct session *session, int *ret_status) {
                         "for example: unpin options transformers");
     struct requirement requirement;
     struct choice *choices = arena_new(session->arena, struct choice, OPTIONS_MAX);
+    /* A row says that there is nothing newer for its price: that has to be proven. */
+    struct options *proving = arena_new(session->arena, struct options, 1);
+    *proving = *session->options;
+    proving->prove_newest = true;
+    session->options = proving;
     int32_t len = 0, possible = 0;
     if (session->options->all) TRY(find_all(session, &requirement, choices, &len));
     else TRY(find_front(session, &requirement, choices, &len));

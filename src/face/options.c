@@ -61,6 +61,8 @@ static const struct option_row rows[] = {
     {"no-allowances", 0, FLAG, OPTION_WANT, AT(no_allowances), NULL, "never take a vendor pre-release as its release"},
     {"allow-stale", 0, FLAG, OPTION_WANT, AT(allow_stale), NULL,
      "take releases that are long overtaken, or merely lack a bound"},
+    {"prove-newest", 0, FLAG, OPTION_WANT, AT(prove_newest), NULL,
+     "look at every release that might be newer: many more documents"},
     {"ignore-advisory", 0, LIST, OPTION_WANT, AT(ignore_advisories), "ID", "an advisory to disregard (repeatable)"},
     {"exclude-newer", 0, TEXT, OPTION_WANT, AT(exclude_newer), "DATE", "nothing uploaded after 2025-04-30[T12:00:00Z]"},
     {"build", 0, LIST, OPTION_BUILD, AT(build), "NAME",

@@ -53,7 +53,7 @@ struct options {
     struct option_list trusted_hosts;
     struct str cache_dir, recorded, record;
     struct option_list files, remove, keep, replace, no_lift, ignore_advisories, rebuild_record;
-    bool upgrade, pre, only_binary, no_allowances, no_lifts, allow_stale;
+    bool upgrade, pre, only_binary, no_allowances, no_lifts, allow_stale, prove_newest;
     struct str exclude_newer;
     bool yes;
     struct str output;

@@ -283,7 +283,12 @@ struct err *session_propose(struct session *session, const struct session_reques
     struct want *want = arena_new(session->arena, struct want, 1); /* the plan's own: the next plan has another */
     *want = session->want;
     const struct solve_input input = {
-        .env = &session->env, .locks = &session->locks, .want = want, .advisories = &session->advisories};
+        .env = &session->env,
+        .locks = &session->locks,
+        .want = want,
+        .advisories = &session->advisories,
+        .guess = !session->options->prove_newest,
+    };
     const struct source source = {
         .self = session, .supply = supply, .supply_url = supply_url, .recall = recall, .keep = keep};
     session_progress(session, S("planning"));
@@ -345,7 +350,8 @@ static struct str next_command(struct session *session) {
                  {"--no-build-isolation", o->no_build_isolation},
                  {"--no-allowances", o->no_allowances},
                  {"--no-lifts", o->no_lifts},
-                 {"--allow-stale", o->allow_stale}};
+                 {"--allow-stale", o->allow_stale},
+                 {"--prove-newest", o->prove_newest}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].given) *vec_push(session->arena, &argv) = str_of(flags[i].name);
     if (session->live) add_place(session, &argv, true);

@@ -265,6 +265,8 @@ static void add_unproven(struct page *page) {
         struct str level;
         const char *words;
     } claims[] = {
+        {S_INIT("soft"), "no bound of an extra could be kept that is left"},
+        {S_INIT("builds"), "nothing less could be built"},
         {S_INIT("requested-age"), "what was asked for is the newest that fits"},
         {S_INIT("collateral-distance"), "the other changes are the smallest that fit"},
         {S_INIT("added-age"), "what is added is the newest that fits"},
@@ -274,10 +276,11 @@ static void add_unproven(struct page *page) {
     for (size_t c = 0; c < sizeof claims / sizeof *claims; c++) {
         for (int32_t i = 0; i < proof->levels_len; i++) {
             if (!str_eq(proof->level_names[i], claims[c].level) || proof->level_proven[i]) continue;
-            add_text(page, str_format(page->arena,
-                                      "Not proven: that %s. Releases between two with the same requirements were taken "
-                                      "to have them too.",
-                                      claims[c].words));
+            add_text(page,
+                     str_format(page->arena,
+                                "Assumed, not proven: that %s. What two releases both require, those between them "
+                                "were taken to require (--prove-newest looks at each).",
+                                claims[c].words));
             add_gap(page);
             return;
         }
@@ -301,7 +304,7 @@ static void add_details(struct page *page) {
     if (!page->look->verbose) return;
     for (int32_t i = 0; i < proof->levels_len && i < PLAN_LEVELS; i++)
         buf_addf(&page->buf, "level %d  %.*s: %lld%s\n", i + 1, FMT(proof->level_names[i]),
-                 (long long)proof->level_costs[i], proof->level_proven[i] ? "" : " (not proven)");
+                 (long long)proof->level_costs[i], proof->level_proven[i] ? "" : " (assumed)");
     buf_addf(&page->buf, "%d rounds, %d documents, %d variables, %d clauses\n", proof->rounds, proof->metadata_fetched,
              proof->variables, proof->clauses);
     buf_addf(&page->buf, "scan %.1f ms, index %.1f ms, solve %.1f ms, total %.1f ms\n",

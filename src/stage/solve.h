@@ -38,9 +38,10 @@ struct solve_input {
     const struct lock_set *locks;
     const struct want *want;
     const struct advisories *advisories;
-    /* Releases between two whose requirements are the same are taken to have them too, from the level "newest" on: far
-     * fewer documents for the same answer unless a project took a requirement back and forth. The lower levels stay
-     * exact. */
+    /* What two releases both require those between them are taken to require, after the level of downgrades: far fewer
+     * documents for the same answer, unless a project took a requirement back and forth. What is chosen is known all
+     * the same, the levels up to downgrades are exact, and those that a guess may have spoiled are told as not proven.
+     */
     bool guess;
     bool known_only; /* what is not known is no candidate: a plan among what was fetched, not the proven best */
 };

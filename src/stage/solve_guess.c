@@ -1,36 +1,42 @@
-/* Slots that are not known, but stand between two known ones that require the same. */
+/*
+ * What releases that are not known are taken to require: what both the known one below and the known one above require.
+ * A bound that both state, though in other words, holds between them as far as they agree.
+ */
 #include "base/arena.h"
 #include "stage/solve_model.h"
 
-/* Of what the release requires without extras and under extras that somebody asks for; in file order. */
-static uint64_t signature(struct model *model, const struct node *node, const struct metadata *metadata) {
-    const struct marker_env *markers = &model->input->env->markers;
-    uint64_t hash = str_hash(metadata->requires_python_text);
-    for (int32_t i = 0; i < metadata->requires_len; i++) {
-        const struct requirement *requirement = &metadata->requires_dist[i];
-        bool active = marker_eval(model->arena, requirement->marker, markers, (struct str){0});
-        for (ptrdiff_t e = 0; !active && e < node->extras.len; e++)
-            active = marker_eval(model->arena, requirement->marker, markers, node->extras.data[e].name);
-        if (active) hash = (hash ^ str_hash(requirement->text)) * 0x100000001b3u;
-    }
-    return hash;
+static int32_t later(int32_t a, int32_t b) {
+    return a > b ? a : b;
+}
+static int32_t sooner(int32_t a, int32_t b) {
+    return a < b ? a : b;
 }
 
-struct runs model_gaps(struct model *model, const struct node *node) {
-    struct runs gaps = {0};
-    bool walks = node->installed < 0 || node->requested;
-    if (!model->input->guess || model->input->known_only || !walks || node->fixed || node->slots_len < 3) return gaps;
-    const struct project *project = &model->pool->projects.data[node->project];
-    int32_t last = -1;
-    uint64_t last_signature = 0;
-    for (int32_t k = 0; k < node->slots_len; k++) {
-        const struct release *release = &project->releases[node->slots[k]];
-        if (release->meta_state != META_KNOWN || !release->metadata) continue;
-        uint64_t now = signature(model, node, release->metadata);
-        if (last >= 0 && k - last > 1 && now == last_signature)
-            *vec_push(model->arena, &gaps.list) = (struct run){last + 1, k};
-        last = k;
-        last_signature = now;
+/* The slots that are in both; either is ascending. */
+static struct runs common_runs(struct arena *arena, const struct runs *a, const struct runs *b) {
+    struct runs both = {0};
+    ptrdiff_t i = 0, j = 0;
+    while (i < a->list.len && j < b->list.len) {
+        struct run x = a->list.data[i], y = b->list.data[j];
+        struct run run = {later(x.from, y.from), sooner(x.to, y.to)};
+        if (run.from < run.to) *vec_push(arena, &both.list) = run;
+        if (x.to < y.to) i++;
+        else j++;
     }
-    return gaps;
+    return both;
+}
+
+void model_guess_between(struct model *model, int32_t at, const struct stated *below, const struct stated *above) {
+    if (!model->input->guess || model->input->known_only || model->explaining || model->nodes[at].fixed) return;
+    for (ptrdiff_t i = 0; i < below->rules.len; i++) {
+        for (ptrdiff_t j = 0; j < above->rules.len; j++) {
+            int32_t low = below->rules.data[i], high = above->rules.data[j];
+            const struct rule *a = &model->rules.data[low], *b = &model->rules.data[high];
+            if (a->target != b->target) continue;
+            *vec_push(model->arena, &model->between) =
+                (struct guess){low,
+                               {below->slot + 1, above->slot},
+                               low == high ? a->bad : common_runs(model->arena, &a->bad, &b->bad)};
+        }
+    }
 }

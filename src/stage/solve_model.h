@@ -67,12 +67,24 @@ struct rule {
     int32_t target;       /* node that it is on */
     struct str extra;     /* stated only under this extra of `node`; empty: always */
     struct runs runs;     /* slots of `node` that state it */
-    struct runs guessed;  /* slots that are not known, but stand between two that state it and all else alike */
     bool exempt;          /* the installed slot states it too, but it was broken before */
     struct runs bad;      /* slots of `target` that do not meet it, maximal and ascending */
     int32_t allowed_slot; /* slot of target that meets it by an allowance only, -1: none */
     int32_t request;      /* position in want.requests where node is -1 */
     int32_t fact;         /* position + 1 in model.facts, 0: none yet */
+};
+
+/* The rules that one slot of a node states. */
+struct stated {
+    int32_t slot;
+    VEC(int32_t) rules; /* positions in model.rules */
+};
+
+/* What slots that are not known are taken to require: what both of the known ones around them do. */
+struct guess {
+    int32_t below;   /* rule of the slot below */
+    struct run run;  /* slots of its node that are not known */
+    struct runs bad; /* slots of its target that neither this rule nor that of the slot above lets */
 };
 
 /* What a clause rests on, for explanations. */
@@ -99,10 +111,9 @@ enum level {
     LEVEL_LIFTS,
     LEVEL_CHANGES,
     LEVEL_DOWNGRADES,
+    LEVEL_GUESS,  /* an answer that needs what is not known to be unlike its neighbours: where guesses begin to count */
     LEVEL_SOFT,   /* soft bounds left, warnings triggered */
     LEVEL_BUILDS, /* releases that have to be built */
-    LEVEL_GUESS,  /* an answer that needs what is not known to differ from its neighbours: where guesses begin to count
-                   */
     LEVEL_NEWEST, /* distance of what was asked for from its newest */
     LEVEL_COLLATERAL, /* distance of other changes from the installed release */
     LEVEL_ADDED_AGE,  /* distance of what is added from its newest */
@@ -118,7 +129,7 @@ struct mark {
     int32_t advisory;     /* -1 */
 };
 
-/* What the guessed runs of rules have to say. */
+/* What guesses have to say. */
 enum guesses {
     GUESSES_VOID, /* nothing: the literal `guess` is free, or true */
     GUESSES_OPEN, /* an answer must allow for them, a lower bound need not */
@@ -132,13 +143,14 @@ struct model {
     struct sat *sat;
     bool explaining;
     int yes;   /* a literal that is true; -yes is false */
-    int guess; /* a literal: true where guessed runs do not bind */
+    int guess; /* a literal: true where guesses do not bind */
     enum guesses guesses;
     bool proven[LEVEL_COUNT]; /* by model_optimize: the level's cost is a lower bound whatever is not known */
     struct node *nodes;
     int32_t nodes_len, nodes_cap;
     VEC(int32_t) scope; /* nodes in scope, in the order in which they came */
     VEC(struct rule) rules;
+    VEC(struct guess) between;
     VEC(struct fact) facts;
     VEC(struct chain) levels[LEVEL_COUNT];
     VEC(struct mark) lax, below, allowances, soft;
@@ -179,8 +191,8 @@ int32_t model_newest_wanted(const struct model *model, const struct node *node);
 bool model_wanted(const struct model *model, const struct node *node, int32_t slot);
 /* solve_rules.c: what distributions require. */
 ERR_MUST_CHECK struct err *model_add_rules(struct model *model);
-/* solve_guess.c: the slots of a node that are not known and stand between two known ones that require the same. */
-struct runs model_gaps(struct model *model, const struct node *node);
+/* solve_guess.c: what the slots of a node between two known ones are taken to require. */
+void model_guess_between(struct model *model, int32_t node, const struct stated *below, const struct stated *above);
 /* solve_levels.c: what costs. */
 void model_add_levels(struct model *model);
 

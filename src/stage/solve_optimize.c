@@ -178,18 +178,18 @@ static bool optimize_level(struct model *model, enum level level, int64_t *ret) 
 static bool open_guess(struct model *model, int64_t *ret) {
     sat_assume(model->sat, -model->guess);
     *ret = sat_solve(model->sat, 0) != SAT_SATISFIABLE;
-    model->guesses = *ret ? GUESSES_VOID : GUESSES_OPEN;
+    model->guesses = *ret || !model->input->guess ? GUESSES_VOID : GUESSES_OPEN;
     return true;
 }
 
 bool model_optimize(struct model *model, int64_t *ret) {
     static const enum level usual[LEVEL_COUNT] = {
-        LEVEL_AGE,    LEVEL_ALLOWANCES, LEVEL_LIFTS,  LEVEL_CHANGES,    LEVEL_DOWNGRADES, LEVEL_SOFT,
-        LEVEL_BUILDS, LEVEL_GUESS,      LEVEL_NEWEST, LEVEL_COLLATERAL, LEVEL_ADDED_AGE,  LEVEL_ADDED,
+        LEVEL_AGE,  LEVEL_ALLOWANCES, LEVEL_LIFTS,  LEVEL_CHANGES,    LEVEL_DOWNGRADES, LEVEL_GUESS,
+        LEVEL_SOFT, LEVEL_BUILDS,     LEVEL_NEWEST, LEVEL_COLLATERAL, LEVEL_ADDED_AGE,  LEVEL_ADDED,
     };
     static const enum level upgrade[LEVEL_COUNT] = {
-        LEVEL_AGE,  LEVEL_ALLOWANCES, LEVEL_NEWEST, LEVEL_LIFTS,      LEVEL_CHANGES,   LEVEL_DOWNGRADES,
-        LEVEL_SOFT, LEVEL_BUILDS,     LEVEL_GUESS,  LEVEL_COLLATERAL, LEVEL_ADDED_AGE, LEVEL_ADDED,
+        LEVEL_AGE,   LEVEL_ALLOWANCES, LEVEL_NEWEST, LEVEL_LIFTS,      LEVEL_CHANGES,   LEVEL_DOWNGRADES,
+        LEVEL_GUESS, LEVEL_SOFT,       LEVEL_BUILDS, LEVEL_COLLATERAL, LEVEL_ADDED_AGE, LEVEL_ADDED,
     };
     const enum level *order = model->input->want->upgrade ? upgrade : usual;
     for (int i = 0; i < LEVEL_COUNT; i++) {

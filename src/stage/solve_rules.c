@@ -118,34 +118,21 @@ static int32_t gather_rule(struct gather *gather, int32_t at, const struct requi
 }
 
 /* One requirement of one slot joins its rule. */
-static void gather_requirement(struct gather *gather, int32_t at, int32_t slot, const struct requirement *requirement,
-                               struct str extra, bool alone) {
+static void gather_requirement(struct gather *gather, int32_t at, struct stated *stated,
+                               const struct requirement *requirement, struct str extra, bool alone) {
     struct model *model = gather->model;
-    int32_t found = gather_rule(gather, at, requirement, extra, alone);
+    int32_t slot = stated->slot, found = gather_rule(gather, at, requirement, extra, alone);
     if (found < 0 || found == INACTIVE) return;
     const struct node *node = &model->nodes[at];
     if (slot == node->installed && extra_was_asked(gather, node, extra) && broken_before(model, requirement)) {
         model->rules.data[found].exempt = true;
         return;
     }
+    if (!alone) *vec_push(model->arena, &stated->rules) = found;
     struct runs *runs = &model->rules.data[found].runs;
     if (runs->list.len && runs->list.data[runs->list.len - 1].to == slot) runs->list.data[runs->list.len - 1].to++;
     else if (!runs->list.len || runs->list.data[runs->list.len - 1].to < slot)
         *vec_push(model->arena, &runs->list) = (struct run){slot, slot + 1};
-}
-
-/* What the known slot before a gap states holds in the gap too, as a guess. */
-static void gather_gap(struct gather *gather, int32_t at, struct run gap) {
-    struct model *model = gather->model;
-    const struct node *node = &model->nodes[at];
-    const struct release *release = &model->pool->projects.data[at].releases[node->slots[gap.from - 1]];
-    for (int32_t i = 0; i < release->metadata->requires_len; i++) {
-        int32_t found = map_find(&gather->seen, release->metadata->requires_dist[i].text);
-        if (found < 0 || found == INACTIVE) continue;
-        struct runs *guessed = &model->rules.data[found].guessed;
-        if (guessed->list.len && guessed->list.data[guessed->list.len - 1].from == gap.from) continue;
-        *vec_push(model->arena, &guessed->list) = gap;
-    }
 }
 
 /* The requirements of all known slots of a node under `extra`. */
@@ -153,6 +140,7 @@ static void gather_node(struct gather *gather, int32_t at, struct str extra) {
     struct model *model = gather->model;
     gather->seen = (struct map){0};
     bool alone = model_known_slots(model, &model->nodes[at], -1) == 1;
+    struct stated before = {.slot = -1};
     for (int32_t k = 0; k < model->nodes[at].slots_len; k++) {
         struct release *release = model_release(model, &model->nodes[at], k);
         if (release->meta_state != META_KNOWN || !release->metadata) continue;
@@ -160,12 +148,12 @@ static void gather_node(struct gather *gather, int32_t at, struct str extra) {
         const struct metadata *metadata = release->metadata;
         int32_t len = extra.len ? active->extra_len : active->base_len;
         const int32_t *which = extra.len ? active->extra : active->base;
+        struct stated stated = {.slot = k};
         for (int32_t i = 0; i < len; i++)
-            gather_requirement(gather, at, k, &metadata->requires_dist[which[i]], extra, alone);
+            gather_requirement(gather, at, &stated, &metadata->requires_dist[which[i]], extra, alone);
+        if (before.slot >= 0 && k - before.slot > 1) model_guess_between(model, at, &before, &stated);
+        before = stated;
     }
-    if (alone) return;
-    struct runs gaps = model_gaps(model, &model->nodes[at]);
-    for (ptrdiff_t i = 0; i < gaps.list.len; i++) gather_gap(gather, at, gaps.list.data[i]);
 }
 
 /* The literal "extra is asked of the node", made and its requirements gathered if it is new. */
@@ -285,13 +273,17 @@ static void emit_rule(struct gather *gather, int32_t at) {
         int32_t n = condition(gather, rule, rule->runs.list.data[i], literals);
         emit_target(model, rule, fact, literals, n, true);
     }
-    for (ptrdiff_t i = 0; i < rule->guessed.list.len; i++) {
-        int literals[8];
-        int32_t n = condition(gather, rule, rule->guessed.list.data[i], literals);
-        literals[n++] = model->guess;
-        emit_target(model, rule, fact, literals, n, true);
-    }
     if (rule->allowed_slot >= 0 && rule->runs.list.len) emit_allowance(gather, at);
+}
+
+static void emit_guess(struct gather *gather, const struct guess *guess) {
+    struct model *model = gather->model;
+    struct rule rule = model->rules.data[guess->below];
+    int literals[8];
+    rule.bad = guess->bad;
+    int32_t n = condition(gather, &rule, guess->run, literals);
+    literals[n++] = model->guess;
+    emit_target(model, &rule, -1, literals, n, true);
 }
 
 /* Extras that a rule asks of its target, wherever the rule applies. */
@@ -419,6 +411,7 @@ struct err *model_add_rules(struct model *model) {
     }
     for (int32_t i = 0; i < (int32_t)model->rules.len; i++)
         if (model->rules.data[i].node >= 0) emit_rule(&gather, i);
+    for (ptrdiff_t i = 0; i < model->between.len; i++) emit_guess(&gather, &model->between.data[i]);
     for (ptrdiff_t i = 0; i < model->scope.len; i++) emit_named(&gather, model->scope.data[i]);
     return NULL;
 }

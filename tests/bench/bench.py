@@ -4,6 +4,7 @@
     bench.py                     times (warm and cold caches), then the table of results over all scenarios
     bench.py time [--runs N] [--scenarios a,b] [--tools unpin,uv,pip] [--latency-ms N]
     bench.py table [--tools ...] [--scenarios ...] [--out FILE]
+    bench.py documents [--tools ...] [--scenarios ...]
 
 The environment (a stand-in for the image NGC PyTorch 25.04), the tools and a frozen index are made once under
 $UNPIN_BENCH (else unpin-bench in $XDG_CACHE_HOME or ~/.cache): about 5 minutes, 1.5 GB, Python 3.11, and the package
@@ -122,6 +123,24 @@ def print_times(found, scenarios, tools):
         print(f"{'median ratio':24}" + "".join(f"{statistics.median(ratios[t]):16.1f}x " for t in tools))
 
 
+def documents(run, index, scenarios, tools):
+    """Pages and metadata that each tool asks for with an empty cache; uv-expert is the rival that solves the same problem."""
+    adapters, keep, sums = run.adapters(), run.CACHE, {t: 0 for t in tools}
+    print(f"\ndocuments, cold: pages + metadata\n{'request':24}" + "".join(f"{t:>18}" for t in tools))
+    for scenario in scenarios:
+        line = f"{scenario['name']:24}"
+        for tool in tools:
+            run.CACHE = os.path.join(WORK, "documentcache", tool)
+            shutil.rmtree(run.CACHE, ignore_errors=True)
+            result = run.one(scenario, ADAPTERS[tool], adapters[ADAPTERS[tool]], "dry", index.url, 600)
+            sums[tool] += result["pages"] + result["metadata"]
+            counted = f"{result['pages']}+{result['metadata']}={result['pages'] + result['metadata']}"
+            line += f"{counted if result['exit'] in (0, 3) or tool != 'unpin' else 'exit ' + str(result['exit']):>18}"
+        print(line, flush=True)
+    print(f"{'in all':24}" + "".join(f"{sums[t]:>18}" for t in tools))
+    run.CACHE = keep
+
+
 def table(run, index, scenarios, tools, out):
     """Each tool over each scenario, judged by the requirements themselves."""
     adapters, results = run.adapters(), {}
@@ -147,7 +166,7 @@ def table(run, index, scenarios, tools, out):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=["time", "table"])
+    parser.add_argument("what", nargs="?", choices=["time", "table", "documents"])
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--scenarios")
     parser.add_argument("--tools")
@@ -162,11 +181,14 @@ def main():
     with Index(options.latency_ms) as index:
         run.PROXY_NOW = run.PROXY = index.url
         known = {s["name"]: s for s in json.load(open(os.path.join(HERE, "scenarios.json")))}
-        if options.what != "table":
+        if options.what in (None, "time"):
             scenarios = [known[n] for n in (options.scenarios or TIMED).split(",")]
             tools = (options.tools or "unpin,uv,pip").split(",")
             print_times(measure(run, index, scenarios, tools, options.runs), scenarios, tools)
-        if options.what != "time":
+        if options.what == "documents":
+            scenarios = [known[n] for n in options.scenarios.split(",")] if options.scenarios else list(known.values())
+            documents(run, index, scenarios, (options.tools or "unpin,uv,uv-expert").split(","))
+        if options.what in (None, "table"):
             scenarios = [known[n] for n in options.scenarios.split(",")] if options.scenarios else list(known.values())
             table(run, index, scenarios, (options.tools or "unpin,uv-lock,uv,pip-lock,pip,uv-expert").split(","), options.out)
 

@@ -325,7 +325,7 @@ def run_proc(argv, env, timeout, log, stdout=None):
         k = threading.Timer(timeout, lambda: (late.append(1), os.killpg(p.pid, signal.SIGKILL))); k.start()
         p.wait(); k.cancel(); to = bool(late)  # not wait(timeout): that polls in 50 ms steps
     w = time.time() - t; ru1 = resource.getrusage(resource.RUSAGE_CHILDREN); s1 = proxy_stats()
-    net = {k: s1[k] - s0[k] for k in ('client_real_bytes', 'wheels', 'sdists', 'served')} if s0 and s1 else {}
+    net = {k: s1[k] - s0[k] for k in ('client_real_bytes', 'wheels', 'sdists', 'served', 'pages', 'metadata')} if s0 and s1 else {}
     net['cpu'] = ru1.ru_utime + ru1.ru_stime - ru0.ru_utime - ru0.ru_stime
     return p.returncode, w, to, net
 
@@ -402,7 +402,7 @@ def one(scen, name, adapter, mode, index, timeout):
         own = dry and name.startswith('unpin')  # its plan comes on standard output
         code, wall, to, net = run_proc(argv, clean_env(**env), timeout, log, c['plan'] if own else None)
         text = open(log, errors='replace').read()
-        r = {'scenario': scen['name'], 'adapter': name, 'mode': mode, 'exit': code, 'wall_s': round(wall, 2), 'precise_s': wall, 'cpu_s': round(net['cpu'], 2), 'timeout': to, 'would_download_mb': round(net.get('client_real_bytes', 0) / 1e6, 1), 'wheels_fetched': net.get('wheels'), 'sdists_fetched': net.get('sdists'), 'index_requests': net.get('served')}
+        r = {'scenario': scen['name'], 'adapter': name, 'mode': mode, 'exit': code, 'wall_s': round(wall, 2), 'precise_s': wall, 'cpu_s': round(net['cpu'], 2), 'timeout': to, 'would_download_mb': round(net.get('client_real_bytes', 0) / 1e6, 1), 'wheels_fetched': net.get('wheels'), 'sdists_fetched': net.get('sdists'), 'index_requests': net.get('served'), 'pages': net.get('pages'), 'metadata': net.get('metadata')}
         if own: r['document'] = rd(c['plan']) if os.path.getsize(c['plan']) else None
         if code == 0:
             res = plan_to_env(c['plan'], text, base_meta()) if dry else site_meta(c['prefix'])

@@ -30,7 +30,7 @@ A = None
 pool = {}
 lock = threading.RLock()
 keylocks = {}
-stats = {'upstream_bytes': 0, 'upstream_requests': 0, 'served': 0, 'stubs': 0, 'client_real_bytes': 0, 'client_bytes': 0, 'wheels': 0, 'sdists': 0}
+stats = {'upstream_bytes': 0, 'upstream_requests': 0, 'served': 0, 'stubs': 0, 'client_real_bytes': 0, 'client_bytes': 0, 'wheels': 0, 'sdists': 0, 'pages': 0, 'metadata': 0}
 CTX = ssl.create_default_context()
 
 
@@ -218,6 +218,7 @@ class H(BaseHTTPRequestHandler):
             m = re.fullmatch(r'/simple/([^/]+)(/?)', p)
             if m:
                 b = page(m[1])
+                with lock: stats['pages'] += 1
                 if b is None: return s.send(503)
                 if not b: return s.send(404)
                 et = '"' + hashlib.md5(b).hexdigest() + '"'
@@ -237,6 +238,7 @@ class H(BaseHTTPRequestHandler):
                'Content-Type': 'application/octet-stream', 'Last-Modified': 'Tue, 01 Apr 2025 00:00:00 GMT'}
         if path.endswith('.metadata'):
             if not A.pep658: return s.send(404)
+            with lock: stats['metadata'] += 1
             d = metadata(path[:-9])
             return s.send(404) if d is None else s.send(200, d, imm)
         rng = s.headers.get('Range')
