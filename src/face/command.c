@@ -113,6 +113,20 @@ static const struct command table[] = {
     {S_INIT("config"), "", "which index, lock and environment are in force, and why",
      "Shows the index configuration with the source of each value (credentials masked), the locks and the environment.",
      "  unpin config\n", WHERE | OPTION_INDEX, cmd_config},
+    {S_INIT("cache"), "[info | prune | clear [NAME]]", "what is kept to be quick or offline, and making it less",
+     "Shows what the cache holds: pages, metadata, wheels, unpacked files, logs of builds, how plans were found. "
+     "`prune` "
+     "removes\n"
+     "what was used least recently until at most --max-size stays (default: cache-max-size in [unpin] of pip.conf, or\n"
+     "UNPIN_CACHE_MAX_SIZE; else 20G), and with --older-than what was not used for so long. `clear` removes all, or "
+     "all "
+     "of one\n"
+     "project. Nothing goes while another unpin uses it. What `undo` needs is not in the cache.",
+     "  unpin cache\n"
+     "  unpin cache prune --max-size 5G\n"
+     "  unpin cache prune --older-than 30d\n"
+     "  unpin cache clear numpy\n",
+     OPTION_CACHE, cmd_cache},
 };
 
 /* What users of pip and uv type. */

@@ -43,6 +43,7 @@ ERR_MUST_CHECK struct err *cmd_snapshot(struct session *session, int *ret_status
 ERR_MUST_CHECK struct err *cmd_images(struct session *session, int *ret_status);
 ERR_MUST_CHECK struct err *cmd_export(struct session *session, int *ret_status);
 ERR_MUST_CHECK struct err *cmd_explain(struct session *session, int *ret_status);
+ERR_MUST_CHECK struct err *cmd_cache(struct session *session, int *ret_status);
 ERR_MUST_CHECK struct err *cmd_config(struct session *session, int *ret_status);
 
 #endif

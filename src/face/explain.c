@@ -85,9 +85,9 @@ static const struct str texts[] = {
         "has none."),
     [ERR_CHANGED] = S_INIT("The environment is no longer the one the plan was made for: somebody installed or removed "
                            "something meanwhile. Nothing was changed. Make the plan again."),
-    [ERR_BUSY] =
-        S_INIT("Another process (unpin, or uv) is changing this environment. Nothing was changed. Try again when it "
-               "is done."),
+    [ERR_BUSY] = S_INIT(
+        "Another process (unpin, or uv) is changing this environment, or uses the cache that was to be pruned or "
+        "cleared. Nothing was changed. Try again when it is done."),
     [ERR_INTERRUPTED] = S_INIT("Interrupted by a signal before anything was changed."),
     [ERR_INTERNAL] =
         S_INIT("A fault of unpin itself: the independent checker refused what the solver found, or a state was "

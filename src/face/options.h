@@ -31,7 +31,8 @@ enum option_group {
     OPTION_PYTHON = 65536,  /* which environment of this machine */
     OPTION_INTO = 262144,   /* a layer over it */
     OPTION_CASE = 131072,   /* for those who work on unpin */
-    OPTION_BUILD = 262144,  /* builds from source */
+    OPTION_BUILD = 524288,  /* builds from source */
+    OPTION_CACHE = 1048576, /* how much of the cache goes */
 };
 
 /* The values of an option that may be repeated. */
@@ -68,6 +69,7 @@ struct options {
     struct str build_timeout;
     bool break_system_packages, allow_pth, no_imports, no_undo, compile, no_compile;
     struct str modified;
+    struct str max_size, older_than;
     struct str save_case;
     const char
         *seen[64]; /* long name of each option that was given, for the refusal of those a command does not take */

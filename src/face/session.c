@@ -26,6 +26,7 @@ struct session session_make(struct arena *arena, const struct options *options) 
         .err = term_open(2),
         .started_us = session_clock_us(),
         .image = options->image,
+        .cache_use = -1,
     };
     session.look = (struct report_look){session.out.color, options->verbose, options->quiet};
     session.err_look = (struct report_look){session.err.color, options->verbose, options->quiet};

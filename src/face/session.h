@@ -59,6 +59,7 @@ struct session {
     struct config_variables variables; /* the environment variables, and what the command line says over them */
     struct config config;
     bool cache_refused; /* others may write to the cache: none is used */
+    int cache_use;      /* says to others that it is used, from session_open_index to session_close; -1: not said */
     struct str catalog; /* directory of the catalog; empty: none was found */
     struct environment env;
     struct lock_choice lock_choice;
@@ -80,6 +81,11 @@ struct session session_make(struct arena *arena, const struct options *options);
 
 /* The directory of caches; empty: none. Once the configuration is read. */
 struct str session_cache_dir(const struct session *session);
+
+/* The bound of the cache: bytes, and who says so ("default"). ERR_CONFIG where it is no size. */
+ERR_MUST_CHECK struct err *session_cache_most(struct session *session, int64_t *ret, struct str *ret_source);
+/* Reads the configuration alone, as it is without an environment. */
+ERR_MUST_CHECK struct err *session_read_config(struct session *session);
 
 /* The words behind the command. */
 struct option_list session_words(const struct session *session);

@@ -4,7 +4,10 @@
 #include "base/arena.h"
 #include "os/signals.h"
 #include "stage/apply.h"
+#include "stage/cache.h"
 #include "stage/layer.h"
+
+#include <time.h>
 
 void session_expect_change(struct session *session) {
     session->denied = apply_writable(session->arena, &session->env, session->options->break_system_packages);
@@ -151,6 +154,24 @@ static void keep_bound(struct session *session, const struct session_kept *kept)
                                          FMT(report_size(session->arena, freed))));
 }
 
+/* The cache grows by what is installed; what is too much goes, and that is told. */
+static void bound_cache(struct session *session, int64_t most) {
+    struct cache_sum freed[CACHE_KINDS];
+    struct str dir = session_cache_dir(session);
+    bool removed = false;
+    if (dir.len == 0 || most == INT64_MAX) return;
+    cache_leave(session->cache_use);
+    session->cache_use = -1;
+    int64_t added = session->index ? index_stats(session->index).bytes : 0;
+    cache_bound(session->arena, session->fs, dir, most, added, (int64_t)time(NULL), freed, &removed);
+    if (removed)
+        session_note(session, str_format(session->arena,
+                                         "note: the cache was above %.*s: %.*s of what was used least recently went "
+                                         "(cache-max-size)",
+                                         FMT(report_size(session->arena, most)),
+                                         FMT(report_size(session->arena, cache_sum(freed).bytes))));
+}
+
 static void write_kept(struct json_writer *w, const struct session_kept *kept) {
     json_key(w, S("undo"));
     json_begin_object(w);
@@ -198,7 +219,10 @@ struct err *session_offer(struct session *session, const struct plan *plan, bool
     struct apply_result result = {0};
     struct session_kept kept = {.most = INT64_MAX};
     struct err *err = NULL;
+    int64_t cache_most;
+    struct str source;
     *again = false;
+    TRY(session_cache_most(session, &cache_most, &source));
     if (plan->status == PLAN_FEASIBLE) TRY(session_kept_read(session, plan, &kept));
     if (!json) {
         const struct report_extra extra = session_extra(session, plan);
@@ -213,6 +237,7 @@ struct err *session_offer(struct session *session, const struct plan *plan, bool
     }
     session->changed = !err && result.id.len;
     if (session->changed) keep_bound(session, &kept);
+    if (session->changed) bound_cache(session, cache_most);
     if (json) print_json(session, plan, &result, &kept, err);
     if (err) return err;
     if (plan->status == PLAN_INFEASIBLE) *ret_status = err_exit_status(ERR_INFEASIBLE);

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "os/mapping.h"
 #include "os/store.h"
+#include "stage/cache.h"
 #include "stage/catalog.h"
 #include "stage/history.h"
 #include "stage/layer.h"
@@ -74,14 +75,35 @@ static void judge_cache(struct session *session) {
     if (session->cache_refused) session->config.cache_dir = (struct str){0};
 }
 
-static struct err *read_config(struct session *session, struct str prefix) {
+static struct err *read_config_alone(struct session *session, struct str prefix) {
     struct config_variables *variables = &session->variables;
     char here[PATH_MAX];
     *variables = config_variables_make(session->arena, environ);
     variables->given = given_of(session->arena, session->options, &variables->given_len);
     if (getcwd(here, sizeof here)) variables->directory = str_copy(session->arena, str_of(here));
-    TRY(config_read(session->arena, session->fs, prefix, variables, &session->config));
+    return config_read(session->arena, session->fs, prefix, variables, &session->config);
+}
+
+struct err *session_read_config(struct session *session) {
+    return read_config_alone(session, S(""));
+}
+
+static struct err *read_config(struct session *session, struct str prefix) {
+    TRY(read_config_alone(session, prefix));
     judge_cache(session);
+    return NULL;
+}
+
+struct err *session_cache_most(struct session *session, int64_t *ret, struct str *ret_source) {
+    const struct config_setting *setting = &session->config.cache_max_size;
+    *ret_source = setting->len ? setting->source : S("default");
+    if (setting->len == 0) *ret = CACHE_MOST;
+    else if (str_eq(config_text(setting), S("none"))) *ret = INT64_MAX;
+    else {
+        struct err *err = session_size(session->arena, config_text(setting), setting->source, ret);
+        if (err) err->kind = ERR_CONFIG;
+        return err;
+    }
     return NULL;
 }
 
@@ -264,5 +286,6 @@ struct session session_for_image(const struct session *session, struct str image
     other.want = (struct want){0};
     other.pool = (struct pool){0};
     other.index = NULL;
+    other.cache_use = -1;
     return other;
 }

@@ -6,6 +6,7 @@
 
 #include "os/scratch.h"
 #include "os/store.h"
+#include "stage/cache.h"
 #include "stage/dump.h"
 
 enum { BUILD_ROUNDS_MAX = 20 /* plans that builds may upset */ };
@@ -167,6 +168,7 @@ struct err *session_open_index(struct session *session) {
         .progress = show_progress,
         .progress_self = session,
     };
+    session->cache_use = cache_use(session->arena, session_cache_dir(session));
     return index_open(session->arena, session->fs, &options, &session->index);
 }
 
@@ -384,6 +386,8 @@ struct report_extra session_extra(struct session *session, const struct plan *pl
 void session_close(struct session *session) {
     if (session->index) index_close(session->index);
     session->index = NULL;
+    cache_leave(session->cache_use);
+    session->cache_use = -1;
     if (session->builds.scratch.len == 0) return;
     scratch_close(session->arena, session->builds.scratch);
     session->builds.scratch = S("");

@@ -49,6 +49,10 @@ static void make_parents(const char *path) {
     }
 }
 
+void store_make(struct arena *arena, struct str dir) {
+    make_parents(str_copy_z(arena, path_join(arena, dir, S("."))));
+}
+
 static bool write_all(int fd, struct str bytes) {
     while (bytes.len) {
         ssize_t n = write(fd, bytes.data, (size_t)bytes.len);
@@ -138,12 +142,14 @@ static ptrdiff_t head_len(struct str all) {
     return seal.sum == sum_of(str_slice(all, 0, len), str_from(all, len)) ? len : -1;
 }
 
-bool store_unseal(const struct fs *fs, struct arena *arena, struct str path, struct str identity, int64_t limit,
-                  struct str *ret) {
+/* The sealed file of at most `most` bytes. A link is none of ours: it may lead to a device without end. */
+static bool unseal(const struct fs *fs, struct arena *arena, struct str path, int64_t most, struct str *ret_identity,
+                   struct str *ret) {
     struct str all;
-    int64_t most = (int64_t)sizeof(struct seal) + padded(identity.len);
-    most = limit > INT64_MAX - most ? INT64_MAX : limit + most;
-    if (fs->read_file(fs->self, arena, str_copy_z(arena, path), most, &all)) return false;
+    struct fs_stat st;
+    const char *name = str_copy_z(arena, path);
+    if (fs->stat_path(fs->self, name, false, &st) || !st.is_file) return false;
+    if (fs->read_file(fs->self, arena, name, most, &all)) return false;
     ptrdiff_t len = head_len(all);
     if (len < 0) {
         store_remove(arena, path);
@@ -151,10 +157,28 @@ bool store_unseal(const struct fs *fs, struct arena *arena, struct str path, str
     }
     struct seal seal;
     memcpy(&seal, all.data, sizeof seal);
-    if (!str_eq(str_slice(all, (ptrdiff_t)sizeof seal, (ptrdiff_t)(sizeof seal + seal.identity_len)), identity))
-        return false;
+    *ret_identity = str_slice(all, (ptrdiff_t)sizeof seal, (ptrdiff_t)(sizeof seal + seal.identity_len));
     *ret = str_from(all, len);
     return true;
+}
+
+static int64_t most_of(int64_t limit, int64_t identity_len) {
+    int64_t head = (int64_t)sizeof(struct seal) + padded(identity_len);
+    return limit > INT64_MAX - head ? INT64_MAX : limit + head;
+}
+
+bool store_unseal(const struct fs *fs, struct arena *arena, struct str path, struct str identity, int64_t limit,
+                  struct str *ret) {
+    struct str found, bytes;
+    if (!unseal(fs, arena, path, most_of(limit, identity.len), &found, &bytes) || !str_eq(found, identity))
+        return false;
+    *ret = bytes;
+    return true;
+}
+
+bool store_unseal_any(const struct fs *fs, struct arena *arena, struct str path, int64_t limit,
+                      struct str *ret_identity, struct str *ret) {
+    return unseal(fs, arena, path, most_of(limit, STORE_IDENTITY_MAX), ret_identity, ret);
 }
 
 static bool copy_file(struct arena *arena, const char *from, struct str to, int64_t copy_max) {

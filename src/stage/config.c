@@ -75,7 +75,10 @@ static struct err *parse_section(struct reader *reader, struct ini *ini, struct 
     ptrdiff_t close = str_find_char(line, ']');
     if (close < 0) return refuse(reader, ini, "a section without ']'");
     ini->section = str_slice(line, 1, close);
-    ini->rank = str_eq(ini->section, S("global")) ? 0 : str_eq(ini->section, S("install")) ? 1 : -1;
+    ini->rank = str_eq(ini->section, S("global"))    ? 0
+                : str_eq(ini->section, S("install")) ? 1
+                : str_eq(ini->section, S("unpin"))   ? 2
+                                                     : -1;
     ini->in_section = true;
     return NULL;
 }

@@ -4,11 +4,12 @@
  * Reads pip's configuration files in pip's order (a later one wins): $XDG_CONFIG_DIRS/pip/pip.conf (/etc/xdg),
  * /etc/pip.conf, ~/.pip/pip.conf, $XDG_CONFIG_HOME/pip/pip.conf (~/.config), <prefix>/pip.conf, $PIP_CONFIG_FILE. If
  * the file that PIP_CONFIG_FILE names is there, the user's files are not read; /dev/null means no files at all.
- * [install] comes before [global]. Over the files stand PIP_* variables, over these the command line; where none of
- * them is set, UV_* variables count, and last uv's files, where an earlier one wins: uv.toml or the [tool.uv] of
- * pyproject.toml in the working directory or the nearest one above, ~/.config/uv/uv.toml, /etc/xdg/uv/uv.toml,
- * /etc/uv/uv.toml; or only $UV_CONFIG_FILE, or none with UV_NO_CONFIG. [pip] in them comes before the rest. Empty
- * values are as good as none. A value stands as a whole: a list from a variable replaces the list of a file.
+ * [unpin] comes before [install], that before [global]. Over the files stand PIP_* variables, over these the command
+ * line; where none of them is set, UV_* variables count, and last uv's files, where an earlier one wins: uv.toml or the
+ * [tool.uv] of pyproject.toml in the working directory or the nearest one above, ~/.config/uv/uv.toml,
+ * /etc/xdg/uv/uv.toml, /etc/uv/uv.toml; or only $UV_CONFIG_FILE, or none with UV_NO_CONFIG. [pip] in them comes before
+ * the rest. Empty values are as good as none. A value stands as a whole: a list from a variable replaces the list of a
+ * file.
  *
  * The environment variables are passed in; nothing here looks at those of the process.
  */
@@ -69,6 +70,7 @@ struct config_setting {
     X(proxy_https, "", "", "https_proxy HTTPS_PROXY all_proxy ALL_PROXY", "https-proxy", CONFIG_ONE)                   \
     X(no_proxy, "", "", "no_proxy NO_PROXY", "", CONFIG_ONE)                                                           \
     X(timeout, "timeout", "PIP_DEFAULT_TIMEOUT PIP_TIMEOUT", "UV_HTTP_TIMEOUT", "", CONFIG_ONE)                        \
+    X(cache_max_size, "cache-max-size", "UNPIN_CACHE_MAX_SIZE", "", "", CONFIG_ONE)                                    \
     X(total_timeout, "", "UNPIN_TOTAL_TIMEOUT", "", "", CONFIG_ONE)                                                    \
     X(retries, "retries", "PIP_RETRIES", "UV_HTTP_RETRIES", "", CONFIG_ONE)                                            \
     X(constraint, "constraint", "PIP_CONSTRAINT", "UV_CONSTRAINT", "", CONFIG_BLANKS)                                  \

@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "stage/config.h"
 
-/* An option of a pip file, with the rank of its section: [global] 0, [install] 1. */
+/* An option of a pip file, with the rank of its section: [global] 0, [install] 1, [unpin] 2. */
 struct entry {
     struct str key, value, source;
     int rank;

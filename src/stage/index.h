@@ -81,6 +81,13 @@ ERR_MUST_CHECK struct err *index_download_all(struct index *index, const struct 
                                               const struct str *paths, int32_t len);
 
 struct index_stats index_stats(const struct index *index);
+
+/* The folder of the cache that is the index's, and those in it; a document is at FOLDER/ab/cdef…, a wheel by its hash.
+ */
+#define INDEX_CACHE "index-2"
+/* The normalized name of the project that the document at `path`, in such a folder, is about; empty where it is about
+ * none or that cannot be told. */
+struct str index_cached_project(struct arena *arena, const struct fs *fs, struct str folder, struct str path);
 /* What is in force and where it comes from, one "name = value  (source)" per line, credentials masked. */
 struct str index_config_format(struct arena *arena, const struct index *index);
 /* What is in force as settings for pip, which fetches the tools of a build: variables ("PIP_INDEX_URL=…", empty where

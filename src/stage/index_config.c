@@ -43,7 +43,7 @@ void index_config_apply(struct index *index) {
     index->links = links.items.data;
     index->links_len = (int32_t)links.items.len;
     struct str cache = options->cache_dir.len ? options->cache_dir : config->cache_dir;
-    if (cache.len) index->cache = path_join(index->arena, cache, S("index-2"));
+    if (cache.len) index->cache = path_join(index->arena, cache, S(INDEX_CACHE));
 }
 
 bool index_local_path(struct arena *arena, struct str url, struct str *ret) {

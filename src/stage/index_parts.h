@@ -2,10 +2,10 @@
  * index_parts - what the parts of index share. Only index*.c include it.
  *
  * index.c opens and closes; index_config.c says which indexes there are; index_login.c who is trusted and finds
- * passwords; index_cache.c keeps documents; index_pack.c is the packed form of a page and index_release.c makes
- * releases of it; index_page.c fetches pages, index_links.c lists find-links; index_metadata.c fetches metadata,
- * index_wheel.c and index_sdist.c find them in files, index_document.c says what they mean; index_url.c serves requests
- * by URL; index_download.c fetches artifacts.
+ * passwords; index_cache.c keeps documents, index_cached.c says what one is about; index_pack.c is the packed form of a
+ * page and index_release.c makes releases of it; index_page.c fetches pages, index_links.c lists find-links;
+ * index_metadata.c fetches metadata, index_wheel.c and index_sdist.c find them in files, index_document.c says what
+ * they mean; index_url.c serves requests by URL; index_download.c fetches artifacts.
  */
 #ifndef UNPIN_STAGE_INDEX_PARTS_H
 #define UNPIN_STAGE_INDEX_PARTS_H
