@@ -1,4 +1,4 @@
-#include "os/proc.h"
+#include "os/proc_parts.h"
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -16,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHUNK = 64 << 10, POLL_STEP_MS = 100, WAIT_STEP_NS = 100000, WAIT_STEP_MAX_NS = 20000000 };
+enum { CHUNK = 64 << 10, POLL_STEP_MS = 100 };
 
 /* The three ends that a program is started with, and our ends of its output. */
 struct ends {
@@ -71,33 +70,29 @@ static char **words_of(struct arena *arena, const struct str *items, int32_t len
     return words;
 }
 
-static int spawn(struct arena *arena, const char *path, const struct proc_call *call, const struct ends *ends,
-                 pid_t *ret) {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t all, none;
-    (void)sigfillset(&all);
-    (void)sigemptyset(&none);
-    if (posix_spawn_file_actions_init(&actions)) return ENOMEM;
-    if (posix_spawnattr_init(&attributes)) {
-        (void)posix_spawn_file_actions_destroy(&actions);
-        return ENOMEM;
+/* Away from 0, 1 and 2, where the program's ends go: they may be free in a process that was started without them. */
+static int move_up(int *fd) {
+    if (*fd < 0 || *fd > 2) return 0;
+    int moved = fcntl(*fd, F_DUPFD_CLOEXEC, 3);
+    if (moved < 0) return errno;
+    (void)close(*fd);
+    *fd = moved;
+    return 0;
+}
+
+static int spawn(struct arena *arena, const char *path, const struct proc_call *call, struct ends *ends,
+                 struct proc_running *ret) {
+    int *theirs[] = {&ends->input, &ends->output[1], &ends->error[1]};
+    struct proc_start start = {.path = path,
+                               .directory = call->directory.len ? str_copy_z(arena, call->directory) : NULL,
+                               .argv = words_of(arena, call->argv, call->argv_len),
+                               .env = words_of(arena, call->env, call->env_len)};
+    for (int i = 0; i < 3; i++) {
+        int status = move_up(theirs[i]);
+        if (status) return status;
+        start.ends[i] = *theirs[i];
     }
-    int status = posix_spawn_file_actions_adddup2(&actions, ends->input, 0);
-    if (!status) status = posix_spawn_file_actions_adddup2(&actions, ends->output[1], 1);
-    if (!status) status = posix_spawn_file_actions_adddup2(&actions, ends->error[1], 2);
-    if (!status && call->directory.len)
-        status = posix_spawn_file_actions_addchdir_np(&actions, str_copy_z(arena, call->directory));
-    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    (void)posix_spawnattr_setpgroup(&attributes, 0);
-    (void)posix_spawnattr_setsigdefault(&attributes, &all);
-    (void)posix_spawnattr_setsigmask(&attributes, &none);
-    if (!status)
-        status = posix_spawn(ret, path, &actions, &attributes, words_of(arena, call->argv, call->argv_len),
-                             words_of(arena, call->env, call->env_len));
-    (void)posix_spawn_file_actions_destroy(&actions);
-    (void)posix_spawnattr_destroy(&attributes);
-    return status;
+    return proc_start(&start, ret);
 }
 
 static int64_t now_ms(void) {
@@ -128,23 +123,13 @@ static void collect(const struct proc_call *call, int64_t deadline, struct ends 
     }
 }
 
-/* Waits for the end of a program whose outputs have ended; what goes on without them is killed when its time is over.
- */
-static int wait_end(pid_t pid, int64_t deadline, bool *timed_out) {
-    int status = 0;
-    struct timespec pause = {.tv_nsec = WAIT_STEP_NS};
+/* Waits for the end of a program whose outputs have ended. False: its time is over before. */
+static bool wait_end(const struct proc_running *running, int64_t deadline, int *status) {
     for (;;) {
-        pid_t done = waitpid(pid, &status, WNOHANG);
-        if (done == pid || (done < 0 && errno != EINTR)) return status;
-        if (now_ms() >= deadline || signals_waiting()) break;
-        (void)nanosleep(&pause, NULL);
-        if (pause.tv_nsec < WAIT_STEP_MAX_NS) pause.tv_nsec *= 2;
+        int64_t left = deadline - now_ms();
+        if (proc_ended(running, left < 0 ? 0 : left < POLL_STEP_MS ? (int)left : POLL_STEP_MS, status)) return true;
+        if (left <= 0 || signals_waiting()) return false;
     }
-    *timed_out = true;
-    (void)kill(-pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    return status;
 }
 
 static struct err *real_run(void *self, struct arena *arena, const struct proc_call *call, struct proc_result *ret) {
@@ -155,9 +140,9 @@ static struct err *real_run(void *self, struct arena *arena, const struct proc_c
     if (!proc_find(arena, call->argv[0], &path))
         return err_make(arena, ERR_IO, "there is no program '%.*s'", FMT(call->argv[0]));
     struct ends ends;
-    pid_t pid = -1;
+    struct proc_running running;
     int status = ends_open(call->input, &ends);
-    if (!status) status = spawn(arena, str_copy_z(arena, path), call, &ends, &pid);
+    if (!status) status = spawn(arena, str_copy_z(arena, path), call, &ends, &running);
     if (status) {
         close_ends(&ends);
         return err_errno(arena, status, "cannot run '%.*s'", FMT(path));
@@ -167,12 +152,13 @@ static struct err *real_run(void *self, struct arena *arena, const struct proc_c
     struct buf output = {.arena = arena}, error = {.arena = arena};
     struct proc_result result = {0};
     int64_t deadline = now_ms() + call->timeout_ms;
+    int wait_status = SIGKILL;
     collect(call, deadline, &ends, &output, &error, &result);
-    if (result.timed_out || result.too_much || signals_waiting()) (void)kill(-pid, SIGKILL);
+    bool cut = result.timed_out || result.too_much || signals_waiting();
     close_ends(&ends);
-    bool late = false;
-    int wait_status = wait_end(pid, deadline, &late);
-    result.timed_out = result.timed_out || late;
+    bool ended = !cut && wait_end(&running, deadline, &wait_status);
+    proc_let_go(&running, !ended, &wait_status);
+    result.timed_out = result.timed_out || (!cut && !ended);
     TRY(signals_check(arena));
     result.status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
     result.output = buf_str(&output);

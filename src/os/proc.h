@@ -3,7 +3,7 @@
  *
  * No shell takes part: the program gets exactly the words, the environment and the input it is given, its own process
  * group, and default signal dispositions. What it writes is collected up to a limit; past the limit or the time it is
- * killed with its group.
+ * killed with all that it started. So it is where this process ends before it, even by SIGKILL.
  */
 #ifndef UNPIN_OS_PROC_H
 #define UNPIN_OS_PROC_H

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import tarfile
@@ -194,8 +195,8 @@ def test_what_only_a_build_tells(env, files):
     assert not builds_left(env)
 
 
-def test_a_signal_ends_the_build_with_all_its_processes(env, tmp_path):
-    number = signal.SIGTERM
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_ends_the_build_with_all_its_processes(env, tmp_path, number):
     told, folder = str(tmp_path / "told"), str(tmp_path / "tree")
     os.makedirs(folder)
     source(folder, "sleeper", told=told, sleep=600)
@@ -207,18 +208,30 @@ def test_a_signal_ends_the_build_with_all_its_processes(env, tmp_path):
         time.sleep(0.1)
     child.send_signal(number)
     child.communicate(timeout=60)
-    assert child.returncode == 128 + number
+    assert child.returncode == (-number if number == signal.SIGKILL else 128 + number)
+    for _ in range(100):
+        if number != signal.SIGKILL or not builders(env):
+            break
+        time.sleep(0.1)
+    assert not builders(env)
+    for path in builds_left(env) if number == signal.SIGKILL else []:
+        shutil.rmtree(os.path.join(env.folder, path))
+    assert not builds_left(env)
+    assert env.tree() == tree
+
+
+def builders(env):
+    """The processes that have to do with a build of this environment."""
     mark = os.path.join(env.folder, "unpin-").encode()
-    left = []
+    found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as f:
                 if mark in f.read():
-                    left.append(pid)
+                    found.append(pid)
         except OSError:
             pass
-    assert not left and not builds_left(env)
-    assert env.tree() == tree
+    return found
 
 
 def on_terminal(env, answer, *words):
