@@ -13,11 +13,11 @@ static bool all_hashed(const struct saved *plan) {
 /* A line for pip. What is no release of an index is named by its URL: by its name, pip would take what anybody has put
  * there under it. */
 static struct str pin(struct arena *arena, const struct plan_change *change, bool hashed) {
-    struct str url = change->artifact.url;
-    if (url.len) return str_format(arena, "%.*s @ %.*s", FMT(change->name), FMT(url));
-    if (!hashed) return str_format(arena, "%.*s==%.*s", FMT(change->name), FMT(change->to));
-    return str_format(arena, "%.*s==%.*s --hash=sha256:%.*s", FMT(change->name), FMT(change->to),
-                      FMT(change->artifact.sha256));
+    bool named = change->artifact.url.len > 0;
+    struct str text = str_format(arena, "%.*s%s%.*s", FMT(change->name),
+                                 named ? " @ " : "==", FMT(named ? change->artifact.url : change->to));
+    if (!hashed) return text;
+    return str_format(arena, "%.*s --hash=sha256:%.*s", FMT(text), FMT(change->artifact.sha256));
 }
 
 /* `text` as a basic regular expression of sed that matches it alone, `/` included. */

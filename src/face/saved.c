@@ -65,11 +65,12 @@ static struct err *change_of(struct arena *arena, const struct json *json, struc
         .from = json_find_text(json, S("from")),
         .to = json_find_text(json, S("to")),
         .requested = json_find_bool(json, S("requested"), false),
+        .direct = json_find_bool(artifact, S("direct"), false),
         .artifact = {.filename = json_find_text(artifact, S("filename")),
                      .sha256 = json_find_text(artifact, S("sha256"))},
     };
     struct str kind = json_find_text(artifact, S("kind")), url = json_find_text(artifact, S("url"));
-    if (str_eq(kind, S("tree")) || str_eq(kind, S("repository"))) change.artifact.url = url;
+    if (change.direct || str_eq(kind, S("tree")) || str_eq(kind, S("repository"))) change.artifact.url = url;
     if (!is_plain(change.artifact.url) || str_find_char(change.artifact.url, ' ') >= 0)
         return err_make(arena, ERR_SNAPSHOT, "%.*s: not a URL", FMT(change.name));
     TRY(check_name(arena, change.name));

@@ -61,7 +61,7 @@ static struct str artifact_kind(const struct artifact *artifact) {
     return artifact->sdist ? S("sdist") : S("wheel");
 }
 
-static void add_artifact(struct arena *arena, struct json_writer *w, const struct artifact *artifact) {
+static void add_artifact(struct arena *arena, struct json_writer *w, const struct artifact *artifact, bool direct) {
     json_key(w, S("artifact"));
     if (artifact->filename.len == 0 && artifact->url.len == 0) {
         json_null(w);
@@ -76,6 +76,7 @@ static void add_artifact(struct arena *arena, struct json_writer *w, const struc
     if (artifact->size >= 0) json_int(w, artifact->size);
     else json_null(w);
     json_key_string(w, S("kind"), artifact_kind(artifact));
+    json_key_bool(w, S("direct"), direct);
     json_end_object(w);
 }
 
@@ -100,7 +101,7 @@ static void add_changes(struct arena *arena, struct json_writer *w, const struct
         add_words(w, S("because"), change->because, change->because_len);
         json_key_bool(w, S("below_floor"), change->below_floor);
         json_key_bool(w, S("lax"), change->lax);
-        add_artifact(arena, w, &change->artifact);
+        add_artifact(arena, w, &change->artifact, change->direct);
         json_end_object(w);
     }
     json_end_array(w);

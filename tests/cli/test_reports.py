@@ -1,9 +1,11 @@
 """Commands that tell: check, why, locks, snapshot, images, options, export, explain, doctor."""
 import json
 import os
+import subprocess
 
 import pytest
 
+import world as worlds
 from judge import changed, lifted
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -122,6 +124,23 @@ def test_export(env, form):
     path = os.path.join(env.folder, "plan.json")
     env.run("plan", "-o", path, "click==8.1.8").ok()
     assert "click" in env.run("export", form, path).ok().out
+
+
+def test_what_is_named_by_url_is_exported_by_url(env):
+    """By its name pip would take what an index has under it. pip itself installs what was exported."""
+    wheel = worlds.stub_wheel(env.folder, "direct_one", "1.0")
+    path = os.path.join(env.folder, "plan.json")
+    env.run("plan", "-o", path, wheel, "kitchen==1.0").ok()
+    with open(path) as f:
+        artifacts = {c["name"]: c["artifact"] for c in json.load(f)["changes"]}
+    assert artifacts["direct-one"]["direct"] and not artifacts["kitchen"]["direct"]
+    line = f"direct-one @ file://{wheel} --hash=sha256:{artifacts['direct-one']['sha256']}"
+    script = env.run("export", "--script", path).ok().out
+    assert line in script.splitlines() and "direct-one==" not in script
+    assert f"'{line}'" in env.run("export", "--dockerfile", path).ok().out
+    done = subprocess.run(["sh"], input=script, text=True, capture_output=True, env={**env.variables, "PATH": os.path.dirname(env.python) + ":/usr/bin:/bin"})
+    assert done.returncode == 0, done.stderr
+    assert env.installed()["direct-one"] == "1.0" and env.installed()["kitchen"] == "1.0"
 
 
 def test_help_and_version(seen):
