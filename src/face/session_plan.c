@@ -220,11 +220,18 @@ static void add_place(struct session *session, struct words *argv, bool limits) 
     } texts[] = {{"--image", session->image},   {"--snapshot", o->snapshot},
                  {"--python", o->python},       {"--into", o->into},
                  {"--platform", o->platform},   {"--index-url", o->index_url},
-                 {"--cache-dir", o->cache_dir}, {"--exclude-newer", limits ? o->exclude_newer : S("")}};
+                 {"--cache-dir", o->cache_dir}, {"--exclude-newer", limits ? o->exclude_newer : S("")},
+                 {"--recorded", o->recorded},   {"--index-strategy", o->index_strategy},
+                 {"--proxy", o->proxy},         {"--cert", o->cert},
+                 {"--timeout", o->timeout},     {"--client-cert", o->client_cert},
+                 {"--retries", o->retries},     {"--keyring-provider", o->keyring_provider}};
     const struct {
         const char *name;
         const struct option_list *values;
-    } lists[] = {{"--lock", &o->locks}, {"--extra-index-url", &o->extra_index_urls}, {"--find-links", &o->find_links}};
+    } lists[] = {{"--lock", &o->locks},
+                 {"--extra-index-url", &o->extra_index_urls},
+                 {"--find-links", &o->find_links},
+                 {"--trusted-host", &o->trusted_hosts}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (texts[i].value.len == 0) continue;
         *vec_push(session->arena, argv) = str_of(texts[i].name);
@@ -240,6 +247,17 @@ static void add_place(struct session *session, struct words *argv, bool limits) 
     if (o->offline) *vec_push(session->arena, argv) = S("--offline");
 }
 
+/* What may be built, and how, as it was given. */
+static void add_builds(struct session *session, struct words *argv) {
+    const struct options *o = session->options;
+    for (int32_t i = 0; i < o->build.len; i++) {
+        *vec_push(session->arena, argv) = S("--build");
+        *vec_push(session->arena, argv) = o->build.items[i];
+    }
+    if (o->no_build_isolation) *vec_push(session->arena, argv) = S("--no-build-isolation");
+    if (o->prove_newest) *vec_push(session->arena, argv) = S("--prove-newest");
+}
+
 /* A suggestion must be a command that can be run as it stands, here. */
 static void place_suggestions(struct session *session, struct plan *plan) {
     struct plan_suggestion *placed = arena_new(session->arena, struct plan_suggestion, plan->suggestions_len);
@@ -248,6 +266,7 @@ static void place_suggestions(struct session *session, struct plan *plan) {
         for (int32_t k = 0; k < plan->suggestions[i].argv_len; k++)
             *vec_push(session->arena, &argv) = plan->suggestions[i].argv[k];
         add_place(session, &argv, !plan->suggestions[i].newer);
+        if (str_eq(argv.data[1], S("plan"))) add_builds(session, &argv);
         placed[i] = plan->suggestions[i];
         placed[i].argv = argv.data;
         placed[i].argv_len = (int32_t)argv.len;

@@ -193,6 +193,7 @@ static struct err *tell_stale_request(struct arena *arena, const struct solve_in
         struct str bound = str_format(arena, ">=%.*s", FMT(floor->version.text));
         TRY(specifier_set_parse(arena, bound, &requirement->specifiers));
         requirement->text = requirement_format(arena, requirement);
+        requests[i].line = 0; /* no file says that: a command has to */
         asked = true;
     }
     if (!asked) return NULL;

@@ -36,8 +36,11 @@ void plan_tell_freshness(struct arena *arena, const struct solve_input *input, c
 void plan_tell_stale(struct arena *arena, struct str name, const struct plan *other, struct plan *plan);
 /* Says that releases older than the image were left out, where that may be why locks are lifted. */
 void plan_tell_floor(struct arena *arena, const struct pool *pool, struct plan *plan);
-/* The command "unpin plan …" that asks for `want`, but for the environment. */
-struct plan_argv plan_argv_of(struct arena *arena, const struct want *want);
+/* The command "unpin plan …" that asks for `want`, but for the environment (propose_command.c): with -r and -c where what
+ * the files of `given`, the user's own request, ask for is in it unchanged, else with their requests as words. */
+struct plan_argv plan_argv_of(struct arena *arena, const struct want *given, const struct want *want);
+/* True if `want` has all that the files of `given` say. */
+bool plan_keeps_files(const struct want *given, const struct want *want);
 
 /* ERR_HASH where what is installed has none of the hashes that requests demand (--hash), or where hashes are demanded
  * of everything and it has none. A hash that no index tells is put into the plan where it is the only one that is

@@ -482,38 +482,6 @@ static void warn_options(struct warnings *warnings, const struct solve_input *in
     }
 }
 
-static void add_option(struct arena *arena, struct plan_argv *argv, const char *option, const struct str *names,
-                       int32_t len) {
-    for (int32_t i = 0; i < len; i++) {
-        *vec_push(arena, argv) = str_of(option);
-        *vec_push(arena, argv) = names[i];
-    }
-}
-
-/* The command that asks for `want`, but for the environment. */
-struct plan_argv plan_argv_of(struct arena *arena, const struct want *want) {
-    struct plan_argv argv = {0};
-    *vec_push(arena, &argv) = S("unpin");
-    /* Only to remove has a command of its own. */
-    bool only_removes = want->requests_len == 0 && want->remove_len > 0;
-    *vec_push(arena, &argv) = only_removes ? S("remove") : S("plan");
-    for (int32_t i = 0; only_removes && i < want->remove_len; i++) *vec_push(arena, &argv) = want->remove[i];
-    for (int32_t i = 0; i < want->requests_len; i++)
-        if (!want->requests[i].constraint) *vec_push(arena, &argv) = want->requests[i].requirement.text;
-    if (!only_removes) add_option(arena, &argv, "--remove", want->remove, want->remove_len);
-    add_option(arena, &argv, "--keep", want->keep, want->keep_len);
-    add_option(arena, &argv, "--no-lift", want->no_lift, want->no_lift_len);
-    add_option(arena, &argv, "--replace", want->replace, want->replace_len);
-    add_option(arena, &argv, "--ignore-advisory", want->ignore_advisories, want->ignore_advisories_len);
-    if (want->pre) *vec_push(arena, &argv) = S("--pre");
-    if (want->upgrade) *vec_push(arena, &argv) = S("-U");
-    if (want->only_binary) *vec_push(arena, &argv) = S("--only-binary");
-    if (want->no_allowances) *vec_push(arena, &argv) = S("--no-allowances");
-    if (want->stale) *vec_push(arena, &argv) = S("--allow-stale");
-    if (want->no_lifts) *vec_push(arena, &argv) = S("--no-lifts");
-    return argv;
-}
-
 static void add_warning(struct arena *arena, struct plan *plan, struct str sentence) {
     struct str *warnings = arena_new(arena, struct str, plan->warnings_len + 1);
     for (int32_t i = 0; i < plan->warnings_len; i++) warnings[i] = plan->warnings[i];
@@ -579,7 +547,7 @@ void plan_tell_freshness(struct arena *arena, const struct solve_input *input, c
                            more, more == 1 ? "" : "s", FMT(buf_str(&who)), other.lifts_len));
     struct want want = *plan->want;
     want.stale = true;
-    struct plan_argv argv = plan_argv_of(arena, &want);
+    struct plan_argv argv = plan_argv_of(arena, input->want, &want);
     struct plan_suggestion *suggestion = arena_new(arena, struct plan_suggestion, 1);
     *suggestion = (struct plan_suggestion){.text = S("take the old releases"),
                                            .argv = argv.data,

@@ -15,6 +15,7 @@ enum relaxation {
     RELAX_VERSION,  /* another version of what was asked for */
     RELAX_REQUEST,  /* without one of the requests */
     RELAX_OPTION,   /* a limit that the user set is taken back */
+    RELAX_BOUNDS,   /* without a constraint file */
     RELAX_NEWER,    /* without --exclude-newer */
     RELAX_ALLOW,    /* without --no-allowances */
     RELAX_PRE,      /* pre-releases are candidates */
@@ -59,10 +60,27 @@ static void trial_add(struct outs *outs, struct trial trial) {
     *vec_push(outs->arena, &outs->trials) = trial;
 }
 
+/* The request that asks for the project, -1. */
 static int32_t request_find(const struct want *want, struct str name) {
     for (int32_t i = 0; i < want->requests_len; i++)
-        if (str_eq(want->requests[i].requirement.name, name)) return i;
+        if (!want->requests[i].constraint && str_eq(want->requests[i].requirement.name, name)) return i;
     return -1;
+}
+
+/* The constraint that the fact is, -1. */
+static int32_t constraint_find(const struct want *want, const struct plan_fact *fact) {
+    for (int32_t i = 0; i < want->requests_len; i++) {
+        const struct request *request = &want->requests[i];
+        if (!request->constraint || request->line != fact->line || !str_eq(request->origin, fact->file)) continue;
+        if (str_eq(request->requirement.text, fact->text)) return i;
+    }
+    return -1;
+}
+
+static int32_t asked_len(const struct want *want) {
+    int32_t len = 0;
+    for (int32_t i = 0; i < want->requests_len; i++) len += !want->requests[i].constraint;
+    return len;
 }
 
 /* The releases next to a version that does not exist. */
@@ -91,12 +109,18 @@ static void add_nearest(struct outs *outs, const struct plan_fact *fact) {
 static void add_request(struct outs *outs, const struct plan_fact *fact) {
     struct arena *arena = outs->arena;
     const struct want *want = outs->input->want;
-    int32_t request = request_find(want, fact->name);
+    int32_t request = request_find(want, fact->name), constraint = constraint_find(want, fact);
+    if (constraint >= 0) {
+        struct str file = want->requests[constraint].origin;
+        trial_add(outs, (struct trial){RELAX_BOUNDS, file, -1, S(""),
+                                       str_format(arena, "leave out the constraints of %.*s", FMT(file))});
+        return;
+    }
     if (request < 0) return;
     if (outs->versions && want->requests[request].requirement.specifiers.len)
         trial_add(outs, (struct trial){RELAX_VERSION, fact->name, request, S(""),
                                        str_format(arena, "take another version of %.*s", FMT(fact->name))});
-    if (want->requests_len > 1)
+    if (asked_len(want) > 1)
         trial_add(outs, (struct trial){RELAX_REQUEST, fact->name, request, S(""),
                                        str_format(arena, "leave out %.*s", FMT(fact->text))});
 }
@@ -212,7 +236,7 @@ static struct err *change_request(struct arena *arena, struct want *want, const 
     struct request *requests = arena_new(arena, struct request, want->requests_len);
     int32_t n = 0;
     for (int32_t i = 0; i < want->requests_len; i++) {
-        bool named = str_eq(want->requests[i].requirement.name, trial->name);
+        bool named = !want->requests[i].constraint && str_eq(want->requests[i].requirement.name, trial->name);
         if (named && trial->kind == RELAX_REQUEST) continue;
         requests[n] = want->requests[i];
         if (named) {
@@ -229,6 +253,15 @@ static struct err *change_request(struct arena *arena, struct want *want, const 
     return NULL;
 }
 
+static void drop_constraints(struct arena *arena, struct want *want, struct str file) {
+    struct request *requests = arena_new(arena, struct request, want->requests_len);
+    int32_t n = 0;
+    for (int32_t i = 0; i < want->requests_len; i++)
+        if (!want->requests[i].constraint || !str_eq(want->requests[i].origin, file)) requests[n++] = want->requests[i];
+    want->requests = requests;
+    want->requests_len = n;
+}
+
 static struct err *want_relaxed(struct arena *arena, const struct trial *trial, struct want *want) {
     switch (trial->kind) {
     case RELAX_VERSION:
@@ -239,6 +272,7 @@ static struct err *want_relaxed(struct arena *arena, const struct trial *trial, 
         want->keep = names_without(arena, want->keep, want->keep_len, trial->name, &want->keep_len);
         want->remove = names_without(arena, want->remove, want->remove_len, trial->name, &want->remove_len);
         break;
+    case RELAX_BOUNDS: drop_constraints(arena, want, trial->name); break;
     case RELAX_NEWER: want->exclude_newer = INT64_MAX; break;
     case RELAX_SDIST: want->only_binary = false; break;
     case RELAX_ALLOW: want->no_allowances = false; break;
@@ -361,6 +395,7 @@ static struct str way_text(struct arena *arena, const struct way *way) {
     return text;
 }
 
+/* `ret->argv_len` 0: no command says it, for requests of a file with hashes have none as words. */
 static struct err *tell_way(struct outs *outs, const struct way *way, struct plan_suggestion *ret) {
     struct want want = *outs->input->want;
     for (int32_t i = 0; i < way->len; i++) {
@@ -370,7 +405,9 @@ static struct err *tell_way(struct outs *outs, const struct way *way, struct pla
             trial.specifiers = str_format(outs->arena, "==%.*s", FMT(way->version));
         TRY(want_relaxed(outs->arena, &trial, &want));
     }
-    struct plan_argv argv = plan_argv_of(outs->arena, &want);
+    struct plan_argv argv = {0};
+    if (!want.require_hashes || plan_keeps_files(outs->input->want, &want))
+        argv = plan_argv_of(outs->arena, outs->input->want, &want);
     *ret = (struct plan_suggestion){way_text(outs->arena, way),
                                     argv.data,
                                     (int32_t)argv.len,
@@ -398,7 +435,7 @@ struct err *propose_ways_out(struct arena *arena, const struct solve_input *inpu
     int32_t len = 0;
     for (ptrdiff_t i = 0; i < outs.ways.len && len < WAYS_MAX; i++) {
         TRY(tell_way(&outs, &outs.ways.data[i], &suggestions[len]));
-        bool told = false;
+        bool told = suggestions[len].argv_len == 0;
         for (int32_t s = 0; s < len; s++) told = told || same_command(&suggestions[s], &suggestions[len]);
         if (!told) len++;
     }

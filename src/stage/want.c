@@ -16,7 +16,7 @@ struct reader {
     const struct want_pages *pages;
     struct want *want;
     VEC(struct request) requests;
-    VEC(struct str) extra_index_urls, find_links, notes;
+    VEC(struct str) extra_index_urls, find_links, notes, constraint_files;
     struct str stack[WANT_DEPTH_MAX]; /* files being read, to find one that includes itself */
     int32_t depth, files;
 };
@@ -171,7 +171,10 @@ ERR_MUST_CHECK static struct err *word_read(struct reader *reader, struct str wo
     struct arena *arena = reader->arena;
     struct request request = {.origin = COMMAND_LINE, .editable = str_starts(word, S("-e "))};
     struct str rest = str_from(word, 3);
-    if (str_starts(word, S("-c "))) return file_read(reader, file_url_path(arena, rest), true);
+    if (str_starts(word, S("-c "))) {
+        *vec_push(arena, &reader->constraint_files) = rest;
+        return file_read(reader, file_url_path(arena, rest), true);
+    }
     if (request.editable) TRY(want_word_parse_editable(arena, reader->fs, S(""), rest, &request.requirement));
     else TRY(want_word_parse(arena, reader->fs, S(""), word, &request.requirement));
     return request_add(reader, &request);
@@ -190,6 +193,10 @@ struct err *want_parse(struct arena *arena, const struct fs *fs, const struct en
     want.extra_index_urls_len = (int32_t)reader.extra_index_urls.len;
     want.find_links = reader.find_links.data;
     want.find_links_len = (int32_t)reader.find_links.len;
+    want.files = files;
+    want.files_len = files_len;
+    want.constraint_files = reader.constraint_files.data;
+    want.constraint_files_len = (int32_t)reader.constraint_files.len;
     want.notes = reader.notes.data;
     want.notes_len = (int32_t)reader.notes.len;
     *ret = want;

@@ -44,6 +44,11 @@ struct want {
     bool no_lifts;         /* no lock may be lifted at all */
     int64_t exclude_newer; /* seconds since 1970; INT64_MAX: none */
 
+    const struct str *files; /* requirement files, as they were named (-r) */
+    int32_t files_len;
+    const struct str *constraint_files; /* the same of -c on the command line */
+    int32_t constraint_files_len;
+
     /* Options that stand in requirement files, in reading order; the command line's own come before them. */
     struct str index_url; /* the last --index-url; empty: none */
     const struct str *extra_index_urls;

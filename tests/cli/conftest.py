@@ -1,6 +1,8 @@
 """Fixtures: an index on loopback, and fresh environments on a plain directory or on an overlay mount."""
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -88,7 +90,23 @@ class Environment:
         argv = self.argv(*map(str, words))
         done = subprocess.run(argv, env={**self.variables, **variables}, cwd=self.folder, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, errors="surrogateescape", timeout=LIMIT_S)
-        return Run(argv, done)
+        run = Run(argv, done)
+        if run.status == 3:
+            self.follow(run, {**self.variables, **variables})
+        return run
+
+    def follow(self, run, variables):
+        """Runs every command that a refusal suggests, as it is printed: each says that it was planned and works."""
+        if "--json" in run.argv:
+            commands = [shlex.join(s["argv"]) for s in run.json.get("suggestions", [])] if run.out else []
+        else:
+            commands = re.findall(r"^  (unpin .*)$", run.out.partition("\nways out")[2], re.M)
+        for command in commands:
+            script = f'unpin() {{ "{self.binary}" "$@"; }}; {command}'
+            done = subprocess.run(["bash", "-c", script], env=variables, cwd=self.folder, stdin=subprocess.DEVNULL,
+                                  capture_output=True, text=True, errors="surrogateescape", timeout=LIMIT_S)
+            # 4: a removal wants to be confirmed.
+            assert done.returncode in (0, 4), f"{run.argv} suggests {command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
 
     def plan(self, *words, **variables):
         """The document of `unpin plan --json WORDS`."""

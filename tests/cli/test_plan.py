@@ -130,10 +130,33 @@ def test_a_project_that_no_index_has(seen):
 
 
 def test_a_suggestion_that_is_followed_leads_to_a_plan(seen):
+    """As every suggestion in these tests does: see conftest.Environment.follow."""
     plan = seen.run("plan", "--json", "--keep", "requests", "urllib3>=2").ok(3).json
     assert plan["suggestions"], "giving up --keep is a way out"
-    words = plan["suggestions"][0]["argv"][2:]
-    assert seen.run("plan", "--json", *words).status == 0
+
+
+@pytest.mark.parametrize("name", ["bounds.txt", "it's bounds.txt"])
+def test_ways_out_name_the_files_of_the_request(seen, tmp_path, name):
+    requests, bounds = tmp_path / "requests.txt", tmp_path / name
+    requests.write_text("idna\nurllib3>=2\n")
+    bounds.write_text("click<8.1.8\n")
+
+    def ways_out(*words):
+        return [s["argv"][2:] for s in seen.run("plan", "--json", *words).ok(3).json["suggestions"]]
+
+    assert all(argv[:4] == ["-r", str(requests), "-c", str(bounds)] for argv in ways_out("-r", requests, "-c", bounds, "--keep", "urllib3"))
+    found = ways_out("click==8.1.8", "-c", bounds)
+    assert ["click==8.1.8"] in [argv[:1] for argv in found if "-c" not in argv], "without the constraints"
+    text = seen.run("plan", "-r", requests, "-c", bounds, "--keep", "requests").ok(3).out
+    assert "-r" in text and ("'\\''" in text) == ("'" in name), "quoted for the shell"
+
+
+def test_ways_out_spell_a_file_that_cannot_stay_as_it_is(seen, tmp_path):
+    bounds, requests = tmp_path / "bounds.txt", tmp_path / "requests.txt"
+    bounds.write_text("click<8.1.8\n")
+    requests.write_text(f"-c {bounds.name}\nidna\nclick==8.1.8\n")
+    found = [s["argv"][2:] for s in seen.run("plan", "--json", "-r", requests).ok(3).json["suggestions"]]
+    assert ["idna", "click==8.1.8"] in [argv[:2] for argv in found if "-c" not in argv and "-r" not in argv]
 
 
 def test_requires_python_rules_out_a_release(seen):
