@@ -165,6 +165,13 @@ static void need_node(struct gather *gather, const struct node *node) {
         need_slot(gather, node, node->floor);
 }
 
+/* Whether what comes right after the choice, where only a guess speaks against it, is as bad as guessed. */
+static void need_proof_of_guess(struct gather *gather, const struct node *node) {
+    int32_t slot = model_slot(gather->model, node), left = node->requested ? BATCH_FIRST : 1;
+    if (slot < 0 || node->fixed || (node->installed >= 0 && !node->requested)) return;
+    while (left > 0 && need_neighbour(gather, node, slot + 1)) slot++, left--;
+}
+
 int32_t model_slot(const struct model *model, const struct node *node) {
     int32_t slot = -1;
     for (int32_t k = 0; k < node->slots_len && sat_value(model->sat, node->ge[k]); k++) slot = k;
@@ -174,6 +181,9 @@ int32_t model_slot(const struct model *model, const struct node *node) {
 struct needs model_needs(struct model *model) {
     struct gather gather = {.model = model};
     for (ptrdiff_t i = 0; i < model->scope.len; i++) need_node(&gather, &model->nodes[model->scope.data[i]]);
+    bool settled = gather.items.len == 0 && model->guesses == GUESSES_BIND;
+    for (ptrdiff_t i = 0; i < model->scope.len && settled; i++)
+        need_proof_of_guess(&gather, &model->nodes[model->scope.data[i]]);
     VEC(struct need) unique = {0};
     struct map seen = {0};
     for (ptrdiff_t i = 0; i < gather.items.len; i++) {
