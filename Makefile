@@ -24,6 +24,7 @@ torture: build/unpin
 	@tools/torture
 	@python3 tests/fault/power.py && python3 tests/fault/power.py --overlay --every 4
 	@python3 tests/fault/strace_kills.py && python3 tests/fault/strace_kills.py --overlay --every 4
+	@python3 tests/fault/scarce.py
 	@python3 tests/fault/mutants.py
 	@python3 tests/bench/kills.py --kills 250 --peer-kills 50
 

@@ -2,7 +2,6 @@
 
 #include <malloc.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -39,9 +38,24 @@ struct arena {
     ptrdiff_t next_size;
 };
 
+/* Not by exit: it cleans up libraries (libcrypto) that other threads still work with, and one that does so then
+ * crashes. */
 _Noreturn void arena_out_of_memory(void) {
-    (void)fputs("unpin: out of memory\n", stderr);
-    exit(1);
+    static const char text[] = "unpin: out of memory\n";
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+    _exit(EXIT_FAILURE);
+}
+
+void *arena_library_malloc(size_t size) {
+    void *memory = malloc(size);
+    if (!memory && size) arena_out_of_memory();
+    return memory;
+}
+
+void *arena_library_realloc(void *old, size_t size) {
+    void *memory = realloc(old, size);
+    if (!memory && size) arena_out_of_memory();
+    return memory;
 }
 
 struct arena *arena_open(void) {

@@ -2,9 +2,9 @@
  * arena - memory with one lifetime.
  *
  * A command owns one arena; everything it builds lives there and is freed together when the arena is closed.
- * Memory comes zeroed. Running out of memory ends the process with exit status 1 and a message on standard
- * error: a transaction survives that exactly as it survives `kill -9`, and no caller could do better.
- * An arena belongs to one thread at a time; workers open their own.
+ * Memory comes zeroed. Running out of memory ends the process at once with exit status 1 and a message on standard
+ * error, whatever its other threads do: a transaction survives that exactly as it survives `kill -9`, and no caller
+ * could do better. An arena belongs to one thread at a time; workers open their own.
  *
  * This is the only module that calls malloc.
  */
@@ -28,6 +28,11 @@ void arena_keep_memory(void);
 
 /* Ends the process as lack of memory does; for libraries that ask what to do. */
 _Noreturn void arena_out_of_memory(void);
+
+/* malloc and realloc for a library that does not survive it when they fail: they end the process then. What they give
+ * is freed by `free`. */
+void *arena_library_malloc(size_t size);
+void *arena_library_realloc(void *old, size_t size);
 
 /* An empty arena. Close it with `arena_close`. */
 struct arena *arena_open(void) __attribute__((returns_nonnull));

@@ -10,6 +10,7 @@ bool curl_open(struct curl *ret) {
 #define X(name) .name = (curl_##name),
     *ret = (struct curl){CURL_FUNCTIONS(X)};
 #undef X
+    library_guard_crypto();
     return true;
 }
 
@@ -19,7 +20,9 @@ bool curl_open(struct curl *ret) {
 #define X(name) {"curl_" #name, offsetof(struct curl, name)},
     static const struct library_symbol symbols[] = {CURL_FUNCTIONS(X)};
 #undef X
-    return library_open("libcurl.so.4", symbols, (int32_t)(sizeof symbols / sizeof *symbols), ret);
+    if (!library_open("libcurl.so.4", symbols, (int32_t)(sizeof symbols / sizeof *symbols), ret)) return false;
+    library_guard_crypto();
+    return true;
 }
 
 #endif

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* The functions of one kind of digest. */
 struct crypto {
@@ -23,10 +24,11 @@ struct digest {
     EVP_MD_CTX *context;
 };
 
-/* What cannot go on here can go on nowhere: no caller could do without the digest. */
+/* What cannot go on here can go on nowhere: no caller could do without the digest. Not by exit, see
+ * arena_out_of_memory. */
 static _Noreturn void die(const char *what) {
-    (void)fprintf(stderr, "unpin: %s\n", what);
-    exit(EXIT_FAILURE);
+    (void)dprintf(STDERR_FILENO, "unpin: %s\n", what);
+    _exit(EXIT_FAILURE);
 }
 
 static void require(bool done) {
@@ -37,6 +39,7 @@ static void require(bool done) {
 
 static struct crypto crypto_open(int32_t size, bool in_parts) {
     (void)in_parts;
+    library_guard_crypto();
     return (struct crypto){
         .kind = size == 32   ? EVP_sha256
                 : size == 48 ? EVP_sha384
@@ -70,6 +73,7 @@ static struct crypto crypto_open(int32_t size, bool in_parts) {
     struct crypto crypto = {0};
     if (!library_open("libcrypto.so.3", symbols, in_parts ? ALL : WHOLE, &crypto))
         die("libcrypto.so.3 (OpenSSL 3) cannot be opened");
+    library_guard_crypto();
     return crypto;
 }
 

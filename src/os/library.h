@@ -23,4 +23,9 @@ struct library_symbol {
  * `table`. False where the library or one of them is not there. */
 bool library_open(const char *file, const struct library_symbol *symbols, int32_t len, void *table);
 
+/* Where libcrypto is there: its memory ends the process where it lacks. It checks what it allocates for itself, and
+ * then works with locks that it could not make. To be called before it is used first; no harm where it comes too late.
+ */
+void library_guard_crypto(void);
+
 #endif
