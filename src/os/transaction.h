@@ -173,9 +173,10 @@ ERR_MUST_CHECK struct err *transaction_old(struct transaction_store *store, stru
 /*
  * Undoes a finished transaction by a new one: bytes, modes, owners, xattrs, links, times of files and of directories.
  * A file that was edited (EDIT) and then edited elsewhere, by later transactions or by hand, gets back the lines that
- * this one changed. Where later ones are in place, times of directories stay.
- * ERR_CONFLICT with the list of files that are no longer as it left them, unless `force`; ERR_REQUEST: no such id,
- * undone already, nothing kept. `extra` are more operations for the same transaction (derived files to remove).
+ * this one changed. Times stay where later transactions that are in place have changed them: of directories whose
+ * entries they changed, of files that they edited in place. ERR_CONFLICT with the list of files that are no longer as
+ * it left them, unless `force`; ERR_REQUEST: no such id, undone already, nothing kept. `extra` are more operations for
+ * the same transaction (derived files to remove).
  */
 ERR_MUST_CHECK struct err *transaction_undo(struct transaction_store *store, struct str id, bool force,
                                             const struct transaction_op *extra, int32_t extra_len,
@@ -183,5 +184,8 @@ ERR_MUST_CHECK struct err *transaction_undo(struct transaction_store *store, str
 
 /* Removes what is kept of a finished transaction; with `entry` its place in the list too. */
 ERR_MUST_CHECK struct err *transaction_forget(struct transaction_store *store, struct str id, bool entry);
+/* Takes an undo and what it undid out of the list, as far as that can be done: what stays takes space, and does nothing
+ * else. */
+void transaction_forget_undone(struct transaction_store *store, struct str undo, struct str undone);
 
 #endif

@@ -144,7 +144,8 @@ struct undoing {
     VEC(struct state) exact; /* parallel to ops */
     str_vec conflicts;
     bool force;
-    bool alone; /* later transactions stay in place */
+    bool unknown;     /* a later transaction cannot be read: any path may be its own */
+    struct map later; /* directories and files in place whose times later ones that stay have changed */
 };
 
 static struct transaction_op *undo_op(struct undoing *undoing, enum transaction_kind kind, struct str path) {
@@ -272,6 +273,11 @@ static struct err *conflicts_err(struct undoing *undoing) {
                     "undo the later transactions first, or use --force to put the old files back anyway");
 }
 
+/* True where the time of `path` is that of a later transaction, which stays in place. */
+static bool is_of_later(const struct undoing *undoing, const char *path) {
+    return undoing->unknown || map_find(&undoing->later, str_of(path)) >= 0;
+}
+
 /* The directory times of before; what was made again counts as touched too. */
 static void undo_times(const struct undoing *undoing, struct journal *journal) {
     struct map before = {0};
@@ -280,7 +286,8 @@ static void undo_times(const struct undoing *undoing, struct journal *journal) {
         map_add(arena, &before, str_of(undoing->done->touched[i].path), i);
     for (int32_t i = 0; i < journal->touched_len; i++) {
         int32_t at = map_find(&before, str_of(journal->touched[i].path));
-        if (at >= 0 && !undoing->alone) journal->touched[i].after = undoing->done->touched[at].before;
+        if (at >= 0 && !is_of_later(undoing, journal->touched[i].path))
+            journal->touched[i].after = undoing->done->touched[at].before;
     }
     VEC(struct touched) more = {journal->touched, journal->touched_len, journal->touched_len};
     struct map known = {0};
@@ -293,7 +300,7 @@ static void undo_times(const struct undoing *undoing, struct journal *journal) {
     /* A file edited in place keeps its inode, so its time has to be put back as well. */
     for (int32_t i = 0; i < undoing->done->steps_len; i++) {
         const struct step *step = &undoing->done->steps[i];
-        if (step->kind == TRANSACTION_EDIT && !undoing->alone)
+        if (step->kind == TRANSACTION_EDIT && !is_of_later(undoing, step->path))
             *vec_push(arena, &more) = (struct touched){step->path, NO_TIME, step->before.mtime_ns};
     }
     journal->touched = more.data;
@@ -310,17 +317,32 @@ static struct err *undo_ops(struct undoing *undoing, const struct transaction_op
     return NULL;
 }
 
-/* May it be undone; and are later ones in place? */
-static struct err *undo_allowed(struct transaction_store *store, struct str id, bool *ret_alone) {
+/* Notes what a later transaction that stays in place has touched. */
+static void later_note(struct undoing *undoing, struct str id) {
+    struct arena *arena = undoing->store->arena;
+    struct journal journal;
+    if (done_read(undoing->store, id, &journal)) {
+        undoing->unknown = true;
+        return;
+    }
+    for (int32_t i = 0; i < journal.touched_len; i++)
+        map_add(arena, &undoing->later, str_of(journal.touched[i].path), 1);
+    for (int32_t i = 0; i < journal.steps_len; i++)
+        if (journal.steps[i].edit) map_add(arena, &undoing->later, str_of(journal.steps[i].path), 1);
+}
+
+/* May it be undone; and what later ones stay in place? */
+static struct err *undo_allowed(struct undoing *undoing, struct str id) {
+    struct transaction_store *store = undoing->store;
     struct transaction_entry *entries;
     int32_t len;
     str_vec problems = {0};
     TRY(entries_list(store, &entries, &len, &problems));
-    bool later = false;
+    undoing->unknown = problems.len > 0;
     for (int32_t i = 0; i < len; i++) {
         if (!str_eq(entries[i].id, id)) {
-            later =
-                later || (number_order(&entries[i].id, &id) > 0 && !entries[i].undone_by.len && !entries[i].undoes.len);
+            if (number_order(&entries[i].id, &id) > 0 && !entries[i].undone_by.len && !entries[i].undoes.len)
+                later_note(undoing, entries[i].id);
             continue;
         }
         if (entries[i].undone_by.len)
@@ -329,7 +351,6 @@ static struct err *undo_allowed(struct transaction_store *store, struct str id, 
         if (!entries[i].undoable)
             return err_make(store->arena, ERR_REQUEST, "what transaction %.*s replaced is not kept any more", FMT(id));
     }
-    *ret_alone = later;
     return NULL;
 }
 
@@ -356,7 +377,7 @@ struct err *transaction_undo(struct transaction_store *store, struct str id, boo
     struct journal done;
     struct undoing undoing = {.store = store, .done = &done, .force = force};
     TRY(done_read(store, id, &done));
-    TRY(undo_allowed(store, id, &undoing.alone));
+    TRY(undo_allowed(&undoing, id));
     TRY(transaction_begin(store, &undoing.transaction));
     signals_hold(&undoing.transaction->signals);
     struct err *err = undo_ops(&undoing, extra, extra_len);
@@ -386,4 +407,15 @@ struct err *transaction_forget(struct transaction_store *store, struct str id, b
     int status = tree_remove(store, str_format(store->arena, "%s/old", dir).data);
     if (status == 0 && entry) status = tree_remove(store, dir);
     return status ? err_errno(store->arena, status, "cannot remove '%s'", dir) : NULL;
+}
+
+/* First what is kept, so that whatever stays in the list can be undone no more; then the undo, so that what it undid
+ * never looks as if it were in place. */
+void transaction_forget_undone(struct transaction_store *store, struct str undo, struct str undone) {
+    struct str ids[] = {undo, undone};
+    int status = 0;
+    for (int i = 0; i < 2 && status == 0; i++)
+        status = tree_remove(store, str_format(store->arena, "%s/%.*s/old", store->dir, FMT(ids[i])).data);
+    for (int i = 0; i < 2 && status == 0; i++)
+        status = tree_remove(store, str_format(store->arena, "%s/%.*s", store->dir, FMT(ids[i])).data);
 }

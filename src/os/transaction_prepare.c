@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -246,6 +247,7 @@ static struct err *staged_state(struct transaction_store *store, const char *pat
 static struct err *new_file(struct transaction *transaction, const struct transaction_op *op, struct journal *journal,
                             struct step *step, str_vec *warnings) {
     struct transaction_store *store = transaction->store;
+    assert(op); /* only directories and what moves with them come of no operation */
     const char *staged = step->edit ? side_path(store->arena, &journal->sides[0], "new", step->number)
                                     : str_copy_z(store->arena, op->source);
     const char *final = step_staged(store->arena, journal, step);

@@ -466,9 +466,7 @@ static struct err *undo(struct run *run, struct str id, struct err *err) {
             outer = err_hint(run->arena, outer, "`unpin undo` takes it back when the cause is gone");
         return err_because(outer, err_because(failed, err));
     }
-    /* Where one of them stays in the history it takes space, and nothing else. */
-    bool forgotten = !transaction_forget(run->store, result.id, true) && !transaction_forget(run->store, id, true);
-    (void)forgotten;
+    transaction_forget_undone(run->store, result.id, id);
     if (err->kind == ERR_VERIFY || err->kind == ERR_INTERRUPTED) return err;
     return err_because(err_make(run->arena, ERR_VERIFY, "the change could not be verified and was undone"), err);
 }

@@ -6,6 +6,8 @@
 #include "os/mapping.h"
 #include "os/term.h"
 
+#include <assert.h>
+
 #define PIP_HEAD S("#!/bin/sh\n# The pip of the environment below, for this layer and under its lock.\n")
 #define CONFIG_FILE S("pyvenv.cfg")
 
@@ -28,6 +30,7 @@ static struct err *resolve(struct arena *arena, struct str path, struct str *ret
     TRY(path_absolute(arena, path, &absolute));
     for (struct str head = absolute; head.len > 0;) {
         struct fs_stat st;
+        assert(head.data);
         TRY(fs_stat(fs_real(), arena, head, false, &st));
         if (st.exists) {
             TRY(path_resolve(arena, head, &real));

@@ -134,7 +134,7 @@ static void add_fact(struct outs *outs, const struct plan_fact *fact) {
     case FACT_VERSIONS: {
         add_nearest(outs, fact);
         if (!outs->input->want->pre)
-            trial_add(outs, (struct trial){RELAX_PRE, (struct str){0}, -1, S(""), S("accept pre-releases")});
+            trial_add(outs, (struct trial){RELAX_PRE, S(""), -1, S(""), S("accept pre-releases")});
         break;
     }
     case FACT_HELD:
@@ -142,8 +142,8 @@ static void add_fact(struct outs *outs, const struct plan_fact *fact) {
                                        str_format(arena, "give up the vendor's build of %.*s", FMT(fact->name))});
         break;
     case FACT_STALE:
-        trial_add(outs, (struct trial){RELAX_STALE, (struct str){0}, -1, S(""),
-                                       S("take old releases that merely state no bound")});
+        trial_add(outs,
+                  (struct trial){RELAX_STALE, S(""), -1, S(""), S("take old releases that merely state no bound")});
         break;
     case FACT_REMOVE:
         trial_add(outs, (struct trial){RELAX_OPTION, fact->name, -1, S(""),
@@ -191,7 +191,7 @@ static bool reason_is(const struct plan *plan, enum plan_fact_kind kind) {
 /* The limits that the user set himself and that no fact names: what they hide may be what is lacking. */
 static void add_limits(struct outs *outs, const struct plan *plan) {
     const struct want *want = outs->input->want;
-    struct trial trial = {.request = -1};
+    struct trial trial = {.request = -1, .name = S(""), .specifiers = S("")};
     if (want->exclude_newer != INT64_MAX && reason_has(outs, plan, BAR_DATE)) {
         trial.kind = RELAX_NEWER;
         trial.text = S("take what was uploaded after the date of --exclude-newer");

@@ -186,6 +186,7 @@ static void site_read(struct scan_dist_reader *reader, const struct scan_site *s
     }
     if (reader->stale || reader->fresh.entries.len != cache.entries.len)
         scan_cache_write(reader->arena, reader->fs, cache_dir, site->path, &reader->fresh);
+    reader->cache = NULL;
 }
 
 /* Reads every site directory's distributions. */

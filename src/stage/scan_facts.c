@@ -286,5 +286,6 @@ struct err *scan_facts_read(struct arena *arena, const struct fs *fs, const stru
     buf_add(&file, answer);
     /* A cache that cannot be written costs time, nothing else. */
     if (cache_dir.len) err = fs_replace(fs, arena, path, buf_str(&file));
+    (void)err;
     return NULL;
 }

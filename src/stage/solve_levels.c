@@ -3,6 +3,8 @@
 
 #include "base/arena.h"
 
+#include <assert.h>
+
 enum { ADVISORY_RUNS_MAX = 64 };
 
 static void chain_of_one(struct model *model, enum level level, int literal) {
@@ -30,8 +32,10 @@ static void add_lock_lines(struct model *model) {
 /* True if the lines of the lock on `node` hold for another version than the installed one; a line with a URL never
  * does. */
 static bool lock_holds(const struct model *model, const struct node *node, const struct version *version) {
+    const struct lock_set *locks = model->input->locks;
+    if (!locks) return true;
     for (ptrdiff_t i = 0; i < node->locks.len; i++) {
-        const struct requirement *requirement = &model->input->locks->lines[node->locks.data[i]].requirement;
+        const struct requirement *requirement = &locks->lines[node->locks.data[i]].requirement;
         if (requirement->url.len || !specifier_set_match(&requirement->specifiers, version)) return false;
     }
     return true;
@@ -39,8 +43,10 @@ static bool lock_holds(const struct model *model, const struct node *node, const
 
 /* True if the lock leaves a node one release: an installed one no other than it has. */
 static bool lock_is_pin(const struct model *model, const struct node *node) {
+    const struct lock_set *locks = model->input->locks;
+    if (!locks) return false;
     for (ptrdiff_t i = 0; i < node->locks.len; i++) {
-        const struct requirement *requirement = &model->input->locks->lines[node->locks.data[i]].requirement;
+        const struct requirement *requirement = &locks->lines[node->locks.data[i]].requirement;
         if (requirement->url.len) return true;
         for (int32_t j = 0; j < requirement->specifiers.len; j++) {
             const struct specifier *specifier = &requirement->specifiers.items[j];
@@ -340,7 +346,10 @@ static void add_lax(struct model *model, int32_t at) {
         if (known < 0) {
             map_add(model->arena, &seen, requirement->name, (int32_t)bounds.len);
             *vec_push(model->arena, &bounds) = (struct bound){target, bound};
-        } else if (bound < bounds.data[known].from) bounds.data[known].from = bound;
+            continue;
+        }
+        assert(known < bounds.len && bounds.data);
+        if (bound < bounds.data[known].from) bounds.data[known].from = bound;
     }
     for (ptrdiff_t i = 0; i < bounds.len; i++)
         add_lax_pair(model, at, reference, bounds.data[i].target, bounds.data[i].from);

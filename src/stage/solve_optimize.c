@@ -7,6 +7,8 @@
 
 #include "base/arena.h"
 
+#include <assert.h>
+
 enum { TRIM_ROUNDS = 3, MINIMIZE_MAX = 12, MINIMIZE_CONFLICTS = 200 };
 
 /* A cost that is assumed to be false, and where its successors are. */
@@ -44,6 +46,7 @@ static struct chain merge(struct model *model, const struct chain *a, const stru
             if (i + j == 0) continue;
             if (i) literals[n++] = -a->costs.data[i - 1];
             if (j) literals[n++] = -b->costs.data[j - 1];
+            assert(sum.costs.data); /* one of them has costs */
             literals[n++] = sum.costs.data[i + j - 1];
             sat_clause(model->sat, literals, n);
         }

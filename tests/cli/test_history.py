@@ -85,6 +85,24 @@ def test_undo_in_any_order_gives_the_right_state(small):
     assert sorted(t["id"] for t in small.run("history", "--json").json["transactions"] if not t["undoes"] and not t["undone_by"]) == ["1"]
 
 
+def times(folder, *names):
+    """When the entries of each directory last changed, the directory itself first."""
+    return {os.path.relpath(place, folder): os.stat(place).st_mtime_ns
+            for name in names for place, folders, _ in os.walk(os.path.join(folder, name)) if "__pycache__" not in place}
+
+
+def test_times_come_back_where_no_later_one_changed_them(small):
+    before = times(small.site, "ant")
+    first = small.upgrade("ant", "--json").ok().json["transaction"]
+    small.upgrade("bee").ok()
+    above, others = os.stat(small.site).st_mtime_ns, times(small.site, "bee")
+    assert times(small.site, "ant") != before
+    small.run("undo", "-y", "--only", first).ok()
+    assert times(small.site, "ant") == before and times(small.site, "bee") == others
+    assert os.stat(small.site).st_mtime_ns > above  # in it both changed entries
+    small.run("undo", "-y").ok()
+
+
 def test_what_later_ones_need_is_not_taken_back_alone(small):
     bee = small.upgrade("bee", "--json").ok().json["transaction"]
     elk = small.upgrade("elk", "--json").ok().json["transaction"]
