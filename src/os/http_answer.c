@@ -51,11 +51,14 @@ bool http_continues(const struct transfer *transfer, long status) {
     return transfer->resumed_at > 0 && status == 206 && transfer->answer.range_first == transfer->resumed_at;
 }
 
-/* The headers of an answer are complete. Where only the rest of a file was asked for, what comes now may be the rest,
- * or all of it again, because it is another file by now or the server knows no ranges. */
+/* The headers of an answer are complete: one that promises more than is wanted ends here. Where only the rest of a file
+ * was asked for, what comes now may be the rest, or all of it again, because it is another file by now or the server
+ * knows no ranges. */
 static bool place(struct transfer *transfer) {
     long status = 0;
     (void)transfer->http->curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    if ((status == 200 || status == 206) && transfer->promised > transfer->request.limit) transfer->over_limit = true;
+    if (transfer->over_limit) return false;
     if (!transfer->resumed_at || http_continues(transfer, status)) return true;
     if (status == 206 || status == 416) transfer->misplaced = true;
     if (status != 200) return !transfer->misplaced;
@@ -93,6 +96,7 @@ static void parse_cache_control(struct str value, struct http_response *answer) 
 
 void http_reset_answer(struct transfer *transfer) {
     transfer->answer = (struct http_response){.max_age = -1, .range_first = -1, .range_total = -1};
+    transfer->promised = -1;
 }
 
 size_t http_on_header(char *data, size_t one, size_t len, void *self) {
@@ -107,6 +111,7 @@ size_t http_on_header(char *data, size_t one, size_t len, void *self) {
     else if (str_eq_nocase(name, S("etag"))) answer->etag = str_copy(transfer->arena, value);
     else if (str_eq_nocase(name, S("last-modified"))) answer->last_modified = str_copy(transfer->arena, value);
     else if (str_eq_nocase(name, S("cache-control"))) parse_cache_control(value, answer);
+    else if (str_eq_nocase(name, S("content-length"))) (void)str_to_int(value, &transfer->promised);
     else if (str_eq_nocase(name, S("content-range"))) parse_content_range(value, answer);
     return len;
 }

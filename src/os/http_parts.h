@@ -26,6 +26,7 @@ struct transfer {
     bool busy;
     bool over_limit, write_failed, misplaced;
     int write_errno;
+    int64_t promised;            /* Content-Length of the answer, -1: it says none */
     int64_t size;                /* bytes of the body that are kept: in memory, or in the file and in the digest */
     int64_t ignored;             /* bytes of bodies that nobody wants */
     int64_t furthest;            /* the most that was kept in any attempt before */

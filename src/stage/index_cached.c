@@ -32,7 +32,7 @@ static struct str project_of_archive(struct arena *arena, struct str bytes) {
     int64_t from = 0, to = 0;
     struct err *none = index_wheel_tail(arena, bytes, bytes.len, &text, &want, &from, &to, &entry);
     if (!none && want == INDEX_WHEEL_DONE) return project_of_headers(arena, text);
-    none = index_sdist_read(arena, bytes, &document);
+    none = index_sdist_read(arena, bytes, true, &document);
     return none ? (struct str){0} : project_of_headers(arena, document.text);
 }
 

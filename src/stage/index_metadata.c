@@ -1,12 +1,13 @@
 /*
  * Metadata of releases, the cheapest way first: the cache, the file beside the artifact (PEP 658), the last bytes of
- * the wheel, more of the wheel, all of it; of an sdist all of it.
+ * the wheel, more of the wheel, all of it; of an sdist all of it, and where that is too large its head (setuptools
+ * sorts the files, so that PKG-INFO is among the first).
  */
 #include "stage/index_parts.h"
 
 #include "base/arena.h"
 
-enum step { STEP_FILE, STEP_TAIL, STEP_SPAN, STEP_WHOLE, STEP_SDIST };
+enum step { STEP_FILE, STEP_TAIL, STEP_SPAN, STEP_WHOLE, STEP_SDIST, STEP_HEAD };
 
 /* Metadata that are wanted. */
 struct job {
@@ -66,7 +67,7 @@ static void read_whole(struct index *index, struct pool *pool, struct job *job, 
     struct index_document document = {0};
     struct err *err;
     if (job->artifact.sdist) {
-        err = index_sdist_read(index->arena, bytes, &document);
+        err = index_sdist_read(index->arena, bytes, job->step != STEP_HEAD, &document);
     } else {
         enum index_wheel_want want;
         int64_t from, to;
@@ -196,9 +197,13 @@ static void settle_failure(struct index *index, struct jobs *jobs, struct job *j
         ask(index, jobs, job, STEP_WHOLE, (struct str){0});
         return;
     }
+    bool too_large = response->err && response->err->kind == ERR_LIMIT;
+    if (too_large && job->step == STEP_SDIST) {
+        ask(index, jobs, job, STEP_HEAD, str_format(index->arena, "0-%d", INDEX_HEAD - 1));
+        return;
+    }
     index->unreachable = index->unreachable || response->unreachable;
     bool gone = !response->err && (response->status == 404 || response->status == 410);
-    bool too_large = response->err && response->err->kind == ERR_LIMIT;
     job->fatal = !gone && !too_large;
     job->unreachable = response->unreachable || response->status >= 500;
     give_up(job, index_answer_err(index, response, job->url));
@@ -215,6 +220,8 @@ static void settle(struct index *index, struct pool *pool, struct jobs *jobs, st
         settle_tail(index, pool, jobs, job, response);
     } else if (job->step == STEP_SPAN) {
         settle_span(index, pool, jobs, job, response);
+    } else if (job->step == STEP_HEAD) {
+        read_whole(index, pool, job, response->body);
     } else if (job->artifact.sha256.len && !str_eq(job->artifact.sha256, response->sha256)) {
         give_up(job, err_make(index->arena, ERR_HASH, "it has not the hash that the index gives"));
     } else {

@@ -25,6 +25,7 @@ enum {
     INDEX_TAIL_MAX = 16 << 20,   /* the most that a directory may make us ask for */
     INDEX_TAILS_MAX = 3,         /* how often: the second time all of the directory comes */
     INDEX_WHOLE_MAX = 200 << 20, /* a file that is fetched for its metadata */
+    INDEX_HEAD = 1 << 20,        /* of an sdist that is larger */
     INDEX_HOST_FAILURES = 8,     /* so many files without metadata and none with: the host serves none */
     INDEX_HOST_S = 7 * 86400,    /* how long a host is known to serve no metadata files */
     INDEX_PLACES_MAX = 64,
@@ -216,6 +217,9 @@ enum index_wheel_want { INDEX_WHEEL_DONE, INDEX_WHEEL_TAIL, INDEX_WHEEL_SPAN };
 ERR_MUST_CHECK struct err *index_wheel_tail(struct arena *arena, struct str tail, int64_t size, struct str *ret,
                                             enum index_wheel_want *want, int64_t *from, int64_t *to,
                                             struct zip_entry *entry);
-ERR_MUST_CHECK struct err *index_sdist_read(struct arena *arena, struct str bytes, struct index_document *ret);
+/* What an sdist, or the head of one, tells; `whole`: that nothing is cut off, so that requirements which are not told of
+ * are not there. */
+ERR_MUST_CHECK struct err *index_sdist_read(struct arena *arena, struct str bytes, bool whole,
+                                            struct index_document *ret);
 
 #endif

@@ -165,6 +165,18 @@ static struct release release_of_page(struct index *index, struct arena *arena, 
     return release_make(arena, &choice, version);
 }
 
+/* What is installed does not go back behind the releases whose wheels end before this version of Python: sdists of
+ * before that are older than it. (pandas<2 on Python 3.12: 1.5.3 has wheels for 3.8 to 3.11; 0.13.1 has none.) */
+static void bar_older_sdists(struct release *releases, int32_t len) {
+    bool ended = false;
+    for (int32_t i = len - 1; i >= 0; i--) {
+        struct release *release = &releases[i];
+        if (release->bars & BAR_WHEELS) ended = true;
+        else if (!release->bars && !release->artifact.sdist) ended = false;
+        else if (!release->bars && ended) release->bars = BAR_WHEELS;
+    }
+}
+
 static bool may_build(const struct index *index, struct str name) {
     const struct want *want = index->options.want;
     return want && (want->build_all || str_among(want->build, want->build_len, name));
@@ -190,6 +202,7 @@ void index_load(struct index *index, struct pool *pool, struct project_id id, co
         struct index_packed made = index_pack_view(index->scratch, releases, n, &facts, status);
         index_cache_write(index, "views", index_view_identity(index, index->scratch, url), made.bytes);
     }
+    if (pool->projects.data[id.n].installed >= 0) bar_older_sdists(releases, n);
     for (int32_t i = 0; i < n && may_build(index, pool->projects.data[id.n].name); i++)
         releases[i].bars &= ~(uint32_t)BAR_WHEELS;
     pool_add_page(pool, id, releases, n);

@@ -116,7 +116,7 @@ static struct err *walk(struct arena *arena, struct reader *reader, struct found
     return err_make(arena, ERR_LIMIT, "it holds more than %d files", ENTRIES_MAX);
 }
 
-struct err *index_sdist_read(struct arena *arena, struct str bytes, struct index_document *ret) {
+struct err *index_sdist_read(struct arena *arena, struct str bytes, bool whole, struct index_document *ret) {
     struct reader reader = {0};
     if (libarchive_open(&reader.library)) reader.archive = reader.library.read_new();
     if (!reader.archive) return err_make(arena, ERR_INTERNAL, "libarchive cannot be started");
@@ -131,11 +131,13 @@ struct err *index_sdist_read(struct arena *arena, struct str bytes, struct index
         err = err_make(arena, ERR_MALFORMED, "it is no archive");
     if (!err) err = walk(arena, &reader, &found);
     (void)reader.library.read_free(reader.archive);
-    if (err) return err;
+    /* A head ends in the middle of something: what was found before that counts. */
+    if (err && (whole || err->kind != ERR_MALFORMED || !found.pkg_info.len)) return err;
     struct index_document document = {.text = found.pkg_info.len ? found.pkg_info : found.egg_pkg_info};
     if (!document.text.len) return err_make(arena, ERR_MALFORMED, "it holds no PKG-INFO");
     /* An egg-info without requires.txt has no requirements. */
-    if (found.egg_info) document.requires_txt = found.requires_txt.data ? found.requires_txt : S("");
+    if (found.egg_info && (whole || found.requires_txt.data))
+        document.requires_txt = found.requires_txt.data ? found.requires_txt : S("");
     document.text = index_header_block(arena, document.text);
     *ret = document;
     return NULL;

@@ -12,6 +12,7 @@ import time
 import zipfile
 
 import pytest
+from aiohttp import web
 
 from rude_server import RudeServer, closes, cut, floods, ranged, raw, stalls, then
 
@@ -154,6 +155,32 @@ def test_sdist(server, run, files, requires, unsure):
     assert run("a==1.0")["problems"] == document["problems"], "the cache says the same"
 
 
+@pytest.mark.parametrize("files, requires, unsure", [
+    ({"PKG-INFO": NEW}, ["idna>=2"], False),
+    ({"PKG-INFO": OLD, "a.egg-info/requires.txt": "idna>=2\n"}, ["idna>=2"], False),
+    ({"PKG-INFO": OLD, "big": "", "a.egg-info/requires.txt": "idna>=2\n"}, [], True),
+])
+def test_a_huge_sdist_is_read_from_its_head(server, run, files, requires, unsure):
+    """pyspark has nothing but sdists of 450 MB: it was said not to be there at all."""
+    noise = random.Random(1).randbytes(3 << 19).hex()
+    data = sdist({**{p: noise if p == "big" else t for p, t in files.items()}, "z": noise})
+    assert len(data) > 1 << 20
+    serve(server, data, "a-1.0.tar.gz")
+    huge = cut(b"", 1 << 30)
+
+    async def answer(request):
+        if not request.headers.get("Range"):
+            return await huge(request)
+        status, headers, body = ranged(data)(request)
+        return web.Response(status=status, headers=headers, body=body)
+
+    server.routes["/files/a-1.0.tar.gz"] = answer
+    document = run("a==1.0")
+    assert release(document)["requires"] == requires
+    assert document["problems"] == (["requirements of a 1.0 (sdist) are known only after a build"] if unsure else [])
+    assert run("a==1.0")["problems"] == document["problems"], "the cache says the same"
+
+
 @pytest.mark.parametrize("content, why", [
     (b"no archive", "archive"), (sdist({"x": ""}), "PKG-INFO"), (sdist({"PKG-INFO": OLD, "x": "y" * 99})[:-20], ""),
     (sdist({"PKG-INFO": OLD.replace("1.0", "1.1")}), "another version"), (sdist({"PKG-INFO": OLD.replace("Name: a", "Name: b")}), "another project"),
@@ -210,6 +237,18 @@ def test_sdists_whose_wheels_are_for_other_pythons(server, run):
         ("a-1.3.tar.gz", b""), (name("1.4", "cp311-cp311-manylinux_2_17_x86_64"), b""), (name("1.4", "py3-none-any"), b""))
     for _ in range(2):  # the second time from the view
         assert [r["bars"] for r in run("a")["projects"]["a"]["releases"]] == [BAR_WHEELS, 0, 0, 0, 0]
+
+
+def test_sdists_from_before_the_wheels_end(server, run):
+    """pandas<2 on Python 3.12: 1.5.3 has wheels for 3.8 to 3.11, so 0.13.1, which has none, is not where to go back to."""
+    name = "a-{}-cp{}-cp{}-manylinux_2_17_x86_64.whl".format
+    server.routes["/simple/a/"] = page(
+        ("a-0.1.tar.gz", b""), (name("0.2", 312, 312), b""), ("a-0.3.tar.gz", b""), (name("1.0", 311, 311), b""), ("a-1.0.tar.gz", b""),
+        (name("2.0", 312, 312), b""), ("a-2.1.tar.gz", b""))
+    for _ in range(2):  # the second time from the view
+        bars = [r["bars"] for r in run("--installed", "a==2.0", "a")["projects"]["a"]["releases"]]
+        assert bars == [0, 0, BAR_WHEELS, BAR_WHEELS, 0, 0]
+        assert [r["bars"] for r in run("a")["projects"]["a"]["releases"]] == [0, 0, 0, BAR_WHEELS, 0, 0]
 
 
 def test_quarantined(server, run):

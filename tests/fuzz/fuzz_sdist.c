@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct arena *arena = arena_open();
     struct index_document document, again;
-    if (!index_sdist_read(arena, (struct str){(const char *)data, (ptrdiff_t)size}, &document)) {
+    if (!index_sdist_read(arena, (struct str){(const char *)data, (ptrdiff_t)size}, true, &document)) {
         struct str once = index_document_format(arena, &document);
         bool open = index_document_open(once, &again);
         assert(open && str_eq(again.text, document.text) && str_eq(again.requires_txt, document.requires_txt));

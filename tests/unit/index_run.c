@@ -165,6 +165,18 @@ static void write_rest(struct run *run, const struct err *err, const int64_t *us
     }
 }
 
+/* "name==version": all that is installed. */
+static void add_installed(struct arena *arena, struct str word, struct environment *env) {
+    ptrdiff_t pin = str_find(word, S("=="));
+    struct dist *dist = arena_new(arena, struct dist, 1);
+    if (pin < 0) return;
+    *dist = (struct dist){.name = name_normalize(arena, str_slice(word, 0, pin)), .raw_name = str_slice(word, 0, pin)};
+    dist->version_valid = version_try_parse(arena, str_from(word, pin + 2), &dist->version);
+    env->dists = dist;
+    env->dists_len = 1;
+    map_add(arena, &env->by_name, dist->name, 0);
+}
+
 static struct environment make_environment(struct arena *arena, struct str python) {
     struct environment env = {0};
     const struct str *platforms = NULL;
@@ -186,7 +198,7 @@ int main(int argc, char **argv) {
     struct run run = {.arena = arena};
     struct index_options options = {0};
     struct want want = {.exclude_newer = INT64_MAX};
-    struct str python = S("3.12.3"), url = {0};
+    struct str python = S("3.12.3"), url = {0}, installed = {0};
     int at = 1;
     for (; at < argc && argv[at][0] == '-'; at++) {
         struct str name = str_of(argv[at]), value = str_of(at + 1 < argc ? argv[at + 1] : "");
@@ -196,6 +208,7 @@ int main(int argc, char **argv) {
         else if (str_eq(name, S("--only-binary"))) want.only_binary = true;
         else flag = false;
         if (str_eq(name, S("--python"))) python = value;
+        if (str_eq(name, S("--installed"))) installed = value;
         if (str_eq(name, S("--recorded"))) options.recorded = value;
         if (str_eq(name, S("--record"))) options.record_dir = value;
         if (str_eq(name, S("--index-url"))) url = value;
@@ -203,6 +216,7 @@ int main(int argc, char **argv) {
         if (!flag) at++;
     }
     struct environment env = make_environment(arena, python);
+    add_installed(arena, installed, &env);
     struct config_variables variables = config_variables_make(arena, environ);
     struct config config;
     int64_t us[6] = {0};
