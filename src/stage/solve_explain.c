@@ -224,6 +224,61 @@ static struct str yanked_text(struct arena *arena, const struct release *release
     return str_format(arena, "it was yanked (%.*s)", FMT(release->yanked_reason));
 }
 
+/* Why a release of the index is no candidate. */
+static struct plan_fact tell_no_candidate(struct model *model, const struct project *project,
+                                          const struct release *release) {
+    struct str why = release->bars         ? bars_text(release->bars)
+                     : release->yanked     ? yanked_text(model->arena, release)
+                     : release->prerelease ? S("it is a pre-release, and --pre is not set")
+                                           : S("its metadata cannot be read");
+    struct plan_fact told = {.kind = FACT_VERSIONS, .name = project->name, .version = release->version.text};
+    told.sentence =
+        str_format(model->arena, "%.*s %.*s exists, but %.*s", FMT(project->name), FMT(told.version), FMT(why));
+    return told;
+}
+
+/* What facts of a reason ask of one project together. */
+struct asked {
+    struct model *model;
+    const int32_t *core;
+    int32_t len, target;
+};
+
+/* True if, of each distribution that asks (and of the request), one requirement at least is met. */
+static bool all_meet(const struct asked *asked, const struct version *version) {
+    const struct model *model = asked->model;
+    for (int32_t i = 0; i < asked->len; i++) {
+        const struct fact *fact = &model->facts.data[asked->core[i]];
+        if (fact->rule < 0 || model->rules.data[fact->rule].target != asked->target) continue;
+        bool met = false;
+        for (int32_t j = 0; j < asked->len && !met; j++) {
+            const struct fact *other = &model->facts.data[asked->core[j]];
+            if (other->rule < 0 || model->rules.data[other->rule].target != asked->target) continue;
+            bool alike = i == j || (model->rules.data[fact->rule].node >= 0 &&
+                                    model->rules.data[other->rule].node == model->rules.data[fact->rule].node);
+            met = alike && specifier_set_match(&model->rules.data[other->rule].requirement->specifiers, version);
+        }
+        if (!met) return false;
+    }
+    return true;
+}
+
+/* Requirements that do not exclude each other meet in no candidate: the newest release that they leave, which is none,
+ * belongs to the reason. False: they exclude each other, or a candidate is left and something else excludes it. */
+static bool tell_between(const struct asked *asked, struct plan_fact *ret) {
+    const struct project *project = &asked->model->pool->projects.data[asked->target];
+    const struct node *node = &asked->model->nodes[asked->target];
+    const struct release *left = NULL;
+    for (int32_t r = 0; r < project->releases_len; r++) {
+        if (!all_meet(asked, &project->releases[r].version)) continue;
+        for (int32_t k = 0; k < node->slots_len; k++)
+            if (node->slots[k] == r) return false;
+        left = &project->releases[r];
+    }
+    if (left) *ret = tell_no_candidate(asked->model, project, left);
+    return left != NULL;
+}
+
 /* Why none of the releases can meet a requirement, if that is so by the index alone. */
 static bool tell_missing(struct model *model, const struct rule *rule, struct plan_fact *ret) {
     const struct node *target = &model->nodes[rule->target];
@@ -237,17 +292,10 @@ static bool tell_missing(struct model *model, const struct rule *rule, struct pl
     }
     for (int32_t k = 0; k < target->slots_len; k++)
         if (specifier_set_match(set, &project->releases[target->slots[k]].version)) return false;
-    ret->kind = FACT_VERSIONS;
     for (int32_t r = project->releases_len - 1; r >= 0; r--) {
         const struct release *release = &project->releases[r];
         if (!specifier_set_match(set, &release->version)) continue;
-        struct str why = release->bars         ? bars_text(release->bars)
-                         : release->yanked     ? yanked_text(model->arena, release)
-                         : release->prerelease ? S("it is a pre-release, and --pre is not set")
-                                               : S("its metadata cannot be read");
-        ret->version = release->version.text;
-        ret->sentence =
-            str_format(model->arena, "%.*s %.*s exists, but %.*s", FMT(project->name), FMT(ret->version), FMT(why));
+        *ret = tell_no_candidate(model, project, release);
         return true;
     }
     ret->kind = FACT_ABSENT;
@@ -265,12 +313,17 @@ struct err *model_explain(struct arena *arena, const struct solve_input *input, 
     int32_t *core = arena_new(arena, int32_t, model.facts.len);
     int32_t len = minimal_core(&model, core);
     VEC(struct plan_fact) told = {0};
+    bool *about = arena_new(arena, bool, model.nodes_len);
     for (int32_t i = 0; i < len; i++) {
         const struct fact *fact = &model.facts.data[core[i]];
         *vec_push(arena, &told) = tell(&model, fact);
         struct plan_fact missing;
         if (fact->rule >= 0 && tell_missing(&model, &model.rules.data[fact->rule], &missing))
             *vec_push(arena, &told) = missing;
+        else if (fact->rule >= 0 && !about[model.rules.data[fact->rule].target] &&
+                 tell_between(&(struct asked){&model, core, len, model.rules.data[fact->rule].target}, &missing))
+            *vec_push(arena, &told) = missing;
+        if (fact->rule >= 0) about[model.rules.data[fact->rule].target] = true;
     }
     ret->needs = core_needs(&model, core, len);
     sat_close(model.sat);
