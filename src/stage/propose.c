@@ -218,11 +218,13 @@ static struct err *tell_stale_requests(struct arena *arena, const struct solve_i
     return NULL;
 }
 
-/* A source that counts what it is asked for. */
+/* A source that counts what it is asked for, and the rounds and times of the search. */
 struct counter {
     const struct source *inner;
     int32_t documents;
     struct trail *trail; /* NULL: none */
+    int32_t rounds;
+    int64_t index_us, solve_us;
 };
 
 static struct err *count_supply(void *self, struct pool *pool, const struct needs *needs) {
@@ -240,6 +242,17 @@ static struct err *count_supply_url(void *self, struct pool *pool, const struct 
     return counter->inner->supply_url(counter->inner->self, pool, request, ret, ret_release);
 }
 
+/* Searches, and once more with the image's date where something is added and it was not known. */
+static struct err *search_dated(struct arena *arena, const struct solve_input *input, struct environment *env,
+                                struct pool *pool, const struct source *source, bool *dated, struct solution *ret,
+                                struct counter *counter) {
+    TRY(propose_search(arena, input, pool, source, ret, &counter->index_us, &counter->solve_us, &counter->rounds));
+    if (*dated || ret->status != SOLVE_OPTIMAL || !adds_something(pool, ret)) return NULL;
+    TRY(propose_image_date(env, pool, source, &env->image_date));
+    *dated = true;
+    return propose_search(arena, input, pool, source, ret, &counter->index_us, &counter->solve_us, &counter->rounds);
+}
+
 static struct err *plan_with(struct arena *arena, const struct solve_input *given, struct pool *pool,
                              struct counter *counter, struct plan *ret) {
     const struct source *source = &(struct source){.self = counter,
@@ -250,8 +263,7 @@ static struct err *plan_with(struct arena *arena, const struct solve_input *give
     struct want *want = arena_new(arena, struct want, 1);
     struct solve_input input = *given;
     *env = *given->env;
-    int64_t index_us = 0, solve_us = 0, start = clock_us();
-    int32_t rounds = 0;
+    int64_t start = clock_us();
     TRY(pin_urls(arena, given, pool, source, want));
     input.env = env;
     input.want = want;
@@ -261,18 +273,14 @@ static struct err *plan_with(struct arena *arena, const struct solve_input *give
         dated = true;
     }
     TRY(propose_prefetch(arena, &input, pool, source));
-    index_us += clock_us() - start;
+    counter->index_us += clock_us() - start;
     struct solution solution;
-    TRY(propose_search(arena, &input, pool, source, &solution, &index_us, &solve_us, &rounds));
-    if (!dated && solution.status == SOLVE_OPTIMAL && adds_something(pool, &solution)) {
-        TRY(propose_image_date(env, pool, source, &env->image_date));
-        TRY(propose_search(arena, &input, pool, source, &solution, &index_us, &solve_us, &rounds));
-    }
+    TRY(search_dated(arena, &input, env, pool, source, &dated, &solution, counter));
     if (solution.status == SOLVE_INFEASIBLE && !want->only_binary && !want->builds) {
         /* Builds only where nothing else serves. */
         struct solution built;
         want->builds = true;
-        TRY(propose_search(arena, &input, pool, source, &built, &index_us, &solve_us, &rounds));
+        TRY(search_dated(arena, &input, env, pool, source, &dated, &built, counter));
         solution = built;
         if (built.status != SOLVE_OPTIMAL) want->builds = false;
     }
@@ -289,10 +297,10 @@ static struct err *plan_with(struct arena *arena, const struct solve_input *give
         plan.reason_len = solution.reason_len;
         TRY(propose_ways_out(arena, &input, pool, source, true, &plan));
     }
-    plan.proof.rounds = rounds;
+    plan.proof.rounds = counter->rounds;
     plan.proof.metadata_fetched = counter->documents;
-    plan.index_us = index_us;
-    plan.solve_us = solve_us;
+    plan.index_us = counter->index_us;
+    plan.solve_us = counter->solve_us;
     *ret = plan;
     return NULL;
 }

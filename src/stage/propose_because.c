@@ -14,7 +14,9 @@ struct because {
     struct str *sentences; /* why, one step */
     int32_t *queue;
     int32_t queue_len;
-    bool by_extras; /* requirements of extras explain as well: only what nothing else explains */
+    /* What only explains where nothing else does. */
+    bool by_later;  /* bounds that later releases than the chosen one state */
+    bool by_extras; /* requirements of extras */
 };
 
 static const struct metadata *metadata_after(const struct because *because, struct str name) {
@@ -90,6 +92,37 @@ static const struct advisory *warns(const struct because *because, int32_t cause
     return NULL;
 }
 
+/* A later release of change `cause` than its result that excludes change `effect` as it was; NULL: none is known. A
+ * release that merely states no bound costs where it is not kept (level 1). */
+static const struct release *later_excludes(const struct because *because, int32_t cause, int32_t effect,
+                                            const struct requirement **ret) {
+    const struct project *project = pool_find(because->pool, because->changes[cause].name);
+    const struct dist *old = environment_find(because->input->env, because->changes[effect].name);
+    if (!project || !old || because->changes[cause].action == PLAN_REMOVE) return NULL;
+    ptrdiff_t at = project - because->pool->projects.data;
+    if (at >= because->solution->chosen_len) return NULL;
+    for (int32_t r = because->solution->chosen[at] + 1; r < project->releases_len; r++) {
+        const struct metadata *metadata = project->releases[r].metadata;
+        for (int32_t i = 0; metadata && i < metadata->requires_len; i++) {
+            *ret = &metadata->requires_dist[i];
+            if (!str_eq((*ret)->name, because->changes[effect].name) || !is_base_active(because, *ret)) continue;
+            if (!specifier_set_match(&(*ret)->specifiers, &old->version)) return &project->releases[r];
+        }
+    }
+    return NULL;
+}
+
+static bool explain_by_later(struct because *because, int32_t cause, int32_t effect) {
+    const struct plan_change *from = &because->changes[cause];
+    const struct requirement *requirement;
+    const struct release *later = later_excludes(because, cause, effect, &requirement);
+    if (!later) return false;
+    because->sentences[effect] =
+        str_format(because->arena, "%.*s %.*s is older than %.*s, and merely does not say that it requires %.*s",
+                   FMT(from->raw_name), FMT(from->to), FMT(later->version.text), FMT(requirement->text));
+    return true;
+}
+
 static bool explain_step(struct because *because, int32_t cause, int32_t effect) {
     struct arena *arena = because->arena;
     const struct plan_change *from = &because->changes[cause], *to = &because->changes[effect];
@@ -108,6 +141,7 @@ static bool explain_step(struct because *because, int32_t cause, int32_t effect)
         return true;
     }
     const struct advisory *advisory = warns(because, cause, effect);
+    if (!advisory && because->by_later) return explain_by_later(because, cause, effect);
     if (advisory)
         *sentence = str_format(arena, "advisory %.*s: %.*s %.*s fails with %.*s %.*s", FMT(advisory->id),
                                FMT(to->raw_name), FMT(to->from), FMT(from->raw_name), FMT(from->to));
@@ -181,13 +215,17 @@ static void write_chain(struct because *because, int32_t effect) {
 
 void plan_explain_changes(struct arena *arena, const struct solve_input *input, const struct pool *pool,
                           const struct solution *solution, struct plan_change *changes, int32_t len) {
-    struct because because = {arena, input, pool, solution, changes, len, NULL, NULL, NULL, 0, false};
+    struct because because = {
+        .arena = arena, .input = input, .pool = pool, .solution = solution, .changes = changes, .len = len};
     because.parent = arena_new(arena, int32_t, len);
     because.sentences = arena_new(arena, struct str, len);
     because.queue = arena_new(arena, int32_t, len);
     for (int32_t i = 0; i < len; i++) because.parent[i] = -2;
     for (int32_t i = 0; i < len; i++) explain_request(&because, i);
     walk(&because);
+    because.by_later = true;
+    walk(&because);
+    because.by_later = false;
     because.by_extras = true;
     walk(&because);
     for (int32_t i = 0; i < len; i++)

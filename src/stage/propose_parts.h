@@ -12,6 +12,12 @@ struct plan_argv {
     ptrdiff_t len, cap;
 };
 
+/* Sentences without a full stop. */
+struct sentences {
+    struct str *data;
+    ptrdiff_t len, cap;
+};
+
 /* Fetches what the requests most likely touch. */
 ERR_MUST_CHECK struct err *propose_prefetch(struct arena *arena, const struct solve_input *input, struct pool *pool,
                                             const struct source *source);
@@ -36,6 +42,10 @@ void plan_tell_freshness(struct arena *arena, const struct solve_input *input, c
 void plan_tell_stale(struct arena *arena, struct str name, const struct plan *other, struct plan *plan);
 /* Says that releases older than the image were left out, where that may be why locks are lifted. */
 void plan_tell_floor(struct arena *arena, const struct pool *pool, struct plan *plan);
+/* Adds to `ret` where a request leaves a newer release than the one that is planned (propose_age.c): one of the image's
+ * time that a bound allows, or with -U any. */
+void plan_tell_open(struct arena *arena, const struct solve_input *input, const struct pool *pool,
+                    const struct solution *solution, struct sentences *ret);
 /* The command "unpin plan …" that asks for `want`, but for the environment (propose_command.c): with -r and -c where what
  * the files of `given`, the user's own request, ask for is in it unchanged, else with their requests as words. */
 struct plan_argv plan_argv_of(struct arena *arena, const struct want *given, const struct want *want);

@@ -18,6 +18,14 @@ static bool is_requested(const struct want *want, struct str name) {
     return false;
 }
 
+/* True if the user gave a version, or a bound, of it: it has no floor. */
+static bool is_bounded(const struct want *want, struct str name) {
+    for (int32_t i = 0; i < want->requests_len; i++)
+        if (want->requests[i].requirement.specifiers.len && str_eq(want->requests[i].requirement.name, name))
+            return true;
+    return false;
+}
+
 static bool by_url(const struct want *want, struct str name) {
     for (int32_t i = 0; i < want->requests_len; i++)
         if (want->requests[i].requirement.url.len && str_eq(want->requests[i].requirement.name, name)) return true;
@@ -287,7 +295,7 @@ static void make_advisories(struct arena *arena, const struct solve_input *input
 
 struct warnings {
     struct arena *arena;
-    VEC(struct str) list;
+    struct sentences list;
 };
 
 static void warn_unknown(struct warnings *warnings, const struct environment *env) {
@@ -344,6 +352,31 @@ static struct str tell_build(struct arena *arena, const struct plan_change *chan
                       release && release->unsure ? "; what it requires is known only then (--build tells)" : "");
 }
 
+/* The first of the names, and how many more there are. */
+static struct str some_of(struct arena *arena, const struct sentences *names) {
+    enum { NAMES_MAX = 6 };
+    struct buf buf = {.arena = arena};
+    ptrdiff_t shown = names->len > NAMES_MAX + 1 ? NAMES_MAX : names->len;
+    for (ptrdiff_t i = 0; i < shown; i++) buf_addf(&buf, "%s%.*s", i ? ", " : "", FMT(names->data[i]));
+    if (shown < names->len) buf_addf(&buf, " and %td more", names->len - shown);
+    return buf_str(&buf);
+}
+
+/* Files that are compared with less than a hash. */
+static void warn_unverified(struct warnings *warnings, const struct plan *plan, struct str by, const char *told) {
+    struct arena *arena = warnings->arena;
+    struct sentences files = {0};
+    for (int32_t i = 0; i < plan->changes_len; i++) {
+        const struct artifact *artifact = &plan->changes[i].artifact;
+        if (plan->changes[i].action == PLAN_REMOVE || !str_eq(artifact_verified(arena, artifact), by)) continue;
+        *vec_push(arena, &files) = artifact->filename;
+    }
+    if (files.len)
+        *vec_push(arena, &warnings->list) =
+            str_format(arena, "the index gives no SHA-256 of %.*s: %s verified by %s", FMT(some_of(arena, &files)),
+                       files.len == 1 ? "it is" : "they are", told);
+}
+
 static void warn_changes(struct warnings *warnings, const struct solve_input *input, const struct pool *pool,
                          const struct solution *solution, const struct plan *plan) {
     struct arena *arena = warnings->arena;
@@ -358,11 +391,6 @@ static void warn_changes(struct warnings *warnings, const struct solve_input *in
             *vec_push(arena, &warnings->list) =
                 str_format(arena, "%.*s %.*s was yanked: %.*s", FMT(change->raw_name), FMT(change->to),
                            FMT(release->yanked_reason.len ? release->yanked_reason : S("no reason given")));
-        struct str verified = artifact_verified(arena, &change->artifact);
-        if (str_eq(verified, S("size")) || str_eq(verified, S("nothing")))
-            *vec_push(arena, &warnings->list) = str_format(
-                arena, "the index gives no SHA-256 of %.*s: it is verified by %.*s", FMT(change->artifact.filename),
-                FMT(str_eq(verified, S("size")) ? S("its size alone") : S("nothing")));
         if (project->status.len)
             *vec_push(arena, &warnings->list) =
                 str_format(arena, "%.*s is %.*s, says the index%s%.*s", FMT(change->raw_name), FMT(project->status),
@@ -490,7 +518,7 @@ static void add_warning(struct arena *arena, struct plan *plan, struct str sente
 }
 
 void plan_tell_floor(struct arena *arena, const struct pool *pool, struct plan *plan) {
-    struct buf who = {.arena = arena};
+    struct sentences who = {0};
     bool collateral = false;
     for (int32_t i = 0; i < plan->lifts_len; i++)
         collateral = collateral || !is_requested(plan->want, plan->lifts[i].name);
@@ -498,8 +526,8 @@ void plan_tell_floor(struct arena *arena, const struct pool *pool, struct plan *
     for (int32_t i = 0; i < plan->changes_len; i++) {
         const struct plan_change *change = &plan->changes[i];
         const struct project *project = pool_find(pool, change->name);
-        if (change->action == PLAN_ADD && project && project->has_dates)
-            buf_addf(&who, "%s%.*s", who.len ? ", " : "", FMT(change->raw_name));
+        if (change->action != PLAN_ADD || !project || !project->has_dates) continue;
+        if (!is_bounded(plan->want, change->name)) *vec_push(arena, &who) = change->raw_name;
     }
     if (who.len)
         add_warning(
@@ -508,7 +536,7 @@ void plan_tell_floor(struct arena *arena, const struct pool *pool, struct plan *
                 arena,
                 "releases that were overtaken months before the image were not considered for what is added (%.*s); "
                 "with --allow-stale they are, and may need fewer locks lifted",
-                FMT(buf_str(&who))));
+                FMT(some_of(arena, &who))));
 }
 
 void plan_tell_stale(struct arena *arena, struct str name, const struct plan *other, struct plan *plan) {
@@ -572,6 +600,9 @@ void plan_make(struct arena *arena, const struct solve_input *input, const struc
     warn_unknown(&warnings, input->env);
     warn_marks(&warnings, pool, solution);
     warn_changes(&warnings, input, pool, solution, &plan);
+    warn_unverified(&warnings, &plan, S("size"), "size alone");
+    warn_unverified(&warnings, &plan, S("nothing"), "nothing");
+    plan_tell_open(arena, input, pool, solution, &warnings.list);
     warn_orphans(&warnings, input, after, len, &plan);
     warn_extras(&warnings, input, after, len);
     warn_options(&warnings, input, &plan);

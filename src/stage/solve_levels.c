@@ -292,13 +292,24 @@ static bool states_bound(struct model *model, const struct metadata *metadata, s
     return false;
 }
 
+/* True if requests name the node and do not let it stay as installed. */
+static bool is_asked_away(const struct model *model, const struct node *node) {
+    const struct want *want = model->input->want;
+    for (int32_t i = 0; node->requested && i < want->requests_len; i++) {
+        const struct requirement *asked = &want->requests[i].requirement;
+        if (str_eq(asked->name, node->dist->name) && !specifier_set_match(&asked->specifiers, &node->dist->version))
+            return true;
+    }
+    return false;
+}
+
 /* Older releases of `at` that do not state the bound which the reference release states on `target`. What is installed
- * and was not asked for does not move to one of them: that would break it where no metadata tell. */
+ * and may stay does not move to one of them: that would break it where no metadata tell. */
 static void add_lax_pair(struct model *model, int32_t at, int32_t reference, int32_t target, int32_t bound) {
     const struct node *node = &model->nodes[at];
     const struct project *project = &model->pool->projects.data[at];
     struct str name = model->pool->projects.data[target].name;
-    bool refused = node->installed >= 0 && !node->requested;
+    bool refused = node->installed >= 0 && !is_asked_away(model, node);
     int32_t fact = -1;
     int cost = 0;
     for (int32_t k = 0; k < reference; k++) {

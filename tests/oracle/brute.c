@@ -732,11 +732,18 @@ static void add_costs(const struct brute *brute, int32_t p, int64_t *costs) {
     else costs[8] += ranked_between(subject, brute->chosen[p] - 1, subject->installed - 1);
 }
 
-/* What is installed and was not asked for does not become lax. */
+/* True if requests name the installed subject and do not let it stay. */
+static bool is_asked_away(const struct brute *brute, const struct subject *subject) {
+    const struct option *there = &subject->options[subject->installed];
+    return subject->requested && !requests_hold(brute, subject->name, &there->version);
+}
+
+/* What is installed and may stay does not become lax. */
 static bool lax_refused(const struct brute *brute) {
     for (int32_t p = 0; p < brute->len; p++) {
         const struct subject *subject = &brute->subjects[p];
-        if (subject->installed >= 0 && !subject->requested && !subject->fixed && lax_count(brute, p)) return true;
+        if (subject->installed >= 0 && !is_asked_away(brute, subject) && !subject->fixed && lax_count(brute, p))
+            return true;
     }
     return false;
 }

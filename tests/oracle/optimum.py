@@ -366,6 +366,8 @@ class Problem:
         references = {name: self.case.installed[name][1] if name in self.case.installed else self.floor(name) for name in self.candidates}
         given = {canonicalize_name(r.name) for r in self.case.requests + self.case.constraints if r.specifier or r.url}
         asked = {canonicalize_name(r.name) for r in self.case.requests if self.active(r)}
+        away = {canonicalize_name(r.name) for r in self.case.requests + self.case.constraints if self.active(r) and canonicalize_name(r.name) in self.case.installed
+                and not holds(r, self.case.installed[canonicalize_name(r.name)][1].version)} & asked
         for name, mine in references.items():
             if mine is None or not mine.installed and name in given:
                 continue
@@ -379,7 +381,7 @@ class Problem:
                     for release in older:
                         if self.bounds(release, target):
                             continue
-                        refused = mine.installed and name not in asked
+                        refused = mine.installed and name not in away
                         for other in above:
                             pair = [-self.variable(name, release), -self.variable(target, other)]
                             self.wcnf.append(pair if refused else [*pair, self.cost(LEVELS[0], name, target)])
