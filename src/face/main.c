@@ -43,6 +43,27 @@ static void catch_signals(void) {
     (void)signal(SIGXFSZ, SIG_IGN);
 }
 
+/* What users of pip and uv type, and which command does here what they mean. */
+static const struct {
+    struct str word;
+    const char *hint;
+} FOREIGN[] = {
+    {S_INIT("list"), "unpin check reads what is installed; unpin snapshot writes it down; unpin locks shows the locks"},
+    {S_INIT("freeze"), "unpin snapshot writes down what is installed; unpin locks shows the locks"},
+    {S_INIT("upgrade"), "unpin install -U NAME upgrades"},
+    {S_INIT("update"), "unpin install -U NAME upgrades"},
+    {S_INIT("sync"), "unpin install -r FILE installs what the file asks for, and removes nothing"},
+    {S_INIT("show"), "unpin why NAME says why it is at its version; unpin options NAME which others are possible"},
+    {S_INIT("info"), "unpin why NAME says why it is at its version; unpin options NAME which others are possible"},
+    {S_INIT("index"), "unpin options NAME says which versions are possible"},
+    {S_INIT("tree"), "unpin why NAME says who requires it"},
+    {S_INIT("rollback"), "unpin undo takes the last transaction back; unpin recover ends one that was interrupted"},
+    {S_INIT("revert"), "unpin undo takes the last transaction back"},
+    {S_INIT("pip"), "unpin stands for `pip`: unpin install NAME"},
+    {S_INIT("doctor"), "unpin check finds what is broken"},
+    {S_INIT("unpin"), "the name of the program stands once: unpin install NAME"},
+};
+
 static struct err *unknown_command(struct arena *arena, struct str word) {
     int32_t len = 0;
     const struct command *table = commands(&len);
@@ -50,6 +71,8 @@ static struct err *unknown_command(struct arena *arena, struct str word) {
     for (int32_t i = 0; i < len; i++) names[i] = table[i].name;
     struct err *err = err_make(arena, ERR_USAGE, "unknown command: %.*s", FMT(word));
     struct str nearest = options_nearest(word, names, len);
+    for (size_t i = 0; i < sizeof FOREIGN / sizeof *FOREIGN; i++)
+        if (str_eq(word, FOREIGN[i].word)) return err_hint(arena, err, "%s", FOREIGN[i].hint);
     if (nearest.len) return err_hint(arena, err, "did you mean: unpin %.*s?", FMT(nearest));
     return err_hint(arena, err, "unpin --help lists the commands");
 }

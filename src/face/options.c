@@ -144,17 +144,41 @@ static struct err *store(struct arena *arena, const struct option_row *row, cons
     return NULL;
 }
 
+/* Options of pip and uv that people bring along, and what stands for them here. */
+static const struct {
+    struct str name;
+    const char *hint;
+} FOREIGN[] = {
+    {S_INIT("--dry-run"), "unpin plan shows what unpin install would do, and changes nothing"},
+    {S_INIT("--user"), "--into DIR installs into a layer over an environment that is not to be written"},
+    {S_INIT("--target"), "--into DIR installs into a layer over the environment"},
+    {S_INIT("--prefix"), "--python DIR names the environment; --into DIR makes a layer over it"},
+    {S_INIT("--no-deps"), "leave it out: what has to come along is part of the plan, and nothing else is touched"},
+    {S_INIT("--force-reinstall"), "unpin check --files finds damaged files; unpin remove and install replaces them"},
+    {S_INIT("--break-system-packages"), "leave it out: it is not needed"},
+    {S_INIT("--system"), "leave it out, or name the environment with --python PATH"},
+    {S_INIT("--root-user-action"), "leave it out: it is not needed"},
+    {S_INIT("--prerelease"), "--pre takes pre-releases"},
+    {S_INIT("--resolution"), "leave it out: fewest lifted locks is what is looked for"},
+    {S_INIT("--constraints"), "--lock FILE names the lock; -c FILE adds bounds for this plan"},
+};
+
 /* The option as it was typed, without its value: for messages. */
 static struct err *unknown_option(struct arena *arena, char **argv) {
-    if (optopt && optopt < CODE_BASE) return err_make(arena, ERR_USAGE, "unknown option -%c", optopt);
+    if (optopt && optopt < CODE_BASE)
+        return err_hint(arena, err_make(arena, ERR_USAGE, "unknown option -%c", optopt),
+                        "unpin COMMAND --help lists the options");
     if (optopt) return err_make(arena, ERR_USAGE, "--%s takes no value", rows[optopt - CODE_BASE].name);
     struct str word = str_of(argv[optind - 1]);
     struct str name = str_cut(&word, '=');
     struct err *err = err_make(arena, ERR_USAGE, "unknown option %.*s", FMT(name));
+    for (size_t i = 0; i < sizeof FOREIGN / sizeof *FOREIGN; i++)
+        if (str_eq(name, FOREIGN[i].name)) return err_hint(arena, err, "%s", FOREIGN[i].hint);
     struct str names[ROWS];
     for (int32_t i = 0; i < (int32_t)ROWS; i++) names[i] = str_of(rows[i].name);
     struct str nearest = options_nearest(str_from(name, 2), names, (int32_t)ROWS);
-    return nearest.len ? err_hint(arena, err, "did you mean --%.*s?", FMT(nearest)) : err;
+    return nearest.len ? err_hint(arena, err, "did you mean --%.*s?", FMT(nearest))
+                       : err_hint(arena, err, "unpin COMMAND --help lists the options");
 }
 
 static struct err *missing_value(struct arena *arena) {

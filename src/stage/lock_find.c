@@ -56,7 +56,10 @@ void lock_imply(struct arena *arena, const struct fs *fs, const struct environme
     int32_t named = 0;
     for (int32_t i = 0; i < set->by_name.len; i++) named += map_find(&env->by_name, set->by_name.keys[i]) >= 0;
     if (set->files_len == 0 || !is_vendors(env, choice, set)) return;
-    set->implied = named == 0 || (env->ngc.len && named < env->by_name.len / IMPLIED_SHARE);
+    /* Outside of an image a lock that names other things is just that. */
+    bool image = env->ngc.len || env->image.len;
+    set->implied = named == 0 && (image || set->by_name.len == 0);
+    set->implied = set->implied || (env->ngc.len && named < env->by_name.len / IMPLIED_SHARE);
     struct fs_stat st;
     if (!set->implied || fs_stat(fs, arena, VENDOR_ORIGINAL_LOCK, true, &st) || !st.exists) return;
     struct lock_set original = {0};

@@ -6,8 +6,12 @@
 #include "stage/scan_facts.h"
 #include "stage/scan_sites.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 /* A distribution with what only the fingerprint needs of it. */
 struct found {
@@ -19,6 +23,24 @@ struct found_list {
     VEC(struct found) items;
 };
 
+/* Why what is there is no interpreter; NULL where nothing is there. */
+static struct err *tell_unfit(struct arena *arena, struct str path) {
+    const char *hint = "name an interpreter with --python PATH, or its environment with --python DIR";
+    struct str inside = path_join(arena, path, S("bin/python"));
+    struct stat st;
+    if (lstat(str_copy_z(arena, path), &st)) return NULL;
+    if (!S_ISDIR(st.st_mode))
+        return err_hint(arena, err_make(arena, ERR_ENVIRONMENT, "'%.*s' is no program that can be run", FMT(path)),
+                        "%s", hint);
+    if (lstat(str_copy_z(arena, inside), &st))
+        return err_hint(arena, err_make(arena, ERR_ENVIRONMENT, "'%.*s' is no environment of Python", FMT(path)), "%s",
+                        hint);
+    return err_hint(arena,
+                    err_make(arena, ERR_ENVIRONMENT, "'%.*s' is there, but it cannot be run: %s", FMT(inside),
+                             strerror(access(str_copy_z(arena, inside), X_OK) ? errno : 0)),
+                    "%s", hint);
+}
+
 struct err *scan_find_python(struct arena *arena, struct str given, struct str *ret) {
     struct str active = str_of(getenv("VIRTUAL_ENV")), name = given, path;
     if (name.len == 0) name = active.len ? path_join(arena, active, S("bin/python")) : S("python3");
@@ -28,6 +50,7 @@ struct err *scan_find_python(struct arena *arena, struct str given, struct str *
     struct str inside = path_join(arena, given, S("bin/python"));
     /* A folder comes first: a program on PATH may have its name. */
     bool found = (given.len && !is_version && proc_find(arena, inside, &path)) || proc_find(arena, name, &path);
+    if (!found && str_find_char(name, '/') >= 0) TRY(tell_unfit(arena, given.len ? given : name));
     if (!found)
         return err_hint(arena, err_make(arena, ERR_ENVIRONMENT, "there is no interpreter '%.*s'", FMT(name)),
                         "name one with --python PATH, or its environment with --python DIR");

@@ -349,7 +349,8 @@ class Judge:
         pins = {n: d['version'] for n, d in self.env.dists.items()}
         named = {norm(r.name) for r in wanted}
         moved = {l for l in out['lifts']} | {m.split(' ')[0] for m in out['moved']}
-        asked = [str(r) for r in wanted]
+        chosen = {norm(r.name): result[norm(r.name)]['version'] for r in wanted if norm(r.name) in result}
+        asked = [f'{norm(r.name)}{"[" + ",".join(r.extras) + "]" if r.extras else ""}=={chosen[norm(r.name)]}' if '-U' in out['args'] else str(r) for r in wanted]
         for less in sorted(moved):
             if len(moved) > 12: return 'not tried'
             keep = [f'{n}=={v}' for n, v in pins.items() if n == less or n not in moved]
@@ -360,18 +361,21 @@ class Judge:
     def judge_reason(self, doc, args, requires, out):
         out['reason'] = doc.get('reason', []); out['suggestions'] = [s['argv'][1:] for s in doc.get('suggestions', [])]
         if not doc.get('reason'): out['wrong'].append('infeasible without a reason')
-        if self.a.uv and not any(x in args for x in ('--keep', '--no-lift', '--no-lifts', '--remove', '--replace', '--exclude-newer')):
+        if self.a.uv and not any(x in args for x in ('--keep', '--no-lift', '--no-lifts', '--remove', '--replace', '--exclude-newer', '--only-binary')):
             pins = [f'{n}=={d["version"]}' for n, d in self.env.dists.items() if n in self.env.vendor]
             wanted = [str(Requirement(r.split(' @ ')[0])) for r in requires]
             got, why = self.uv([*wanted, *self.listed()], pins)
             if got is None: out['uv'] = 'none either: ' + why
             else:
                 out['uv'] = {n: v for n, v in got.items() if self.env.dists.get(n, {}).get('version') != v}
-                # uv knows no advisories.
-                if not any(f['kind'] == 'advisory' for f in doc['reason']): out['wrong'].append('uv finds a result')
+                # uv knows no advisories, and takes releases that merely state no bound.
+                if not any(f['kind'] in ('advisory', 'stale') for f in doc['reason']): out['wrong'].append('uv finds a result')
         for s in doc.get('suggestions', []):
             argv = [x for x in s['argv'][1:]]
-            if not argv or argv[0] != 'plan': out['wrong'].append(f'suggestion {s["argv"]}'); continue
+            if argv[:1] == ['remove']:
+                names = list(itertools.takewhile(lambda x: not x.startswith('-'), argv[1:]))
+                argv = ['plan', *(x for n in names for x in ('--remove', n)), *argv[1 + len(names):]]
+            if argv[:1] != ['plan']: out['wrong'].append(f'suggestion {s["argv"]}'); continue
             code, told, err, took = self.run([*argv, '--json'])
             if code != 0 or told.get('status') != 'feasible': out['wrong'].append(f'suggestion does not work ({code} {told.get("status")}): {" ".join(argv)}')
 

@@ -164,3 +164,22 @@ def test_documents_are_of_the_published_schema(seen, words):
         schema = json.load(f)
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.Draft202012Validator(schema).validate(document)
+
+
+@pytest.mark.parametrize("words, hint", [
+    (["list"], "unpin snapshot"), (["upgrade", "click"], "unpin install -U NAME"), (["show", "click"], "unpin why NAME"), (["instal", "click"], "unpin install?"),
+    (["plan", "--dry-run", "click"], "unpin plan"), (["install", "--user", "click"], "--into DIR"), (["plan", "--kep", "x"], "--keep?"), (["plan", "--zzzz"], "--help"), (["plan", "-Z"], "--help"),
+], ids=" ".join)
+def test_words_of_other_tools_are_answered(seen, words, hint):
+    run = seen.run(*words).ok(2)
+    assert hint in run.err and run.out == ""
+
+
+def test_an_interpreter_that_is_none(env, tmp_path):
+    """Each for its own reason: nothing there, a file, a folder, an interpreter that may not be run."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "python").write_text("")
+    for path, told in ((tmp_path / "nothing", "there is no interpreter"), ("/etc/passwd", "no program that can be run"), ("/etc", "no environment of Python"),
+                       (tmp_path, "cannot be run: Permission denied")):
+        assert told in env.run("plan", "click", "--python", path).ok(1).err

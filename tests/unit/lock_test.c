@@ -216,6 +216,13 @@ static void test_implied(void **state) {
     struct lock_set full = read_text(arena, S("numpy==1.26.4\n"));
     lock_imply(arena, &fs, &env, &choice, &full);
     assert_false(full.implied);
+    struct lock_set other = read_text(arena, S("flask==3.1.0\n"));
+    lock_imply(arena, &fs, &env, &choice, &other);
+    assert_false(other.implied); /* outside of an image it is a lock like any other */
+    env.ngc = S("nvidia");
+    lock_imply(arena, &fs, &env, &choice, &other);
+    assert_true(other.implied);
+    env.ngc = (struct str){0};
     struct lock_set no_file = {0};
     lock_imply(arena, &fs, &env, &choice, &no_file);
     assert_false(no_file.implied);
