@@ -1,14 +1,15 @@
 /*
- * Ways out of an impossible request: one fact of its reason relaxed at a time, then what stands in the way of that,
- * each tried by planning it.
+ * Ways out of an impossible request: one fact of its reason relaxed at a time, and the smallest sets of limits that
+ * suffice, each tried by planning it.
  */
 #include "base/arena.h"
+#include "base/buf.h"
 #include "stage/propose_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRIALS_MAX = 24, WAYS_MAX = 6, WAY_MAX = 5 };
+enum { TRIALS_MAX = 24, WAYS_MAX = 6, WAY_MAX = 16, SMALLEST_MAX = 3 };
 
 /* The gravest kinds come last. */
 enum relaxation {
@@ -293,13 +294,6 @@ static struct err *want_relaxed(struct arena *arena, const struct trial *trial, 
     return NULL;
 }
 
-/* What planning a way gave. */
-struct outcome {
-    bool possible;
-    const struct plan_fact *reason; /* where it is not possible */
-    int32_t reason_len;
-};
-
 static void weigh_way(const struct outs *outs, const struct solution *solution, struct way *way) {
     way->lifts = solution->lifted_len;
     for (int32_t p = 0; p < solution->chosen_len; p++) {
@@ -312,7 +306,7 @@ static void weigh_way(const struct outs *outs, const struct solution *solution, 
     }
 }
 
-static struct err *try_way(struct outs *outs, struct way *way, struct outcome *ret) {
+static struct err *try_way(struct outs *outs, struct way *way, bool *ret) {
     struct want want = *outs->input->want;
     for (int32_t i = 0; i < way->len; i++) TRY(want_relaxed(outs->arena, &way->trials[i], &want));
     struct solve_input input = *outs->input;
@@ -322,53 +316,49 @@ static struct err *try_way(struct outs *outs, struct way *way, struct outcome *r
     int32_t rounds = 0;
     TRY(propose_prefetch(outs->arena, &input, outs->pool, outs->source));
     TRY(propose_search(outs->arena, &input, outs->pool, outs->source, &solution, &index_us, &solve_us, &rounds));
-    *ret = (struct outcome){solution.status == SOLVE_OPTIMAL, solution.reason, solution.reason_len};
-    if (ret->possible) weigh_way(outs, &solution, way);
+    *ret = solution.status == SOLVE_OPTIMAL;
+    if (*ret) weigh_way(outs, &solution, way);
     return NULL;
 }
 
-static bool same_trial(const struct trial *a, const struct trial *b) {
-    return a->kind == b->kind && str_eq(a->name, b->name);
-}
-
-/* The mildest relaxation of a reason that the way has not taken yet; requests are left as they are. False: none. */
-static bool next_trial(const struct outs *outs, const struct way *way, const struct outcome *outcome,
-                       struct trial *ret) {
-    struct outs found = {.arena = outs->arena, .input = outs->input, .pool = outs->pool};
-    const struct trial *best = NULL;
-    for (int32_t i = 0; i < outcome->reason_len; i++) add_fact(&found, &outcome->reason[i]);
-    for (ptrdiff_t i = 0; i < found.trials.len; i++) {
-        const struct trial *trial = &found.trials.data[i];
-        bool taken = trial->kind == RELAX_VERSION || trial->kind == RELAX_REQUEST || trial->kind == RELAX_REMOVE;
-        for (int32_t t = 0; t < way->len; t++) taken = taken || same_trial(&way->trials[t], trial);
-        if (!taken && (!best || trial->kind < best->kind)) best = trial;
-    }
-    if (best) *ret = *best;
-    return best != NULL;
-}
-
-/* Tries a relaxation; with `further`, adds what stands in its way then, one by one. */
-static struct err *try_trial(struct outs *outs, const struct trial *trial, bool further) {
+static struct err *try_trial(struct outs *outs, const struct trial *trial) {
     struct way way = {.trials = {*trial}, .len = 1};
-    for (;;) {
-        struct outcome outcome;
-        TRY(try_way(outs, &way, &outcome));
-        if (outcome.possible) {
-            if (way.changes) *vec_push(outs->arena, &outs->ways) = way;
-            return NULL;
-        }
-        if (!further || way.len == WAY_MAX || !next_trial(outs, &way, &outcome, &way.trials[way.len])) return NULL;
-        way.len++;
+    bool possible;
+    TRY(try_way(outs, &way, &possible));
+    if (possible && way.changes) *vec_push(outs->arena, &outs->ways) = way;
+    return NULL;
+}
+
+/* The smallest sets of limits without which there is a plan, each planned to be sure. */
+static struct err *try_smallest(struct outs *outs) {
+    VEC(struct solution) found = {0};
+    while (found.len < SMALLEST_MAX) {
+        struct solve_input input = *outs->input;
+        input.relax = true;
+        input.given_up = found.data;
+        input.given_up_len = (int32_t)found.len;
+        struct solution solution;
+        int64_t index_us = 0, solve_us = 0;
+        int32_t rounds = 0;
+        TRY(propose_search(outs->arena, &input, outs->pool, outs->source, &solution, &index_us, &solve_us, &rounds));
+        if (solution.status != SOLVE_OPTIMAL || solution.reason_len == 0) break;
+        *vec_push(outs->arena, &found) = solution;
+        struct outs each = {.arena = outs->arena, .input = outs->input, .pool = outs->pool};
+        struct way way = {0};
+        bool possible = false;
+        for (int32_t i = 0; i < solution.reason_len; i++) add_fact(&each, &solution.reason[i]);
+        for (; way.len < WAY_MAX && way.len < each.trials.len; way.len++)
+            way.trials[way.len] = each.trials.data[way.len];
+        if (way.len > 1 && way.len == each.trials.len) TRY(try_way(outs, &way, &possible));
+        if (possible && way.changes) *vec_push(outs->arena, &outs->ways) = way;
     }
+    return NULL;
 }
 
 static struct err *try_all(struct outs *outs) {
+    for (ptrdiff_t i = 0; i < outs->trials.len; i++) TRY(try_trial(outs, &outs->trials.data[i]));
     /* Giving up a vendor build seldom suffices by itself: what is compiled against it has advisories of its own. */
-    for (ptrdiff_t i = 0; i < outs->trials.len; i++)
-        TRY(try_trial(outs, &outs->trials.data[i], outs->trials.data[i].kind == RELAX_REPLACE));
-    for (ptrdiff_t i = 0; i < outs->trials.len && !outs->ways.len; i++)
-        TRY(try_trial(outs, &outs->trials.data[i], true));
-    return NULL;
+    return try_smallest(outs);
 }
 
 static int way_order(const void *a, const void *b) {
@@ -381,10 +371,35 @@ static int way_order(const void *a, const void *b) {
     return str_cmp(x->trials[0].text, y->trials[0].text);
 }
 
+/* The trials of a way that are of one kind, in one clause; the first stands for all. */
+static void add_clause(struct buf *buf, const struct way *way, int32_t at) {
+    enum relaxation kind = way->trials[at].kind;
+    bool builds = kind == RELAX_REPLACE;
+    int32_t len = 0, n = 0;
+    for (int32_t i = 0; i < way->len; i++) {
+        if (i < at && way->trials[i].kind == kind) return; /* told with the first */
+        len += way->trials[i].kind == kind;
+    }
+    buf_add(buf, buf->len ? S("; ") : S(""));
+    buf_add(buf, builds ? S("give up the vendor's builds of ") : S("accept what advisories "));
+    for (int32_t i = at; i < way->len; i++) {
+        if (way->trials[i].kind != kind) continue;
+        buf_addf(buf, "%s%.*s", n == 0 ? "" : n + 1 == len ? " and " : ", ", FMT(way->trials[i].name));
+        n++;
+    }
+    if (!builds) buf_add(buf, S(" warn of"));
+}
+
 static struct str way_text(struct arena *arena, const struct way *way) {
-    struct str text = way->trials[0].text;
-    for (int32_t i = 1; i < way->len; i++)
-        text = str_format(arena, "%.*s%s%.*s", FMT(text), i + 1 == way->len ? " and " : ", ", FMT(way->trials[i].text));
+    int32_t of_kind[RELAX_REPLACE + 1] = {0};
+    struct buf buf = {.arena = arena};
+    for (int32_t i = 0; i < way->len; i++) of_kind[way->trials[i].kind]++;
+    for (int32_t i = 0; i < way->len; i++) {
+        enum relaxation kind = way->trials[i].kind;
+        if (of_kind[kind] > 1 && (kind == RELAX_REPLACE || kind == RELAX_ADVISORY)) add_clause(&buf, way, i);
+        else buf_addf(&buf, "%s%.*s", buf.len ? "; " : "", FMT(way->trials[i].text));
+    }
+    struct str text = buf_str(&buf);
     if (way->version.len && way->trials[0].specifiers.len == 0)
         text = str_format(arena, "%.*s (%.*s)", FMT(text), FMT(way->version));
     text = str_format(arena, "%.*s: %d lock%s lifted, %d change%s", FMT(text), way->lifts, way->lifts == 1 ? "" : "s",

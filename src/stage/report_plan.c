@@ -413,9 +413,11 @@ static void add_suggestions(struct page *page) {
     const struct plan *plan = page->plan;
     add_gap(page);
     if (plan->suggestions_len == 0) {
-        buf_add(&page->buf, names_no_project(plan) ? S("Is the name right? What other indexes have is found with "
-                                                       "--extra-index-url URL or --find-links PATH.\n")
-                                                   : S("Giving up one or two of these does not make it possible.\n"));
+        buf_add(&page->buf,
+                names_no_project(plan)
+                    ? S("Is the name right? What other indexes have is found with "
+                        "--extra-index-url URL or --find-links PATH.\n")
+                    : S("Giving up vendor builds, advisories or limits of the request does not make it possible.\n"));
         return;
     }
     report_title(&page->buf, page->look, S("ways out (each was planned and works)"));

@@ -32,7 +32,7 @@ int64_t solve_floor_date(int64_t image_date) {
 
 int32_t model_fact(struct model *model, enum plan_fact_kind kind, int32_t node, int32_t rule, int32_t advisory) {
     if (!model->explaining) return -1;
-    *vec_push(model->arena, &model->facts) = (struct fact){kind, node, rule, advisory, -1, sat_variable(model->sat)};
+    *vec_push(model->arena, &model->facts) = (struct fact){kind, node, rule, advisory, -1, sat_variable(model->sat), 0};
     return (int32_t)model->facts.len - 1;
 }
 
@@ -142,13 +142,15 @@ static void read_proof(const struct model *model, const int64_t *costs, struct p
 
 struct err *solve_run(struct arena *arena, const struct solve_input *input, struct pool *pool, struct solution *ret) {
     struct model model;
-    TRY(model_build(arena, input, pool, false, &model));
+    TRY(model_build(arena, input, pool, input->relax, &model));
+    if (input->relax) model_relax(&model);
     struct solution solution = {0};
     int64_t costs[LEVEL_COUNT] = {0};
     if (model_optimize(&model, costs)) {
         read_answer(&model, &solution);
         read_marks(&model, &solution);
         read_proof(&model, costs, &solution.proof);
+        if (input->relax) model_tell_relaxed(&model, &solution);
         solution.needs = model_needs(&model);
         solution.status = solution.needs.len ? SOLVE_NEEDS : SOLVE_OPTIMAL;
         solution.proof.optimal = solution.status == SOLVE_OPTIMAL;
@@ -158,7 +160,7 @@ struct err *solve_run(struct arena *arena, const struct solve_input *input, stru
     } else {
         sat_close(model.sat);
         solution.status = SOLVE_INFEASIBLE;
-        TRY(model_explain(arena, input, pool, &solution));
+        if (!input->relax) TRY(model_explain(arena, input, pool, &solution));
     }
     *ret = solution;
     return NULL;

@@ -43,6 +43,12 @@ struct solve_input {
      * the same, the levels up to downgrades are exact, and those that a guess may have spoiled are told as not proven.
      */
     bool guess;
+    /* Limits may be given up: vendor builds, advisories, staleness, the user's own; the answer gives up as few as it
+     * must, the gravest kinds first, and `reason` of the solution names them. Never all that one of `given_up`, answers
+     * found before, did. */
+    bool relax;
+    const struct solution *given_up;
+    int32_t given_up_len;
     bool known_only; /* what is not known is no candidate: a plan among what was fetched, not the proven best */
 };
 
@@ -72,7 +78,7 @@ struct solution {
     struct solution_marks allowances; /* requirements that only an allowance meets */
     struct solution_marks soft;       /* bounds of extras left, warnings triggered */
     struct needs needs; /* where NEEDS; where INFEASIBLE, pages without which a part of the reason may be superfluous */
-    const struct plan_fact *reason; /* where INFEASIBLE: a minimal set */
+    const struct plan_fact *reason; /* where INFEASIBLE: a minimal set; what was given up where limits may be */
     int32_t reason_len;
     struct plan_proof proof;
 };

@@ -144,7 +144,7 @@ static void tell_stale(struct model *model, const struct fact *fact, struct plan
                                FMT(ret->name), FMT(ret->version), FMT(ret->text));
 }
 
-static struct plan_fact tell(struct model *model, const struct fact *fact) {
+struct plan_fact model_tell(struct model *model, const struct fact *fact) {
     struct plan_fact told = {.kind = fact->kind};
     switch (fact->kind) {
     case FACT_REQUEST: tell_request(model, fact, &told); break;
@@ -316,7 +316,7 @@ struct err *model_explain(struct arena *arena, const struct solve_input *input, 
     bool *about = arena_new(arena, bool, model.nodes_len);
     for (int32_t i = 0; i < len; i++) {
         const struct fact *fact = &model.facts.data[core[i]];
-        *vec_push(arena, &told) = tell(&model, fact);
+        *vec_push(arena, &told) = model_tell(&model, fact);
         struct plan_fact missing;
         if (fact->rule >= 0 && tell_missing(&model, &model.rules.data[fact->rule], &missing))
             *vec_push(arena, &told) = missing;

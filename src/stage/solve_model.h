@@ -95,6 +95,7 @@ struct fact {
     int32_t advisory;
     int32_t target; /* of STALE: on whom the bound is */
     int selector;   /* literal; 0 unless explaining */
+    int given_up;   /* literal: this limit is given up; 0: it cannot be */
 };
 
 /* An ordered group of cost literals: costs[j+1] implies costs[j]. */
@@ -118,7 +119,12 @@ enum level {
     LEVEL_COLLATERAL, /* distance of other changes from the installed release */
     LEVEL_ADDED_AGE,  /* distance of what is added from its newest */
     LEVEL_ADDED,
-    LEVEL_COUNT
+    LEVEL_COUNT,
+    LEVEL_REPLACED = LEVEL_COUNT, /* limits given up: vendor builds; these levels come before all others */
+    LEVEL_ACCEPTED,               /* advisories */
+    LEVEL_STALE,                  /* old releases that merely lack a bound */
+    LEVEL_WISHES,                 /* what the user set himself */
+    LEVEL_ALL,
 };
 
 /* A cost literal with what it stands for, so that a solution can tell it. */
@@ -152,7 +158,7 @@ struct model {
     VEC(struct rule) rules;
     VEC(struct guess) between;
     VEC(struct fact) facts;
-    VEC(struct chain) levels[LEVEL_COUNT];
+    VEC(struct chain) levels[LEVEL_ALL];
     VEC(struct mark) lax, below, allowances, soft;
     struct map mentioned;       /* "name version" of pre-releases that a requirement (1) or a lock (2) names exactly */
     struct map mentioned_names; /* the projects of these */
@@ -195,6 +201,13 @@ ERR_MUST_CHECK struct err *model_add_rules(struct model *model);
 void model_guess_between(struct model *model, int32_t node, const struct stated *below, const struct stated *above);
 /* solve_levels.c: what costs. */
 void model_add_levels(struct model *model);
+
+/* solve_relax.c: makes the limits of the model cost, and every other fact hold. */
+void model_relax(struct model *model);
+/* What the model's answer gave up, as facts. */
+void model_tell_relaxed(struct model *model, struct solution *ret);
+/* The fact in words. */
+struct plan_fact model_tell(struct model *model, const struct fact *fact);
 
 /* solve_optimize.c: all levels, one after the other, the costs of each in ret. False: no plan at all. */
 bool model_optimize(struct model *model, int64_t *ret);

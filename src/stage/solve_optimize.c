@@ -194,6 +194,10 @@ bool model_optimize(struct model *model, int64_t *ret) {
         LEVEL_AGE,   LEVEL_ALLOWANCES, LEVEL_NEWEST, LEVEL_LIFTS,      LEVEL_CHANGES,   LEVEL_DOWNGRADES,
         LEVEL_GUESS, LEVEL_SOFT,       LEVEL_BUILDS, LEVEL_COLLATERAL, LEVEL_ADDED_AGE, LEVEL_ADDED,
     };
+    for (enum level level = LEVEL_REPLACED; level < LEVEL_ALL; level++) {
+        int64_t given_up;
+        if (model->input->relax && !optimize_level(model, level, &given_up)) return false;
+    }
     const enum level *order = model->input->want->upgrade ? upgrade : usual;
     for (int i = 0; i < LEVEL_COUNT; i++) {
         bool found = order[i] == LEVEL_GUESS ? open_guess(model, &ret[LEVEL_GUESS])

@@ -180,6 +180,7 @@ struct trail *trail_open(struct arena *arena, const struct solve_input *input, c
 uint64_t trail_state(const struct trail *trail, const struct solve_input *input) {
     uint64_t state = mix_want(trail->supplied, input->want);
     state = mix(state, (uint64_t)input->env->image_date);
+    state = mix(state, (uint64_t)input->relax << 8 | (uint64_t)input->given_up_len);
     return mix(state, (uint64_t)input->guess * 2 + input->known_only);
 }
 

@@ -576,8 +576,11 @@ struct err *world_parse(struct arena *arena, struct str text, struct str file, s
 }
 
 const struct solve_input *world_input(struct world *world) {
-    world->input =
-        (struct solve_input){&world->env, &world->locks, &world->want, &world->advisories, world->guess, false};
+    world->input = (struct solve_input){.env = &world->env,
+                                        .locks = &world->locks,
+                                        .want = &world->want,
+                                        .advisories = &world->advisories,
+                                        .guess = world->guess};
     return &world->input;
 }
 

@@ -48,12 +48,22 @@ static bool speaks_of_prerelease(const struct facts *facts) {
     return false;
 }
 
+/* True if what the installed release requires of `name` is the bound that a fact says older ones merely lack. */
+static bool is_measure(const struct facts *facts, struct str owner, struct str name) {
+    for (int32_t i = 0; i < facts->len && facts->skip == NOBODY; i++) {
+        const struct plan_fact *fact = &facts->items[i];
+        if (fact->kind == FACT_STALE && str_eq(fact->name, owner) && str_eq(fact->text, name)) return true;
+    }
+    return false;
+}
+
 static void keep_requirements(struct arena *arena, const struct facts *facts, struct str owner,
                               struct metadata *metadata) {
     struct requirement *kept = arena_new(arena, struct requirement, metadata->requires_len);
     int32_t n = 0;
     for (int32_t i = 0; i < metadata->requires_len; i++)
-        if (has_fact(facts, FACT_REQUIREMENT, owner, metadata->requires_dist[i].text))
+        if (has_fact(facts, FACT_REQUIREMENT, owner, metadata->requires_dist[i].text) ||
+            is_measure(facts, owner, metadata->requires_dist[i].name))
             kept[n++] = metadata->requires_dist[i];
     metadata->requires_dist = kept;
     metadata->requires_len = n;
@@ -133,7 +143,9 @@ static void keep_facts(struct arena *arena, const struct facts *facts, struct wo
         }
     }
     keep_requests(arena, facts, &world->want);
-    world->want.stale = true; /* no fact says otherwise, see reason_check */
+    /* What is stale shows by requirements that need be no facts, and taking others out makes more of it: it counts
+     * where all facts are there, and where one is taken out it is given up as a whole. */
+    world->want.stale = facts->skip != NOBODY || !has_stale(facts);
     keep_limits(arena, facts, world);
     keep_advisories(arena, facts, &world->advisories);
 }
@@ -163,8 +175,6 @@ static struct err *is_possible(struct arena *arena, struct str text, const struc
 const char *reason_check(struct arena *arena, struct str text, const struct plan *plan) {
     struct facts facts = {plan->reason, plan->reason_len, NOBODY};
     bool possible;
-    /* What is lax shows by requirements that are no facts, and taking others out makes more of it. */
-    if (has_stale(&facts)) return NULL;
     struct err *err = is_possible(arena, text, &facts, &possible);
     if (!err && possible) return "the facts of the reason do not make it impossible";
     for (facts.skip = 0; !err && facts.skip < facts.len; facts.skip++) {
