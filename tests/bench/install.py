@@ -50,18 +50,47 @@ ALL_TOOLS = "unpin,unpin-noimports,unpin-nosync,uv,uv-copy,pip"
 NOSYNC = """int fsync(int fd) { (void)fd; return 0; } int fdatasync(int fd) { (void)fd; return 0; }
 int syncfs(int fd) { (void)fd; return 0; } int sync_file_range(int fd, long a, long b, unsigned c) { (void)fd; (void)a; (void)b; (void)c; return 0; }
 """
-# Peak memory is inherited from whoever forks; this one is small.
-SPAWN = r"""#include <stdio.h>
+# Peak memory is inherited from whoever forks; this one is small. What it gives is the largest of the tool and of the programs that the tool runs;
+# the tool's own is looked at while it runs, by another process.
+SPAWN = r"""#define _GNU_SOURCE
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+static volatile sig_atomic_t over;
+static void end(int number) { (void)number; over = 1; }
+static int watch(pid_t pid, int out) {
+    char path[64], line[256];
+    long most = 0;
+    snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
+    while (!over) {
+        FILE *in = fopen(path, "r");
+        while (in && fgets(line, sizeof line, in))
+            if (strncmp(line, "VmHWM:", 6) == 0 && atol(line + 6) > most) most = atol(line + 6);
+        if (in) fclose(in);
+        usleep(5000);
+    }
+    return dprintf(out, "%ld", most) < 0;
+}
 int main(int argc, char **argv) {
-    int status; struct rusage used; FILE *out;
+    int status, ends[2];
+    char own[32] = "";
+    struct rusage used;
+    FILE *out;
     pid_t child = argc > 2 ? fork() : -1;
     if (child == 0) { execv(argv[2], argv + 2); _exit(127); }
-    if (child < 0 || wait4(child, &status, 0, &used) < 0 || !(out = fopen(argv[1], "w"))) return 126;
-    fprintf(out, "%d %ld.%06ld %ld\n", status, (long)(used.ru_utime.tv_sec + used.ru_stime.tv_sec + (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000000),
-            (long)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) % 1000000, used.ru_maxrss);
+    if (child < 0 || pipe(ends)) return 126;
+    signal(SIGTERM, end);
+    pid_t watcher = fork();
+    if (watcher == 0) _exit(watch(child, ends[1]));
+    if (wait4(child, &status, 0, &used) < 0 || !(out = fopen(argv[1], "w"))) return 126;
+    kill(watcher, SIGTERM);
+    if (read(ends[0], own, sizeof own - 1) < 0) return 126;
+    fprintf(out, "%d %ld.%06ld %ld %s\n", status, (long)(used.ru_utime.tv_sec + used.ru_stime.tv_sec + (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000000),
+            (long)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) % 1000000, used.ru_maxrss, own);
     return fclose(out) != 0;
 }
 """
@@ -241,7 +270,7 @@ class Bench:
         return argv, clean_env(PIP_CACHE_DIR=cache)
 
     def run(self, tool, what):
-        """One installation: wall seconds, CPU seconds, peak MiB."""
+        """One installation: wall seconds, CPU seconds, peak MiB with the programs that it runs, and without."""
         prefix, drop = self.copy(what)
         lock = os.path.join(self.root, "lock.txt")
         if what == "overlay":
@@ -258,7 +287,7 @@ class Bench:
                            stderr=out, check=True)
             wall = time.monotonic() - begin
         with open(log + ".used") as f:
-            status, cpu, peak = f.read().split()
+            status, cpu, peak, own = f.read().split()
         if status != "0":
             sys.exit(f"{tool}, {what}: status {status}\n{open(log).read()}")
         site = next(os.path.join(prefix, "lib", d, "site-packages") for d in os.listdir(os.path.join(prefix, "lib")) if d.startswith("python3"))
@@ -267,7 +296,7 @@ class Bench:
             if not any(norm(d) == norm(f"{name}-{version}.dist-info") for d in os.listdir(site)):
                 sys.exit(f"{tool}, {what}: {request} is not there")
         drop()
-        return wall, float(cpu), int(peak) / 1024
+        return wall, float(cpu), int(peak) / 1024, int(own) / 1024
 
     def measure(self, whats, tools, runs):
         found = {}
@@ -290,10 +319,10 @@ def print_table(found, whats, tools, runs):
         for kind in ("cold", "warm"):
             print(f"\n{what}, {kind} cache, median of {runs}: milliseconds, times as long as {base}; CPU milliseconds; peak MiB")
             for tool in tools:
-                wall, cpu, rss = middle[what, kind, tool]
+                wall, cpu, rss, own = middle[what, kind, tool]
                 least = min(row[0] for row in found[what, kind, tool])
                 print(f"  {tool:16}{wall * 1000:9.0f} {wall / middle[what, kind, base][0]:6.2f}x   least {least * 1000:7.0f}   cpu {cpu * 1000:7.0f}   "
-                      f"{rss:6.0f} MiB")
+                      f"{rss:6.0f} MiB, itself {own:4.0f}")
 
 
 def main():
