@@ -2,7 +2,7 @@
 
 #include "base/arena.h"
 #include "os/digest.h"
-#include "os/sys.h"
+#include "os/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum { CHUNK = 64 << 10, DIR_MODE = 0700, NAMES_MAX = 1024 };
+enum { CHUNK = 64 << 10, DIR_MODE = 0700, NAMES_MAX = 1024, NOTES_MAX = 200000 };
+/* "ab/cdef…x" */
+enum { PLACE_SIZE = 2 * DIGEST_SHA256 + 3, NAME_LEN = 2 * DIGEST_SHA256 };
 #define MAGIC_BTRFS 0x9123683EL
 #define MAGIC_XFS 0x58465342L
 
@@ -26,32 +28,83 @@ struct depot depot_open(struct arena *arena, struct str dir, struct str target) 
     struct statfs fs;
     struct sys_space space;
     char real[PATH_MAX];
+    const struct depot none = {.fd = -1};
     const char *path = str_copy_z(arena, dir), *wanted = str_copy_z(arena, target);
-    if (dir.len == 0 || sys_space(sys_real(), wanted, &space) || space.overlay) return (struct depot){0};
+    if (dir.len == 0 || sys_space(sys_real(), wanted, &space) || space.overlay) return none;
     /* The directory above is the cache, which others make. */
-    if (mkdir(path, DIR_MODE) != 0 && errno != EEXIST) return (struct depot){0};
-    if (lstat(path, &here) != 0 || lstat(wanted, &there) != 0 || statfs(path, &fs) != 0) return (struct depot){0};
+    if (mkdir(path, DIR_MODE) != 0 && errno != EEXIST) return none;
+    if (lstat(path, &here) != 0 || lstat(wanted, &there) != 0 || statfs(path, &fs) != 0) return none;
     if (!S_ISDIR(here.st_mode) || here.st_uid != geteuid() || (here.st_mode & 022) || here.st_dev != there.st_dev)
-        return (struct depot){0};
-    if (!realpath(path, real)) return (struct depot){0};
-    return (struct depot){str_copy(arena, str_of(real)), fs.f_type == MAGIC_BTRFS || fs.f_type == MAGIC_XFS};
+        return none;
+    if (!realpath(path, real)) return none;
+    int fd = -1;
+    if (sys_dir(sys_real(), real, &fd)) return none;
+    return (struct depot){.dir = str_copy(arena, str_of(real)),
+                          .fd = fd,
+                          .clones = fs.f_type == MAGIC_BTRFS || fs.f_type == MAGIC_XFS,
+                          .uid = geteuid(),
+                          .gid = getegid()};
 }
 
-/* "DIR/ab/cdef…", with an `x` at the end where the file can be executed: another mode is another file. */
-static char *place(const struct depot *depot, struct arena *scratch, struct str sha256, uint32_t mode) {
+void depot_close(struct depot *depot) {
+    if (depot->fd >= 0) (void)close(depot->fd);
+    *depot = (struct depot){.fd = -1};
+}
+
+/* "ab/cdef…", with an `x` at the end where the file can be executed: another mode is another file. */
+static void place(struct str sha256, uint32_t mode, char *ret) {
     static const char digits[] = "0123456789abcdef";
-    char *path = arena_alloc(scratch, depot->dir.len + 2 * DIGEST_SHA256 + 4), *at = path + depot->dir.len;
-    memcpy(path, depot->dir.data, (size_t)depot->dir.len);
-    *at++ = '/';
     for (int i = 0; i < DIGEST_SHA256; i++) {
         unsigned char byte = (unsigned char)sha256.data[i];
-        if (i == 1) *at++ = '/';
-        *at++ = digits[byte >> 4];
-        *at++ = digits[byte & 15];
+        if (i == 1) *ret++ = '/';
+        *ret++ = digits[byte >> 4];
+        *ret++ = digits[byte & 15];
     }
-    if (mode & 0111) *at++ = 'x';
-    *at = '\0';
-    return path;
+    if (mode & 0111) *ret++ = 'x';
+    *ret = '\0';
+}
+
+static struct str notes_path(struct arena *arena, struct str dir, struct str name) {
+    return str_format(arena, "%.*s-notes/%.*s/%.*s", FMT(dir), FMT(str_slice(name, 0, 2)), FMT(str_from(name, 2)));
+}
+
+static struct str notes_identity(struct arena *arena, struct str name) {
+    return str_format(arena, "notes of kept files 1 %.*s", FMT(name));
+}
+
+static int note_order(const void *a, const void *b) {
+    const struct depot_note *x = a, *y = b;
+    int order = memcmp(x->sha256, y->sha256, sizeof x->sha256);
+    return order ? order : (x->mode > y->mode) - (x->mode < y->mode);
+}
+
+struct depot_notes depot_notes_read(struct arena *arena, const struct depot *depot, struct str name) {
+    struct str bytes;
+    int64_t limit = (int64_t)NOTES_MAX * (int64_t)sizeof(struct depot_note);
+    if (depot->dir.len == 0 || name.len != NAME_LEN) return (struct depot_notes){0};
+    if (!store_unseal(fs_real(), arena, notes_path(arena, depot->dir, name), notes_identity(arena, name), limit,
+                      &bytes))
+        return (struct depot_notes){0};
+    if (bytes.len % (ptrdiff_t)sizeof(struct depot_note)) return (struct depot_notes){0};
+    return (struct depot_notes){(const struct depot_note *)(const void *)bytes.data,
+                                (int32_t)(bytes.len / (ptrdiff_t)sizeof(struct depot_note))};
+}
+
+void depot_notes_write(struct arena *arena, struct str dir, struct str name, struct depot_note *notes, int32_t len) {
+    if (len == 0 || len > NOTES_MAX || name.len != NAME_LEN) return;
+    qsort(notes, (size_t)len, sizeof *notes, note_order);
+    struct str bytes = {(const char *)notes, (ptrdiff_t)sizeof *notes * len};
+    (void)store_seal(arena, notes_path(arena, dir, name), notes_identity(arena, name), bytes);
+}
+
+/* True if the kept file is the one that was noted, and was not written to since. */
+static bool is_noted(const struct depot_notes *notes, const struct depot_file *file, const struct stat *st) {
+    struct depot_note key = {.mode = file->mode};
+    if (!notes || notes->len == 0) return false;
+    memcpy(key.sha256, file->sha256.data, sizeof key.sha256);
+    const struct depot_note *note = bsearch(&key, notes->items, (size_t)notes->len, sizeof key, note_order);
+    return note && note->size == file->size && note->size == st->st_size && note->inode == (int64_t)st->st_ino &&
+           note->mtime_ns == (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
 static bool bytes_are(struct arena *scratch, int fd, const struct depot_file *file) {
@@ -77,75 +130,81 @@ static bool bytes_are(struct arena *scratch, int fd, const struct depot_file *fi
 }
 
 /* As it was put here, as far as can be seen without reading it. */
-static bool is_plain(int fd, const struct stat *st, int64_t size, uint32_t mode) {
+static bool is_plain(const struct depot *depot, int fd, const struct stat *st, const struct depot_file *file) {
     char names[NAMES_MAX];
-    if (!S_ISREG(st->st_mode) || st->st_size != size) return false;
-    if ((st->st_mode & 07777) != mode || st->st_uid != geteuid() || st->st_gid != getegid()) return false;
+    if (!S_ISREG(st->st_mode) || st->st_size != file->size) return false;
+    if ((st->st_mode & 07777) != file->mode || st->st_uid != depot->uid || st->st_gid != depot->gid) return false;
     ssize_t listed = flistxattr(fd, names, sizeof names);
     return listed == 0 || (listed < 0 && errno == ENOTSUP);
 }
 
-static bool clone_make(int from, const char *path, uint32_t mode) {
+/* Both states after it: of the clone, which keeps its own, and of the file it was made of. */
+static bool clone_make(int from, int dir, const char *name, uint32_t mode, struct sys_stat *ret) {
     int to = -1;
-    if (sys_create(sys_real(), path, 0600, &to)) return false;
-    bool done = ioctl(to, FICLONE, from) == 0 && fchmod(to, (mode_t)mode) == 0;
+    if (sys_create_at(sys_real(), dir, name, mode, &to)) return false;
+    bool done = ioctl(to, FICLONE, from) == 0 && fchmod(to, (mode_t)mode) == 0 && futimens(to, NULL) == 0 &&
+                sys_stat_at(sys_real(), to, "", ret) == 0;
     if (close(to) != 0) done = false;
-    if (!done) (void)unlink(path);
+    if (!done) (void)unlinkat(dir, name, 0);
     return done;
 }
 
 /* A second name for the very file `fd`, which has then two and no more: no other environment took it meanwhile. */
-static bool name_make(int fd, const char *kept, const char *path) {
-    struct stat st;
-    if (sys_hardlink(sys_real(), kept, path)) return false;
-    if (fstat(fd, &st) == 0 && st.st_nlink == 2 && futimens(fd, NULL) == 0) return true;
-    (void)unlink(path);
+static bool name_make(const struct depot *depot, int fd, const char *kept, int dir, const char *name,
+                      struct sys_stat *ret) {
+    if (linkat(depot->fd, kept, dir, name, 0) != 0) return false;
+    if (futimens(fd, NULL) == 0 && sys_stat_at(sys_real(), fd, "", ret) == 0 && ret->nlink == 2) return true;
+    (void)unlinkat(dir, name, 0);
     return false;
 }
 
-/* Gives the kept file `fd` away, if it is whole. One that is not, and is nobody's any more, goes. */
-static bool take(const struct depot *depot, struct arena *scratch, int fd, const char *kept,
-                 const struct depot_file *file, const char *target) {
+static struct depot_mark mark_of(const struct sys_stat *st) {
+    return (struct depot_mark){st->inode, st->mtime_ns};
+}
+
+bool depot_take(const struct depot *depot, struct arena *scratch, const struct depot_notes *notes,
+                const struct depot_file *file, int to, const char *name, struct sys_stat *ret,
+                struct depot_mark *ret_mark) {
     struct stat st;
-    if (fstat(fd, &st) != 0 || (st.st_nlink != 1 && !depot->clones)) return false;
-    if (!is_plain(fd, &st, file->size, file->mode) || !bytes_are(scratch, fd, file)) {
-        (void)unlink(kept);
-        return false;
-    }
-    return depot->clones ? clone_make(fd, target, file->mode) : name_make(fd, kept, target);
-}
-
-bool depot_take(const struct depot *depot, struct arena *scratch, const struct depot_file *file, struct str path) {
+    struct sys_stat made;
+    char kept[PLACE_SIZE];
     if (depot->dir.len == 0 || file->sha256.len != DIGEST_SHA256 || file->size == 0) return false;
-    struct arena_mark mark = arena_mark(scratch);
-    const char *kept = place(depot, scratch, file->sha256, file->mode);
-    int fd = open(kept, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    bool done = fd >= 0 && take(depot, scratch, fd, kept, file, str_copy_z(scratch, path));
-    if (fd >= 0) (void)close(fd);
-    arena_rewind(scratch, mark);
-    return done;
+    place(file->sha256, file->mode, kept);
+    int fd = openat(depot->fd, kept, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return false;
+    bool done = fstat(fd, &st) == 0 && (st.st_nlink == 1 || depot->clones);
+    bool whole = done && is_plain(depot, fd, &st, file) && (is_noted(notes, file, &st) || bytes_are(scratch, fd, file));
+    /* One that is not whole, and is nobody's any more, goes. */
+    if (done && !whole) (void)unlinkat(depot->fd, kept, 0);
+    if (whole && depot->clones) done = clone_make(fd, to, name, file->mode, &made);
+    else if (whole) done = name_make(depot, fd, kept, to, name, &made);
+    done = done && whole;
+    (void)close(fd);
+    if (!done) return false;
+    *ret = made;
+    *ret_mark = mark_of(&made);
+    if (depot->clones)
+        *ret_mark =
+            (struct depot_mark){(int64_t)st.st_ino, (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec};
+    return true;
 }
 
-static bool keep(const struct depot *depot, const char *source, const char *kept, uint32_t mode) {
-    if (!depot->clones) return link(source, kept) == 0;
-    int fd = open(source, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    bool done = fd >= 0 && clone_make(fd, kept, mode);
-    int status = errno;
-    if (fd >= 0) (void)close(fd);
-    errno = status;
-    return done;
+static bool keep(const struct depot *depot, int from, const char *name, int fd, const char *kept, uint32_t mode,
+                 struct sys_stat *ret) {
+    if (depot->clones) return clone_make(fd, depot->fd, kept, mode, ret);
+    return linkat(from, name, depot->fd, kept, 0) == 0 && sys_stat_at(sys_real(), fd, "", ret) == 0;
 }
 
-void depot_give(const struct depot *depot, struct arena *scratch, struct str sha256, uint32_t mode, struct str path) {
-    if (depot->dir.len == 0 || sha256.len != DIGEST_SHA256) return;
-    struct arena_mark mark = arena_mark(scratch);
-    char *kept = place(depot, scratch, sha256, mode);
-    const char *source = str_copy_z(scratch, path);
-    if (!keep(depot, source, kept, mode)) {
-        char *dir = str_copy_z(scratch, str_of(kept));
-        *strrchr(dir, '/') = '\0';
-        /* Where one is kept already it stays: it is whole, or gone when it is wanted. */
-        if (mkdir(dir, DIR_MODE) == 0) (void)keep(depot, source, kept, mode);
-    }
-    arena_rewind(scratch, mark);
+struct depot_mark depot_give(const struct depot *depot, struct str sha256, uint32_t mode, int from, const char *name,
+                             int fd) {
+    char kept[PLACE_SIZE], dir[] = "ab";
+    struct sys_stat st = {0};
+    if (depot->dir.len == 0 || sha256.len != DIGEST_SHA256) return (struct depot_mark){0};
+    place(sha256, mode, kept);
+    memcpy(dir, kept, 2);
+    bool done = keep(depot, from, name, fd, kept, mode, &st);
+    /* Where one is kept already it stays: it is whole, or gone when it is wanted. */
+    if (!done && errno == ENOENT && (mkdirat(depot->fd, dir, DIR_MODE) == 0 || errno == EEXIST))
+        done = keep(depot, from, name, fd, kept, mode, &st);
+    return done ? mark_of(&st) : (struct depot_mark){0};
 }

@@ -178,6 +178,15 @@ int sys_stat_known(const struct sys *sys, const char *path, struct sys_stat *ret
     return stat_end(sys, &event, status, &sx, ret);
 }
 
+int sys_stat_at(const struct sys *sys, int dir, const char *name, struct sys_stat *ret) {
+    struct sys_event event = {.call = SYS_STAT, .path = name, .fd = dir};
+    struct statx sx;
+    int status = ask(sys, &event);
+    int flags = AT_SYMLINK_NOFOLLOW | (*name ? 0 : AT_EMPTY_PATH);
+    if (status == 0) REPEAT(status, statx(dir, name, flags, STAT_MASK, &sx));
+    return stat_end(sys, &event, status, &sx, ret);
+}
+
 int sys_open(const struct sys *sys, const char *path, bool writable, int *ret) {
     struct sys_event event = {.call = SYS_OPEN, .path = path, .fd = -1};
     int status = ask(sys, &event);
@@ -194,11 +203,45 @@ int sys_create(const struct sys *sys, const char *path, uint32_t mode, int *ret)
     return tell(sys, &event, status);
 }
 
+int sys_dir(const struct sys *sys, const char *path, int *ret) {
+    struct sys_event event = {.call = SYS_OPEN, .path = path, .fd = -1};
+    int status = ask(sys, &event);
+    if (status == 0) status = open_plain(path, O_PATH | O_DIRECTORY, 0, &event.fd);
+    if (status == 0) *ret = event.fd;
+    return tell(sys, &event, status);
+}
+
+int sys_dir_at(const struct sys *sys, int dir, const char *name, int *ret) {
+    struct sys_event event = {.call = SYS_OPEN, .path = name, .fd = -1};
+    int status = ask(sys, &event);
+    if (status == 0) REPEAT(status, event.fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (status == 0) *ret = event.fd;
+    return tell(sys, &event, status);
+}
+
+int sys_create_at(const struct sys *sys, int dir, const char *name, uint32_t mode, int *ret) {
+    struct sys_event event = {.call = SYS_CREATE, .path = name, .fd = -1};
+    int status = ask(sys, &event);
+    if (status == 0)
+        REPEAT(status, event.fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, (mode_t)mode));
+    if (status == 0) *ret = event.fd;
+    return tell(sys, &event, status);
+}
+
 int sys_read(const struct sys *sys, int fd, void *data, int64_t size, int64_t *ret) {
     struct sys_event event = {.call = SYS_READ, .fd = fd, .size = size};
     int status = ask(sys, &event);
     ssize_t n = 0;
     if (status == 0) REPEAT(status, n = read(fd, data, (size_t)size));
+    if (status == 0) *ret = n;
+    return tell(sys, &event, status);
+}
+
+int sys_read_at(const struct sys *sys, int fd, void *data, int64_t size, int64_t offset, int64_t *ret) {
+    struct sys_event event = {.call = SYS_READ, .fd = fd, .size = size, .offset = offset};
+    int status = ask(sys, &event);
+    ssize_t n = 0;
+    if (status == 0) REPEAT(status, n = pread(fd, data, (size_t)size, (off_t)offset));
     if (status == 0) *ret = n;
     return tell(sys, &event, status);
 }
@@ -247,6 +290,10 @@ int sys_allocate(const struct sys *sys, int fd, int64_t size) {
      * allocate. */
     if (status == 0 && size > 0) status = posix_fallocate(fd, 0, (off_t)size);
     return tell(sys, &event, status);
+}
+
+void sys_flush_begin(int fd) {
+    (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 int sys_fsync(const struct sys *sys, int fd) {
@@ -335,6 +382,22 @@ int sys_mkdir(const struct sys *sys, const char *path, uint32_t mode) {
         /* The umask took bits away: set them again, on the new directory itself (mkdir made it, so it is no link). */
         if (status == 0) REPEAT(status, fchmodat(entry.dir, entry.name, (mode_t)mode, 0));
         entry_close(&entry);
+    }
+    return tell(sys, &event, status);
+}
+
+uint32_t sys_umask(void) {
+    mode_t mask = umask(022);
+    (void)umask(mask);
+    return mask;
+}
+
+int sys_mkdir_at(const struct sys *sys, int dir, const char *name, uint32_t mode, uint32_t mask) {
+    struct sys_event event = {.call = SYS_MKDIR, .path = name, .fd = -1};
+    int status = ask(sys, &event);
+    if (status == 0) {
+        REPEAT(status, mkdirat(dir, name, (mode_t)mode & 0777));
+        if (status == 0 && mode & mask) REPEAT(status, fchmodat(dir, name, (mode_t)mode, 0));
     }
     return tell(sys, &event, status);
 }

@@ -81,15 +81,30 @@ struct sys_stat {
 int sys_stat(const struct sys *sys, const char *path, struct sys_stat *ret);
 /* As sys_stat, for a third of its cost, but links on the way are followed: for comparing with a file that is known. */
 int sys_stat_known(const struct sys *sys, const char *path, struct sys_stat *ret);
+/* What lies in the open directory `dir` by this name; an empty name: what is open as `dir`. */
+int sys_stat_at(const struct sys *sys, int dir, const char *name, struct sys_stat *ret);
 int sys_open(const struct sys *sys, const char *path, bool writable, int *ret);   /* close with sys_close */
 int sys_create(const struct sys *sys, const char *path, uint32_t mode, int *ret); /* O_EXCL, for reading and writing */
+/* A directory held open (sys_close), for what is done in it by name: the way to a file can cost more than the file.
+ * Names hold no slash; the directory itself may be moved meanwhile. */
+int sys_dir(const struct sys *sys, const char *path, int *ret);
+int sys_dir_at(const struct sys *sys, int dir, const char *name, int *ret);
+/* As sys_create, but the umask applies: compare with sys_stat_at. */
+int sys_create_at(const struct sys *sys, int dir, const char *name, uint32_t mode, int *ret);
+/* As sys_mkdir; `mask` is what sys_umask gave. */
+int sys_mkdir_at(const struct sys *sys, int dir, const char *name, uint32_t mode, uint32_t mask);
+/* The process's umask. Only while no other thread makes files: it is changed for a moment to be read. */
+uint32_t sys_umask(void);
 /* Up to `size` bytes; *ret 0 at the end. */
 int sys_read(const struct sys *sys, int fd, void *data, int64_t size, int64_t *ret);
+int sys_read_at(const struct sys *sys, int fd, void *data, int64_t size, int64_t offset, int64_t *ret);
 /* All of them, at `offset` or (-1) at the position. */
 int sys_write(const struct sys *sys, int fd, const void *data, int64_t size, int64_t offset);
 int sys_truncate(const struct sys *sys, int fd, int64_t size);
 /* Blocks for `size` bytes; falls back to writing zeros. */
 int sys_allocate(const struct sys *sys, int fd, int64_t size);
+/* Has the bytes of a file begin their way to the disk, and waits for nothing: a hint, which cannot fail. */
+void sys_flush_begin(int fd);
 int sys_fsync(const struct sys *sys, int fd);
 int sys_fsync_path(const struct sys *sys, const char *path); /* of a file or directory */
 int sys_syncfs(const struct sys *sys, const char *path);     /* of the file system of a directory */

@@ -65,6 +65,8 @@ struct transaction_op {
     struct str text;   /* LINK: target; EDIT: new bytes */
     uint32_t mode;     /* PUT, MKDIR: permission bits */
     struct str sha256; /* PUT: hex digest of the staged bytes where the caller knows it; empty: computed */
+    const struct sys_stat *staged; /* PUT, with `sha256`: as the staged file is, where the caller has looked since its
+                                      last change; NULL: looked at */
 };
 
 enum transaction_way { TRANSACTION_AUTO, TRANSACTION_FORWARD, TRANSACTION_BACK };

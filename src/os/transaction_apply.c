@@ -206,12 +206,19 @@ struct err *transaction_strangers(struct transaction_store *store, const struct 
 }
 
 /* The very file that was staged: its bytes were hashed then, and need not be read again. What a transaction that is
- * recovered had staged is known by its size alone. */
-static bool is_staged_one(const struct step *step, const struct sys_stat *now) {
+ * recovered had staged is known by its size alone. Where its attributes were changed since (by another name of it that
+ * came or went) its bytes are looked at. */
+static struct err *staged_one(struct transaction_store *store, const struct step *step, const struct sys_stat *now,
+                              bool *ret) {
     const struct state *after = &step->after;
-    if (step->kind != TRANSACTION_PUT || after->inode == 0 || after->type != SYS_FILE) return true;
-    return now->inode == after->inode && now->mtime_ns == after->mtime_ns &&
-           (!step_carried(step) || now->ctime_ns == after->ctime_ns);
+    unsigned char hash[HASH_SIZE];
+    *ret = true;
+    if (step->kind != TRANSACTION_PUT || after->inode == 0 || after->type != SYS_FILE) return NULL;
+    *ret = now->inode == after->inode && now->mtime_ns == after->mtime_ns;
+    if (!*ret || !step_carried(step) || now->ctime_ns == after->ctime_ns) return NULL;
+    TRY(file_hash(store, step->path, hash));
+    *ret = memcmp(hash, after->hash, HASH_SIZE) == 0;
+    return NULL;
 }
 
 /* Notes the times that a new file has in its place. Too short after its last change they say nothing: the next change
@@ -222,31 +229,66 @@ static void note_times(struct step *step, const struct sys_stat *now, int64_t cl
     if (now->ctime_ns > clock_ns - SETTLED_NS) step->after.inode = 0;
 }
 
+/* The directory that was looked into last, held open: of those that follow each other most lie in one. */
+struct near {
+    struct str dir;
+    int fd; /* -1: none */
+};
+
+/* As sys_stat_known. */
+static int near_stat(struct transaction_store *store, struct near *near, const char *path, struct sys_stat *ret) {
+    struct str whole = str_of(path);
+    ptrdiff_t slash = str_find_last(whole, '/');
+    struct str dir = str_slice(whole, 0, slash);
+    if (slash <= 0) return sys_stat_known(store->sys, path, ret);
+    if (!str_eq(near->dir, dir)) {
+        if (near->fd >= 0) (void)sys_close(store->sys, near->fd);
+        near->fd = -1;
+        near->dir = dir;
+        if (sys_dir(store->sys, str_copy_z(store->arena, dir), &near->fd)) near->fd = -1;
+    }
+    return near->fd < 0 ? sys_stat_known(store->sys, path, ret)
+                        : sys_stat_at(store->sys, near->fd, path + slash + 1, ret);
+}
+
+static struct err *step_check(struct transaction_store *store, struct step *step, struct near *near, int64_t clock_ns,
+                              str_vec *warnings) {
+    struct sys_stat now;
+    struct arena_mark mark = arena_mark(store->arena);
+    int status = near_stat(store, near, step->path, &now);
+    if (status) return err_errno(store->arena, status, "cannot look at '%s'", step->path);
+    arena_rewind(store->arena, mark);
+    bool ok = true;
+    if (step->phase == PHASE_RMDIR) {
+        if (now.type == SYS_DIR)
+            *vec_push(store->arena, warnings) =
+                str_format(store->arena, "the directory '%s' is not empty and stays", step->path);
+    } else if (step->phase == PHASE_MAKE_ROOM || step->flags & ANY_STATE) {
+        ok = true; /* what came in its place is checked by its own step */
+    } else {
+        bool dir = now.type == SYS_DIR;
+        ok = now.type == step->after.type && (dir || now.size == step->after.size);
+        if (ok) TRY(staged_one(store, step, &now, &ok));
+    }
+    if (!ok) return err_make(store->arena, ERR_CHANGED, "'%s' is not what was just installed", step->path);
+    note_times(step, &now, clock_ns);
+    return NULL;
+}
+
 /* Looks that everything is as it should be, without reading bytes. */
 static struct err *finish_check(struct transaction_store *store, const struct journal *journal, str_vec *warnings) {
     struct timespec clock;
+    struct near near = {.fd = -1};
+    struct err *err = NULL;
     (void)clock_gettime(CLOCK_REALTIME, &clock);
     int64_t clock_ns = (int64_t)clock.tv_sec * 1000000000 + clock.tv_nsec;
-    for (int32_t i = 0; i < journal->steps_len; i++) {
-        struct step *step = &journal->steps[i];
-        struct sys_stat now;
-        int status = sys_stat_known(store->sys, step->path, &now);
-        if (status) return err_errno(store->arena, status, "cannot look at '%s'", step->path);
-        bool ok = true;
-        if (step->phase == PHASE_RMDIR) {
-            if (now.type == SYS_DIR)
-                *vec_push(store->arena, warnings) =
-                    str_format(store->arena, "the directory '%s' is not empty and stays", step->path);
-        } else if (step->phase == PHASE_MAKE_ROOM || step->flags & ANY_STATE) {
-            ok = true; /* what came in its place is checked by its own step */
-        } else {
-            bool dir = now.type == SYS_DIR;
-            ok = now.type == step->after.type && (dir || now.size == step->after.size) && is_staged_one(step, &now);
-        }
-        if (!ok) return err_make(store->arena, ERR_CHANGED, "'%s' is not what was just installed", step->path);
-        note_times(step, &now, clock_ns);
+    for (int32_t i = 0; i < journal->steps_len && !err; i++) {
+        /* A directory that came with another one holds files of its own, which are looked at. */
+        if (step_carried(&journal->steps[i]) && journal->steps[i].kind == TRANSACTION_MKDIR) continue;
+        err = step_check(store, &journal->steps[i], &near, clock_ns, warnings);
     }
-    return NULL;
+    if (near.fd >= 0) (void)sys_close(store->sys, near.fd);
+    return err;
 }
 
 static void times_set(struct transaction_store *store, const struct journal *journal) {

@@ -13,7 +13,7 @@ static const struct str magic = S_INIT("unpin journal 2\n");
 /* The same without trees: what releases before wrote is still undone. */
 static const struct str magic_1 = S_INIT("unpin journal 1\n");
 
-enum { STEP_BYTES = 512 /* what a step mostly takes */ };
+enum { STEP_BYTES = 320 /* what a step mostly takes besides its path */ };
 
 static void add_number(struct buf *buf, int64_t n) {
     for (int i = 0; i < 8; i++) buf_add_char(buf, (char)(((uint64_t)n >> (8 * i)) & 0xff));
@@ -62,7 +62,9 @@ static void add_step(struct buf *buf, const struct step *step) {
 struct str journal_format(struct arena *arena, const struct journal *journal) {
     struct buf buf = {.arena = arena};
     /* Room at once: growing leaves the smaller ones behind in the arena. */
-    (void)buf_reserve(&buf, (ptrdiff_t)journal->steps_len * STEP_BYTES + STEP_BYTES);
+    buf.cap = journal->description.len + STEP_BYTES;
+    for (int32_t i = 0; i < journal->steps_len; i++) buf.cap += (ptrdiff_t)strlen(journal->steps[i].path) + STEP_BYTES;
+    buf.data = arena_alloc(arena, buf.cap);
     buf_add(&buf, magic);
     add_text(&buf, journal->id);
     add_text(&buf, journal->description);

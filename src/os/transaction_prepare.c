@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/map.h"
+#include "os/workers.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,7 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BALLAST_BASE = 1 << 20, BALLAST_PER_STEP = 4096, SPARE_MIN = 64, SPARE_MAX = 200000, MOUNTS_MAX = 100000 };
+enum {
+    BALLAST_BASE = 1 << 20,
+    BALLAST_PER_STEP = 4096,
+    SPARE_MIN = 64,
+    SPARE_MAX = 200000,
+    MOUNTS_MAX = 100000,
+    SYNC_EARLY_MIN = 256
+};
 
 /* The mount of a directory, and which side serves it. */
 struct mounts {
@@ -258,7 +266,8 @@ static struct err *new_file(struct transaction *transaction, const struct transa
         TRY(adopt(store, step, staged, 0, warnings));
     } else if (!(step->flags & TRANSACTION_EXACT)) {
         /* A new file that was staged with its mode is as it is to be. */
-        if (step->before.type == SYS_NONE && known) TRY(staged_state(store, staged, &step->after));
+        if (step->before.type == SYS_NONE && known && op->staged) step->after = state_make(op->staged);
+        else if (step->before.type == SYS_NONE && known) TRY(staged_state(store, staged, &step->after));
         settled = step->after.type == SYS_FILE && step->after.mode == (op->mode & 0777);
         if (!settled) TRY(adopt(store, step, staged, op->mode, warnings));
     }
@@ -445,8 +454,8 @@ static struct err *new_steps(struct transaction *transaction, const struct trans
     return NULL;
 }
 
-struct err *transaction_prepare(struct transaction *transaction, const struct transaction_op *ops, int32_t len,
-                                struct journal *journal, str_vec *warnings) {
+static struct err *prepare(struct transaction *transaction, const struct transaction_op *ops, int32_t len,
+                           struct journal *journal, str_vec *warnings) {
     struct transaction_store *store = transaction->store;
     struct mounts mounts = {.transaction = transaction, .journal = journal};
     TRY(steps_make(transaction, ops, len, journal, warnings));
@@ -459,6 +468,24 @@ struct err *transaction_prepare(struct transaction *transaction, const struct tr
     TRY(backup(store, journal));
     TRY(ctimes_read(store, journal));
     TRY(ballast_make(store, journal));
-    TRY(probe(store, transaction->id, journal));
+    return probe(store, transaction->id, journal);
+}
+
+static int sync_beside(const void *self) {
+    const struct transaction *transaction = self;
+    return sys_syncfs(transaction->store->sys, transaction->dir);
+}
+
+struct err *transaction_prepare(struct transaction *transaction, const struct transaction_op *ops, int32_t len,
+                                struct journal *journal, str_vec *warnings) {
+    struct transaction_store *store = transaction->store;
+    struct beside sync = {.run = sync_beside, .self = transaction};
+    /* What was staged goes to the disk while the journal is made; the sync that counts comes after it, and has little
+     * left to do. What this one says counts too: an error of the disk is told once. */
+    if (len >= SYNC_EARLY_MIN && !store->sys->before) beside_begin(store->arena, &sync);
+    struct err *err = prepare(transaction, ops, len, journal, warnings);
+    int status = beside_end(&sync);
+    if (err) return err;
+    if (status) return err_errno(store->arena, status, "cannot make '%s' durable", transaction->dir);
     return sides_sync(store, journal);
 }

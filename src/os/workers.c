@@ -75,3 +75,30 @@ struct err *workers_run(struct arena *arena, const struct workers_step *step, in
     for (int32_t i = 0; i < count; i++) arena_close(workers[i].arena);
     return err;
 }
+
+struct beside_thread {
+    pthread_t thread;
+    int (*run)(const void *self);
+    const void *self;
+    int status;
+};
+
+static void *run_beside(void *self) {
+    struct beside_thread *thread = self;
+    thread->status = thread->run(thread->self);
+    return NULL;
+}
+
+void beside_begin(struct arena *arena, struct beside *beside) {
+    struct beside_thread *thread = arena_new(arena, struct beside_thread, 1);
+    *thread = (struct beside_thread){.run = beside->run, .self = beside->self};
+    beside->thread = pthread_create(&thread->thread, NULL, run_beside, thread) == 0 ? thread : NULL;
+}
+
+int beside_end(struct beside *beside) {
+    struct beside_thread *thread = beside->thread;
+    if (!thread) return 0;
+    (void)pthread_join(thread->thread, NULL);
+    beside->thread = NULL;
+    return thread->status;
+}

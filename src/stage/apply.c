@@ -5,6 +5,7 @@
 #include "os/digest.h"
 #include "os/http.h"
 #include "os/signals.h"
+#include "os/workers.h"
 #include "stage/check.h"
 #include "stage/history.h"
 #include "stage/integrity.h"
@@ -22,8 +23,9 @@ struct run {
     struct transaction_store *store;
     struct transaction *transaction; /* NULL before begin and after commit */
     struct scheme scheme;
-    struct str *locks;    /* resolved paths of the edited lock files */
-    struct wheel *wheels; /* of the changes that install something, in their order */
+    struct str *locks;        /* resolved paths of the edited lock files */
+    struct opening *openings; /* of the wheels */
+    struct wheel *wheels;     /* of the changes that install something, in their order */
     struct wheel_layout *layouts;
     struct wheel_change *changes;
     int32_t wheels_len, changes_len;
@@ -90,10 +92,9 @@ static struct err *download(struct run *run, struct fetched *ret) {
     return index_download_all(run->input->index, artifacts, paths, len);
 }
 
-static struct err *of_change(struct run *run, const struct plan_change *change, struct err *err) {
+static struct err *of_change(struct arena *arena, const struct plan_change *change, struct err *err) {
     if (!err || err->kind == ERR_INTERRUPTED) return err;
-    struct err *outer =
-        err_make(run->arena, err->kind, "cannot install %.*s %.*s", FMT(change->raw_name), FMT(change->to));
+    struct err *outer = err_make(arena, err->kind, "cannot install %.*s %.*s", FMT(change->raw_name), FMT(change->to));
     outer->hint = err->hint;
     return err_because(outer, err);
 }
@@ -147,9 +148,46 @@ static struct err *check_metadata(struct arena *arena, const struct artifact *ar
     return err_hint(arena, err, "the plan was made by that file; ask those who run the index");
 }
 
+/* One wheel to be opened, by one of several threads, in memory of its own. */
+struct opening {
+    struct run *run;
+    const struct plan_change *change;
+    struct fetched fetched;
+    struct arena *arena;
+    struct wheel *wheel;
+    struct wheel_layout *layout;
+};
+
+static struct err *wheel_open_one(void *self, struct arena *arena, int32_t i) {
+    struct opening *opening = &((struct opening *)self)[i];
+    const struct run *run = opening->run;
+    const struct plan_change *change = opening->change;
+    const struct apply_options *o = run->input->options;
+    (void)arena;
+    opening->arena = arena_open();
+    /* Its hash was checked when it was fetched, or found in the cache; nobody else can write where it is since. */
+    const struct wheel_terms terms = {
+        .known = change->artifact.sdist ? (struct str){0} : change->artifact.sha256,
+        .rebuild_record = str_among(o->rebuild_record, o->rebuild_record_len, change->name),
+    };
+    struct wheel wheel;
+    struct err *err = wheel_open(opening->arena, opening->fetched.path, opening->fetched.filename, &terms, &wheel);
+    if (err) return of_change(opening->arena, change, err);
+    *opening->wheel = wheel;
+    err = check_metadata(opening->arena, &change->artifact, opening->wheel);
+    struct wheel_options options = {.requested = change->requested};
+    if (change->direct) options.direct_url = direct_url_format(opening->arena, &change->artifact);
+    const struct dist *old = environment_find(run->plan->env, change->name);
+    if (old && old->requested) options.requested = true;
+    if (!err) err = wheel_layout_make(opening->arena, opening->wheel, &run->scheme, &options, opening->layout);
+    return of_change(opening->arena, change, err);
+}
+
 /* Opens and verifies every wheel before anything of them is unpacked. */
 static struct err *wheels_open(struct run *run, const struct fetched *fetched) {
     const struct plan *plan = run->plan;
+    struct opening *openings = arena_new(run->arena, struct opening, plan->changes_len);
+    run->openings = openings;
     run->wheels = arena_new(run->arena, struct wheel, plan->changes_len);
     run->layouts = arena_new(run->arena, struct wheel_layout, plan->changes_len);
     run->changes = arena_new(run->arena, struct wheel_change, plan->changes_len);
@@ -159,27 +197,29 @@ static struct err *wheels_open(struct run *run, const struct fetched *fetched) {
         *out = (struct wheel_change){.name = change->name};
         out->allow_startup = change->artifact.tree && change->artifact.tree->editable;
         if (!installs(change)) continue;
-        struct wheel *wheel = &run->wheels[run->wheels_len];
-        const struct apply_options *o = run->input->options;
-        /* Its hash was checked when it was fetched, or found in the cache; nobody else can write where it is since. */
-        const struct wheel_terms terms = {.rebuild_record =
-                                              str_among(o->rebuild_record, o->rebuild_record_len, change->name)};
-        struct err *err = wheel_open(run->arena, fetched[i].path, fetched[i].filename, &terms, wheel);
-        if (!err) err = check_metadata(run->arena, &change->artifact, wheel);
-        if (err) return of_change(run, change, err);
-        struct wheel_layout *layout = &run->layouts[run->wheels_len++];
-        struct wheel_options options = {.requested = change->requested};
-        if (change->direct) options.direct_url = direct_url_format(run->arena, &change->artifact);
-        const struct dist *old = environment_find(plan->env, change->name);
-        if (old && old->requested) options.requested = true;
-        err = wheel_layout_make(run->arena, wheel, &run->scheme, &options, layout);
-        if (err) return of_change(run, change, err);
-        out->layout = layout;
-        for (int32_t j = 0; j < wheel->warnings_len; j++)
-            *vec_push(run->arena, &run->notes) =
-                str_format(run->arena, "%.*s: %.*s", FMT(change->raw_name), FMT(wheel->warnings[j]));
+        int32_t at = run->wheels_len++;
+        run->wheels[at].mapping.fd = -1;
+        openings[at] = (struct opening){.run = run,
+                                        .change = change,
+                                        .fetched = fetched[i],
+                                        .wheel = &run->wheels[at],
+                                        .layout = &run->layouts[at]};
+        out->layout = &run->layouts[at];
     }
+    const struct workers_step step = {openings, wheel_open_one};
+    TRY(workers_run(run->arena, &step, run->wheels_len));
+    for (int32_t i = 0; i < run->wheels_len; i++)
+        for (int32_t j = 0; j < run->wheels[i].warnings_len; j++)
+            *vec_push(run->arena, &run->notes) = str_format(run->arena, "%.*s: %.*s", FMT(openings[i].change->raw_name),
+                                                            FMT(run->wheels[i].warnings[j]));
     return NULL;
+}
+
+static void wheels_close(struct run *run) {
+    for (int32_t i = 0; i < run->wheels_len; i++) {
+        if (run->wheels[i].mapping.fd >= 0) wheel_close(&run->wheels[i]);
+        arena_close(run->openings[i].arena);
+    }
 }
 
 static bool break_known(const struct plan_break *found, const struct plan_break *known, int32_t len) {
@@ -245,6 +285,12 @@ static struct err *promises_check(struct run *run) {
     return NULL;
 }
 
+/* Where unpacked files are kept; empty: nowhere. */
+static struct str depot_dir(const struct run *run) {
+    struct str cache = run->input->options->cache_dir;
+    return cache.len ? path_join(run->arena, cache, S("files")) : (struct str){0};
+}
+
 static struct err *files_stage(struct run *run) {
     struct wheel_operations operations;
     struct wheel_change_options options = {
@@ -253,8 +299,7 @@ static struct err *files_stage(struct run *run) {
         .modified = run->input->options->modified,
         .allow_startup = run->input->options->allow_startup,
     };
-    struct str cache = run->input->options->cache_dir;
-    if (cache.len) options.depot_dir = path_join(run->arena, cache, S("files"));
+    options.depot_dir = depot_dir(run);
     tell(run, S("unpacking"));
     TRY(wheel_change_make(run->arena, &options, run->changes, run->changes_len, run->transaction, &operations));
     run->ops.cap = (ptrdiff_t)operations.len + run->plan->lifts_len + run->ops.len;
@@ -310,6 +355,8 @@ static struct err *fingerprint_check(struct run *run) {
 static struct err *imports_before(struct run *run) {
     VEC(struct import_check) there = {0};
     if (run->input->options->no_imports) return NULL;
+    int32_t *groups = arena_new(run->arena, int32_t, run->wheels_len);
+    imports_group(run->arena, run->wheels, run->wheels_len, groups);
     for (int32_t i = 0; i < run->wheels_len; i++) {
         const struct str *names = NULL, *old = NULL;
         int32_t len = 0, old_len = 0;
@@ -317,10 +364,11 @@ static struct err *imports_before(struct run *run) {
         wheel_top_level(run->arena, &run->wheels[i], &names, &len);
         if (dist) scan_top_level(run->arena, run->input->fs, run->plan->env, dist, &old, &old_len);
         for (int32_t j = 0; j < len && run->imports.len < APPLY_IMPORTS_MAX; j++) {
+            const struct import_check check = {.module = names[j], .group = groups[i]};
             if (!import_wanted(names[j])) continue;
-            *vec_push(run->arena, &run->imports) = (struct import_check){.module = names[j]};
+            *vec_push(run->arena, &run->imports) = check;
             for (int32_t k = 0; k < old_len; k++)
-                if (str_eq(old[k], names[j])) *vec_push(run->arena, &there) = (struct import_check){.module = names[j]};
+                if (str_eq(old[k], names[j])) *vec_push(run->arena, &there) = check;
         }
     }
     if (there.len == 0) return NULL;
@@ -483,6 +531,7 @@ static struct err *carry_out(struct run *run, struct apply_result *ret) {
     tell(run, S("changing files"));
     TRY(transaction_commit(transaction, run->ops.data, (int32_t)run->ops.len, describe(run), &result));
     for (int32_t i = 0; i < result.warnings_len; i++) *vec_push(run->arena, &run->notes) = result.warnings[i];
+    wheel_unpack_note(run->arena, depot_dir(run), run->layouts, run->wheels_len);
     run->files = result.files;
     run->files_len = result.files_len;
     tell(run, S("verifying"));
@@ -513,7 +562,7 @@ static struct err *apply_locked(struct run *run, struct apply_result *ret) {
     if (!err) err = carry_out(run, ret);
     transaction_close(run->store);
     ret->signal = signals_release(&run->signals);
-    for (int32_t i = 0; i < run->wheels_len; i++) wheel_close(&run->wheels[i]);
+    wheels_close(run);
     return err;
 }
 

@@ -1,9 +1,18 @@
 #include "stage/apply_parts.h"
 
+#include "base/map.h"
+#include "os/workers.h"
+
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { OUTPUT_MAX = 4 << 20, ENV_MAX = 4096, MESSAGE_MAX = 400 };
+enum {
+    OUTPUT_MAX = 4 << 20,
+    ENV_MAX = 4096,
+    MESSAGE_MAX = 400,
+    IMPORT_ALONE_MAX = 2 << 20, /* bytes of Python for which a second interpreter does not pay */
+};
 
 /* Says how each module imports. The current directory is not searched, and no bytecode is written: the tree must stay
  * as the transaction left it. */
@@ -108,14 +117,105 @@ static struct err *imports_round(struct arena *arena, const struct apply_input *
     return NULL;
 }
 
-struct err *imports_try(struct arena *arena, const struct apply_input *input, struct import_check *checks,
-                        int32_t len) {
-    bool *told = arena_new(arena, bool, len);
-    for (int32_t round = 0; round < len; round++) {
+/* The modules of one group, in memory of its own. */
+struct import_group {
+    const struct apply_input *input;
+    struct arena *arena;
+    struct import_check *checks;
+    int32_t len;
+};
+
+static struct err *group_try(void *self, struct arena *arena, int32_t i) {
+    struct import_group *group = &((struct import_group *)self)[i];
+    (void)arena;
+    bool *told = arena_new(group->arena, bool, group->len);
+    for (int32_t round = 0; round < group->len; round++) {
         bool all = true;
-        for (int32_t i = 0; i < len; i++) all = all && told[i];
+        for (int32_t k = 0; k < group->len; k++) all = all && told[k];
         if (all) break;
-        TRY(imports_round(arena, input, checks, len, told));
+        TRY(imports_round(group->arena, group->input, group->checks, group->len, told));
     }
     return NULL;
+}
+
+struct err *imports_try(struct arena *arena, const struct apply_input *input, struct import_check *checks,
+                        int32_t len) {
+    struct import_group groups[IMPORT_GROUPS_MAX] = {{0}};
+    const struct workers_step step = {groups, group_try};
+    for (int32_t i = 0; i < IMPORT_GROUPS_MAX; i++)
+        groups[i] = (struct import_group){input, arena_open(), arena_new(arena, struct import_check, len), 0};
+    for (int32_t i = 0; i < len; i++) {
+        struct import_group *group = &groups[checks[i].group];
+        group->checks[group->len++] = checks[i];
+    }
+    struct err *err = workers_run(arena, &step, IMPORT_GROUPS_MAX);
+    int32_t taken[IMPORT_GROUPS_MAX] = {0};
+    for (int32_t i = 0; i < len && !err; i++) {
+        int32_t number = checks[i].group;
+        checks[i] = groups[number].checks[taken[number]++];
+        checks[i].message = str_copy(arena, checks[i].message);
+    }
+    for (int32_t i = 0; i < IMPORT_GROUPS_MAX; i++) arena_close(groups[i].arena);
+    return err;
+}
+
+/* The wheel that stands for all which require each other. */
+static int32_t leader(int32_t *above, int32_t i) {
+    while (above[i] != i) i = above[i] = above[above[i]];
+    return i;
+}
+
+static void join_requirements(struct arena *arena, const struct wheel *wheels, int32_t len, int32_t *above) {
+    struct map by_name = {0};
+    for (int32_t i = 0; i < len; i++) {
+        above[i] = i;
+        if (map_find(&by_name, wheels[i].filename.name) < 0) map_add(arena, &by_name, wheels[i].filename.name, i);
+    }
+    for (int32_t i = 0; i < len; i++)
+        for (int32_t k = 0; k < wheels[i].metadata.requires_len; k++) {
+            int32_t other = map_find(&by_name, wheels[i].metadata.requires_dist[k].name);
+            if (other >= 0) above[leader(above, i)] = leader(above, other);
+        }
+}
+
+/* A set of wheels, and how much Python is in it. */
+struct import_set {
+    int32_t leader;
+    int64_t bytes;
+};
+
+static int set_order(const void *a, const void *b) {
+    const struct import_set *x = a, *y = b;
+    if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
+    return (x->leader > y->leader) - (x->leader < y->leader);
+}
+
+static int64_t python_bytes(const struct wheel *wheel) {
+    int64_t sum = 1;
+    for (int32_t i = 0; i < wheel->zip.len; i++)
+        if (str_ends(wheel->zip.entries[i].name, S(".py"))) sum += wheel->zip.entries[i].size;
+    return sum;
+}
+
+void imports_group(struct arena *arena, const struct wheel *wheels, int32_t len, int32_t *ret_groups) {
+    int32_t *above = arena_new(arena, int32_t, len), *group = arena_new(arena, int32_t, len);
+    struct import_set *sets = arena_new(arena, struct import_set, len);
+    int64_t whole = 0, filled[IMPORT_GROUPS_MAX] = {0};
+    join_requirements(arena, wheels, len, above);
+    for (int32_t i = 0; i < len; i++) sets[i].leader = i;
+    for (int32_t i = 0; i < len; i++) {
+        int64_t bytes = python_bytes(&wheels[i]);
+        sets[leader(above, i)].bytes += bytes;
+        whole += bytes;
+    }
+    if (len) qsort(sets, (size_t)len, sizeof *sets, set_order);
+    /* The largest first, each to the group that has least. */
+    for (int32_t i = 0; i < len && sets[i].bytes > 0; i++) {
+        int32_t least = 0;
+        for (int32_t k = 1; k < IMPORT_GROUPS_MAX && whole > IMPORT_ALONE_MAX; k++)
+            if (filled[k] < filled[least]) least = k;
+        filled[least] += sets[i].bytes;
+        group[sets[i].leader] = least;
+    }
+    for (int32_t i = 0; i < len; i++) ret_groups[i] = group[leader(above, i)];
 }

@@ -20,11 +20,19 @@ enum import_outcome {
 
 struct import_check {
     struct str module;
+    int32_t group; /* those of one are imported in one process, in their order */
     enum import_outcome outcome;
     struct str message; /* what Python says; empty where it imports */
 };
 
-/* Imports every module of `checks` and sets its outcome and message. ERR_ENVIRONMENT where Python cannot be started. */
+enum { IMPORT_GROUPS_MAX = 4 };
+
+/* The group of each wheel's modules. What requires each other, by whatever way, is in one, so that no interpreter loads
+ * what another has loaded; the groups take about equally long, and depend on nothing but the wheels. Few modules are
+ * one group. */
+void imports_group(struct arena *arena, const struct wheel *wheels, int32_t len, int32_t *ret_groups);
+/* Imports every module of `checks`, the groups side by side, and sets its outcome and message. ERR_ENVIRONMENT where
+ * Python cannot be started. */
 ERR_MUST_CHECK struct err *imports_try(struct arena *arena, const struct apply_input *input,
                                        struct import_check *checks, int32_t len);
 /* Has the target Python compile the `.py` files that `ops` put. Best effort: nothing depends on it. */

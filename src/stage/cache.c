@@ -24,6 +24,7 @@ static const struct layout {
     {INDEX_CACHE "/views", CACHE_PAGES, 30, 0, false},
     {INDEX_CACHE "/wheels", CACHE_WHEELS, 62, 126, false},
     {"files", CACHE_FILES, 62, 0, true},
+    {"files-notes", CACHE_FILES, 62, 0, false},
 };
 
 /* The files at the top: NAME-0123456789abcdef.END. */

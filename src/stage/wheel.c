@@ -349,6 +349,7 @@ struct err *wheel_open(struct arena *arena, struct str path, struct str filename
     wheel->path = str_copy(arena, path);
     TRY(mapping_open(arena, path, &wheel->mapping));
     wheel->bytes = (struct str){wheel->mapping.data, (ptrdiff_t)wheel->mapping.size};
+    wheel->sha256 = terms->sha256.len ? str_lower(arena, terms->sha256) : terms->known;
     struct draft draft = {.wheel = wheel};
     struct err *err = verify(arena, &draft, filename, terms);
     if (err) {

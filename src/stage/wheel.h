@@ -21,7 +21,8 @@
 struct wheel {
     struct str path;
     struct mapping mapping;
-    struct str bytes; /* of the whole file */
+    struct str bytes;  /* of the whole file */
+    struct str sha256; /* its hex digest, where that is known */
     struct wheel_name filename;
     struct zip zip;
     struct str info_dir; /* "numpy-2.0.0.dist-info" */
@@ -40,6 +41,7 @@ struct wheel {
 /* What was promised of a wheel, and what it may get away with. */
 struct wheel_terms {
     struct str sha256;   /* hex digest that the index or the lock promised (ERR_HASH); empty: not compared */
+    struct str known;    /* hex digest that it was found to have before; empty: nobody looked */
     bool rebuild_record; /* its RECORD is not read: the rows are made from what the archive holds */
 };
 

@@ -112,6 +112,10 @@ static struct err *add_old(struct work *work, const struct wheel_change *change,
 
 static struct err *collect(struct work *work) {
     const struct environment *env = work->options->env;
+    /* Room at once: growing leaves the smaller ones behind in the arena. */
+    for (int32_t i = 0; i < work->changes_len; i++)
+        if (work->changes[i].layout) work->items.cap += work->changes[i].layout->len;
+    work->items.data = arena_new(work->arena, struct item, work->items.cap);
     for (int32_t i = 0; i < work->changes_len; i++) {
         const struct wheel_change *change = &work->changes[i];
         for (int32_t k = 0; k < env->dists_len; k++)

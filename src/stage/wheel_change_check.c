@@ -40,6 +40,7 @@ static struct err *inspect(void *self, struct arena *arena, int32_t i) {
     struct work *work = self;
     struct item *item = &work->items.data[i];
     struct sys_stat stat;
+    if (item->absent) return NULL;
     int status = sys_stat(sys_real(), str_copy_z(arena, item->path), &stat);
     if (status) return err_errno(arena, status, "cannot look at %.*s", FMT(item->path));
     item->exists = stat.type != SYS_NONE;
@@ -61,8 +62,30 @@ static struct err *inspect(void *self, struct arena *arena, int32_t i) {
     return NULL;
 }
 
+/* Notes what lies in directories that are not there: of a new distribution, nearly all. Items come sorted by path. */
+static struct err *find_absent(struct work *work) {
+    struct str missing = {0}, there = {0};
+    for (ptrdiff_t i = 0; i < work->items.len; i++) {
+        struct item *item = &work->items.data[i];
+        struct str root = scheme_root(work->options->scheme, item->path);
+        struct str dir = str_slice(item->path, 0, str_find_last(item->path, '/'));
+        item->absent = missing.len && str_starts(item->path, missing) && item->path.data[missing.len] == '/';
+        if (item->absent || root.len == 0 || dir.len <= root.len || str_eq(dir, there)) continue;
+        struct sys_stat stat = {0};
+        struct str rest = str_from(dir, root.len + 1), first = str_cut(&rest, '/');
+        struct str top = str_slice(dir, 0, root.len + 1 + first.len);
+        int status = sys_stat(sys_real(), str_copy_z(work->arena, top), &stat);
+        if (status) return err_errno(work->arena, status, "cannot look at %.*s", FMT(top));
+        there = stat.type == SYS_NONE ? (struct str){0} : dir;
+        missing = stat.type == SYS_NONE ? top : (struct str){0};
+        item->absent = stat.type == SYS_NONE;
+    }
+    return NULL;
+}
+
 struct err *work_inspect(struct work *work) {
     const struct workers_step step = {work, inspect};
+    TRY(find_absent(work));
     return workers_run(work->arena, &step, (int32_t)work->items.len);
 }
 

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+enum { ROOM = 64 /* for operations that are of no item */ };
+
 static void note(struct work *work, struct str path, const char *what) {
     struct str shown = term_quote(work->arena, path);
     *vec_push(work->arena, &work->notes) = str_format(work->arena, "%.*s %s", FMT(shown), what);
@@ -46,6 +48,7 @@ static void add_put(struct work *work, const struct item *item) {
     struct transaction_op op = {
         .kind = TRANSACTION_PUT, .path = item->path, .source = file->source, .mode = file->mode};
     if (file->sha256.len) op.sha256 = digest_hex(work->arena, file->sha256);
+    if (file->staged.type == SYS_FILE) op.staged = &file->staged;
     if (file->is_metadata) op.flags |= TRANSACTION_MARK;
     if (file->is_startup) op.flags |= TRANSACTION_LATE;
     *vec_push(work->arena, &work->ops) = op;
@@ -141,6 +144,11 @@ static int op_order(const void *a, const void *b) {
 
 void work_list_operations(struct work *work) {
     str_vec sources = {0};
+    /* Room at once: growing leaves the smaller ones behind in the arena. */
+    op_vec ops = {.cap = work->ops.len + work->items.len + ROOM};
+    ops.data = arena_new(work->arena, struct transaction_op, ops.cap);
+    for (ptrdiff_t i = 0; i < work->ops.len; i++) ops.data[ops.len++] = work->ops.data[i];
+    work->ops = ops;
     for (ptrdiff_t i = 0; i < work->items.len; i++) {
         const struct item *item = &work->items.data[i];
         add_item(work, item);

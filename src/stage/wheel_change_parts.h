@@ -18,6 +18,7 @@ struct item {
     bool modified;                /* not as its RECORD says, or in the way though nobody lists it */
     bool same;                    /* the very bytes of `put` are there already */
     bool exists, is_dir;          /* what is there now */
+    bool absent;                  /* nor is the directory that it lies in */
 };
 
 typedef VEC(struct item) item_vec;

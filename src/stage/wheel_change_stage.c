@@ -1,8 +1,17 @@
 #include "stage/wheel_change_parts.h"
 
 #include "base/arena.h"
+#include "os/workers.h"
 
-enum { DIR_MODE = 0755 };
+#include <stdlib.h>
+
+enum { DIR_MODE = 0755, DIRS_AT_ONCE = 32 };
+
+/* A directory of a staged one, to be made. */
+struct new_dir {
+    struct str path; /* where it is staged */
+    int32_t depth;
+};
 
 /* Where the new files are staged. Items come sorted by path, so that those of one directory follow each other. */
 struct staging {
@@ -11,7 +20,9 @@ struct staging {
     struct str there;  /* a directory that is there already */
     struct str tree;   /* the directory that is staged as a whole now; empty: none */
     struct str source; /* where */
-    struct str made;   /* the last directory beneath `tree` that was made, relative to it; empty: itself */
+    struct str made;   /* the last directory beneath `tree` that was noted, relative to it; empty: itself */
+    VEC(struct new_dir) dirs;
+    uint32_t mask; /* of the process */
     VEC(struct unpack_item) items;
 };
 
@@ -22,12 +33,6 @@ static struct str parent(struct str path) {
 
 static bool beneath(struct str path, struct str dir) {
     return dir.len > 0 && path.len > dir.len + 1 && str_starts(path, dir) && path.data[dir.len] == '/';
-}
-
-static struct err *make(struct staging *staging, struct str path) {
-    struct arena *arena = staging->work->arena;
-    int status = sys_mkdir(sys_real(), str_copy_z(arena, path), DIR_MODE);
-    return status ? err_errno(arena, status, "cannot make '%.*s'", FMT(path)) : NULL;
 }
 
 /* The topmost directory above `path` that is not there, below those of the scheme; empty: all are. */
@@ -57,20 +62,23 @@ static struct err *tree_begin(struct staging *staging, struct str dir) {
     staging->made = (struct str){0};
     *vec_push(staging->work->arena, &staging->work->ops) =
         (struct transaction_op){.kind = TRANSACTION_MKDIR, .path = dir, .source = staging->source, .mode = DIR_MODE};
-    return make(staging, staging->source);
+    int status = sys_mkdir(sys_real(), str_copy_z(staging->work->arena, staging->source), DIR_MODE);
+    return status ? err_errno(staging->work->arena, status, "cannot make '%.*s'", FMT(staging->source)) : NULL;
 }
 
-/* Makes the directories of the file at `inner`, a path in the tree, that the file before it did not need. */
-static struct err *tree_dirs(struct staging *staging, struct str inner) {
+/* Notes the directories of the file at `inner`, a path in the tree, that the file before it did not need. */
+static void tree_dirs(struct staging *staging, struct str inner) {
+    struct arena *arena = staging->work->arena;
     struct str dir = parent(inner);
+    int32_t depth = 0;
     for (ptrdiff_t len = 1; len <= dir.len; len++) {
         if (len < dir.len && dir.data[len] != '/') continue;
         struct str part = str_slice(dir, 0, len);
+        depth++;
         if (str_eq(part, staging->made) || beneath(staging->made, part)) continue;
-        TRY(make(staging, path_join(staging->work->arena, staging->source, part)));
+        *vec_push(arena, &staging->dirs) = (struct new_dir){path_join(arena, staging->source, part), depth};
     }
     staging->made = dir;
-    return NULL;
 }
 
 static struct err *place(struct staging *staging, const struct item *item) {
@@ -86,13 +94,60 @@ static struct err *place(struct staging *staging, const struct item *item) {
         return NULL;
     }
     struct str inner = str_from(item->path, staging->tree.len + 1);
-    TRY(tree_dirs(staging, inner));
+    tree_dirs(staging, inner);
     file->source = path_join(staging->work->arena, staging->source, inner);
     return NULL;
 }
 
+static int dir_order(const void *a, const void *b) {
+    const struct new_dir *x = a, *y = b;
+    if (x->depth != y->depth) return x->depth < y->depth ? -1 : 1;
+    return str_cmp(x->path, y->path);
+}
+
+/* Some directories of one depth, which follow each other. */
+struct dirs_run {
+    const struct new_dir *dirs;
+    int32_t len;
+    uint32_t mask;
+};
+
+static struct err *dirs_make(void *self, struct arena *arena, int32_t group) {
+    const struct dirs_run *run = self;
+    struct str above = {0};
+    int fd = -1, status = 0;
+    int32_t i = group * DIRS_AT_ONCE, end = i + DIRS_AT_ONCE < run->len ? i + DIRS_AT_ONCE : run->len;
+    for (; i < end && status == 0; i++) {
+        struct str path = run->dirs[i].path, dir = parent(path);
+        if (!str_eq(dir, above)) {
+            if (fd >= 0) (void)sys_close(sys_real(), fd);
+            fd = -1;
+            status = sys_dir(sys_real(), str_copy_z(arena, dir), &fd);
+            above = dir;
+        }
+        const char *name = str_copy_z(arena, str_from(path, dir.len + 1));
+        if (status == 0) status = sys_mkdir_at(sys_real(), fd, name, DIR_MODE, run->mask);
+        if (status) above = path;
+    }
+    if (fd >= 0) (void)sys_close(sys_real(), fd);
+    return status ? err_errno(arena, status, "cannot make '%.*s'", FMT(above)) : NULL;
+}
+
+/* Makes all directories of the staged ones, on a few threads: those of one depth, then those in them. */
+static struct err *dirs_make_all(struct staging *staging) {
+    struct new_dir *dirs = staging->dirs.data;
+    if (staging->dirs.len) qsort(dirs, (size_t)staging->dirs.len, sizeof *dirs, dir_order);
+    for (ptrdiff_t i = 0, next = 0; i < staging->dirs.len; i = next) {
+        while (next < staging->dirs.len && dirs[next].depth == dirs[i].depth) next++;
+        struct dirs_run run = {&dirs[i], (int32_t)(next - i), staging->mask};
+        const struct workers_step step = {&run, dirs_make};
+        TRY(workers_run(staging->work->arena, &step, (run.len + DIRS_AT_ONCE - 1) / DIRS_AT_ONCE));
+    }
+    return NULL;
+}
+
 struct err *work_stage(struct work *work, struct transaction *transaction) {
-    struct staging staging = {.work = work, .transaction = transaction};
+    struct staging staging = {.work = work, .transaction = transaction, .mask = sys_umask()};
     for (ptrdiff_t i = 0; i < work->items.len; i++) {
         const struct item *item = &work->items.data[i];
         if (!work_writes(work, item)) continue;
@@ -100,6 +155,9 @@ struct err *work_stage(struct work *work, struct transaction *transaction) {
         *vec_push(work->arena, &staging.items) =
             (struct unpack_item){work->changes[item->put_change].layout->wheel, item->put};
     }
+    TRY(dirs_make_all(&staging));
     struct depot depot = depot_open(work->arena, work->options->depot_dir, transaction_scratch(transaction));
-    return wheel_unpack(work->arena, &depot, staging.items.data, (int32_t)staging.items.len);
+    struct err *err = wheel_unpack(work->arena, &depot, staging.items.data, (int32_t)staging.items.len);
+    depot_close(&depot);
+    return err;
 }

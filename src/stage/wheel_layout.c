@@ -8,7 +8,10 @@
 
 #include <stdlib.h>
 
-enum { SHEBANG_MAX = 127 /* bytes of a first line that every Linux reads wholly */ };
+enum {
+    SHEBANG_MAX = 127, /* bytes of a first line that every Linux reads wholly */
+    MADE_MAX = 8,      /* files besides those of the archive and of entry points, mostly */
+};
 
 struct str path_normalize(struct arena *arena, struct str base, struct str path) {
     struct buf buf = {.arena = arena};
@@ -302,6 +305,9 @@ struct err *wheel_layout_make(struct arena *arena, const struct wheel *wheel, co
                               const struct wheel_options *options, struct wheel_layout *ret) {
     struct layout layout = {.arena = arena, .wheel = wheel, .scheme = scheme};
     layout.site = wheel->purelib ? scheme->purelib : scheme->platlib;
+    /* Room at once: growing leaves the smaller ones behind in the arena. */
+    layout.files.cap = (ptrdiff_t)wheel->zip.len + wheel->scripts_len + MADE_MAX;
+    layout.files.data = arena_new(arena, struct wheel_file, layout.files.cap);
     for (int32_t i = 0; i < wheel->zip.len; i++)
         if (!wheel->zip.entries[i].is_dir) TRY(add_entry(&layout, &wheel->zip.entries[i]));
     add_scripts(&layout);

@@ -5,6 +5,7 @@
 #ifndef UNPIN_STAGE_WHEEL_LAYOUT_H
 #define UNPIN_STAGE_WHEEL_LAYOUT_H
 
+#include "os/depot.h"
 #include "stage/environment.h"
 #include "stage/wheel.h"
 
@@ -37,6 +38,8 @@ struct wheel_file {
     bool is_metadata;  /* METADATA of the dist-info directory */
     bool is_startup;   /* Python runs it at every start: `.pth` in a site directory, sitecustomize, usercustomize */
     struct str source; /* where it is staged; empty: not yet */
+    struct sys_stat staged; /* as it was staged; SYS_NONE: not looked at */
+    struct depot_mark kept; /* what the depot has of it */
 };
 
 struct wheel_layout {

@@ -1,22 +1,48 @@
 #include "stage/wheel_unpack.h"
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "os/digest.h"
 #include "os/inflate.h"
 #include "os/signals.h"
 #include "os/term.h"
 #include "os/workers.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Above this many bytes an entry goes into its file piece by piece, so that memory stays small. */
-enum { UNPACK_MEMORY_MAX = 2 << 20, PIECE = 256 << 10 };
+enum {
+    /* Above this many bytes an entry goes into its file piece by piece, so that memory stays small. */
+    UNPACK_MEMORY_MAX = 3 << 20,
+    PIECE = 256 << 10,
+    /* What one worker does at a time: files of one directory. */
+    BATCH_FILES = 64,
+    BATCH_BYTES = 1 << 20,
+    FLUSH_MIN = 512 << 10, /* bytes of a file that the disk had better begin with at once */
+};
 
 struct job {
     const struct unpack_item *item;
+    const struct depot_notes *notes; /* of its wheel */
+    struct str dir;                  /* of its source */
+    const char *name;                /* there */
+    int parent;                      /* that directory, open */
+    bool repeats;                    /* another job has the same bytes: one file is kept of them */
+    char sha256[32];                 /* computed by a worker; its arena does not outlive the item */
+};
+
+/* Jobs of one directory that follow each other. */
+struct batch {
+    int32_t first, len;
+    int64_t bytes;
+};
+
+struct unpacking {
     const struct depot *depot;
-    char sha256[32]; /* computed by a worker; its arena does not outlive the item */
+    struct job *jobs;
+    struct batch *batches;
+    int32_t batches_len;
 };
 
 bool record_row_matches(struct arena *scratch, const struct record_row *row, struct str bytes) {
@@ -41,13 +67,46 @@ static struct err *check_bytes(struct arena *arena, struct job *job, struct str 
     return NULL;
 }
 
+/* Looks at a finished file, once its mode is right whatever the umask, and its other name in the depot is there. */
+static struct err *finish(struct arena *arena, const struct depot *depot, struct job *job, int fd) {
+    struct wheel_file *file = job->item->file;
+    struct sys_stat now = {0};
+    uint32_t mode = file->mode & 0777;
+    int status = sys_stat_at(sys_real(), fd, "", &now);
+    if (status == 0 && now.mode != mode) status = sys_chmod(sys_real(), fd, mode);
+    if (status == 0 && file->entry && file->entry->size > 0 && !job->repeats)
+        file->kept = depot_give(depot, file->sha256, mode, job->parent, job->name, fd);
+    if (status == 0) status = sys_stat_at(sys_real(), fd, "", &now);
+    if (status == 0) file->staged = now;
+    if (now.size >= FLUSH_MIN) sys_flush_begin(fd);
+    return status ? err_errno(arena, status, "cannot look at '%.*s'", FMT(file->source)) : NULL;
+}
+
+static struct err *create(struct arena *arena, const struct job *job, int *ret) {
+    const struct wheel_file *file = job->item->file;
+    int status = sys_create_at(sys_real(), job->parent, job->name, file->mode & 0777, ret);
+    return status ? err_errno(arena, status, "cannot create '%.*s'", FMT(file->source)) : NULL;
+}
+
+static struct err *write_whole(struct arena *arena, const struct depot *depot, struct job *job, struct str bytes) {
+    const struct wheel_file *file = job->item->file;
+    int fd = -1;
+    TRY(create(arena, job, &fd));
+    int status = bytes.len ? sys_write(sys_real(), fd, bytes.data, bytes.len, -1) : 0;
+    struct err *err = status ? NULL : finish(arena, depot, job, fd);
+    int closed = sys_close(sys_real(), fd);
+    if (status == 0) status = closed;
+    return err || status == 0 ? err : err_errno(arena, status, "cannot write '%.*s'", FMT(file->source));
+}
+
 /* Unpacks into a mapping of the file: where a piece at a time is not possible. */
-static struct err *unpack_mapped(struct arena *arena, struct job *job, struct str data) {
+static struct err *unpack_mapped(struct arena *arena, const struct depot *depot, struct job *job, struct str data) {
     const struct wheel_file *file = job->item->file;
     struct mapping mapping;
     TRY(mapping_create(arena, file->source, file->entry->size, &mapping));
     struct err *err = zip_unpack(arena, file->entry, data, mapping.data);
     if (!err) err = check_bytes(arena, job, (struct str){mapping.data, (ptrdiff_t)mapping.size});
+    if (!err) err = finish(arena, depot, job, mapping.fd);
     mapping_close(&mapping);
     return err;
 }
@@ -106,77 +165,191 @@ static struct err *stream_run(struct arena *arena, struct stream *stream) {
     return stream->crc == entry->crc ? NULL : stream_wrong(arena, stream, "has a wrong CRC");
 }
 
-static struct err *unpack_large(struct arena *arena, struct job *job, struct str data) {
+static struct err *unpack_large(struct arena *arena, const struct depot *depot, struct job *job, struct str data) {
     const struct wheel_file *file = job->item->file;
     struct stream stream = {.job = job, .rest = data, .fd = -1};
-    if (file->row->hash != RECORD_SHA256) return unpack_mapped(arena, job, data);
+    if (file->row->hash != RECORD_SHA256) return unpack_mapped(arena, depot, job, data);
     if (zip_is_deflated(file->entry)) {
         stream.inflate = inflate_open(arena);
-        if (!stream.inflate) return unpack_mapped(arena, job, data);
+        if (!stream.inflate) return unpack_mapped(arena, depot, job, data);
     }
     stream.piece = arena_alloc(arena, PIECE);
-    int status = sys_create(sys_real(), str_copy_z(arena, file->source), 0600, &stream.fd);
-    if (status) {
+    struct err *err = create(arena, job, &stream.fd);
+    if (err) {
         inflate_close(stream.inflate);
-        return err_errno(arena, status, "cannot create '%.*s'", FMT(file->source));
+        return err;
     }
     char found[DIGEST_SHA256];
     stream.digest = digest_open(arena);
-    struct err *err = stream_run(arena, &stream);
+    err = stream_run(arena, &stream);
     digest_close(stream.digest, (unsigned char *)found);
     inflate_close(stream.inflate);
-    if (!err) status = sys_chmod(sys_real(), stream.fd, file->mode & 0777);
-    int closed = sys_close(sys_real(), stream.fd);
-    if (status == 0) status = closed;
-    if (!err && status) err = err_errno(arena, status, "cannot write '%.*s'", FMT(file->source));
     if (!err && !str_eq((struct str){found, DIGEST_SHA256}, file->row->digest)) err = wrong_hash(arena, file);
+    if (!err) err = finish(arena, depot, job, stream.fd);
+    int closed = sys_close(sys_real(), stream.fd);
+    if (!err && closed) err = err_errno(arena, closed, "cannot write '%.*s'", FMT(file->source));
     return err;
 }
 
-static struct err *unpack(void *self, struct arena *arena, int32_t i) {
-    struct job *job = &((struct job *)self)[i];
-    const struct wheel_file *file = job->item->file;
-    if (!file->entry) return file_create(arena, file->source, file->mode & 0777, file->text);
-    struct str data;
-    uint32_t mode = file->mode & 0777;
-    TRY(signals_check(arena));
-    const struct depot_file wanted = {file->sha256, file->entry->size, file->entry->crc, mode};
-    if (depot_take(job->depot, arena, &wanted, file->source)) return NULL;
-    struct str bytes = str_from(job->item->wheel->bytes, (ptrdiff_t)file->entry->offset);
-    TRY(zip_data(arena, file->entry, bytes, &data));
-    if (file->entry->size > UNPACK_MEMORY_MAX) {
-        TRY(unpack_large(arena, job, data));
-        depot_give(job->depot, arena, file->sha256, mode, file->source);
-        return NULL;
+/* The bytes of the archive that hold the entry. Read, not mapped: what is mapped has to be given back page by page. */
+static struct err *packed_read(struct arena *arena, const struct job *job, struct str *ret) {
+    const struct zip_entry *entry = job->item->file->entry;
+    int64_t size = entry->next - entry->offset, so_far = 0;
+    char *bytes = arena_alloc(arena, (ptrdiff_t)size);
+    while (so_far < size) {
+        int64_t n = 0;
+        int status = sys_read_at(sys_real(), job->item->wheel->mapping.fd, bytes + so_far, size - so_far,
+                                 entry->offset + so_far, &n);
+        if (status == 0 && n == 0) status = EIO;
+        if (status) return err_errno(arena, status, "cannot read '%.*s'", FMT(job->item->wheel->path));
+        so_far += n;
     }
+    *ret = (struct str){bytes, (ptrdiff_t)size};
+    return NULL;
+}
+
+static struct err *unpack(struct arena *arena, const struct depot *depot, struct job *job) {
+    struct wheel_file *file = job->item->file;
+    struct str bytes, data;
+    if (!file->entry) return write_whole(arena, depot, job, file->text);
+    const struct depot_file wanted = {file->sha256, file->entry->size, file->entry->crc, file->mode & 0777};
+    if (!job->repeats &&
+        depot_take(depot, arena, job->notes, &wanted, job->parent, job->name, &file->staged, &file->kept))
+        return NULL;
+    if (file->entry->size > UNPACK_MEMORY_MAX) {
+        bytes = str_from(job->item->wheel->bytes, (ptrdiff_t)file->entry->offset);
+        TRY(zip_data(arena, file->entry, bytes, &data));
+        return unpack_large(arena, depot, job, data);
+    }
+    TRY(packed_read(arena, job, &bytes));
+    TRY(zip_data(arena, file->entry, bytes, &data));
     char *out = arena_alloc(arena, (ptrdiff_t)file->entry->size);
     TRY(zip_unpack(arena, file->entry, data, out));
     struct str text = {out, (ptrdiff_t)file->entry->size};
-    mapping_forget(&job->item->wheel->mapping,
-                   str_slice(bytes, 0, (ptrdiff_t)(file->entry->next - file->entry->offset)));
     TRY(check_bytes(arena, job, text));
-    TRY(file_create(arena, file->source, mode, text));
-    depot_give(job->depot, arena, file->sha256, mode, file->source);
-    return NULL;
+    return write_whole(arena, depot, job, text);
+}
+
+static struct err *unpack_batch(void *self, struct arena *arena, int32_t i) {
+    const struct unpacking *unpacking = self;
+    const struct batch *batch = &unpacking->batches[i];
+    struct str dir = unpacking->jobs[batch->first].dir;
+    struct err *err = NULL;
+    int fd = -1;
+    int status = sys_dir(sys_real(), str_copy_z(arena, dir), &fd);
+    if (status) return err_errno(arena, status, "cannot open '%.*s'", FMT(dir));
+    for (int32_t k = 0; k < batch->len && !err; k++) {
+        struct job *job = &unpacking->jobs[batch->first + k];
+        struct arena_mark mark = arena_mark(arena);
+        job->parent = fd;
+        err = unpack(arena, unpacking->depot, job);
+        if (!err) arena_rewind(arena, mark);
+    }
+    (void)sys_close(sys_real(), fd);
+    return err;
+}
+
+static int64_t job_size(const struct job *job) {
+    return job->item->file->entry ? job->item->file->entry->size : job->item->file->text.len;
+}
+
+static int job_order(const void *a, const void *b) {
+    const struct job *x = a, *y = b;
+    int order = str_cmp(x->dir, y->dir);
+    return order ? order : strcmp(x->name, y->name);
 }
 
 /* Large ones first: none is left alone at the end. */
-static int job_order(const void *a, const void *b) {
-    const struct unpack_item *x = ((const struct job *)a)->item, *y = ((const struct job *)b)->item;
-    int64_t m = x->file->entry ? x->file->entry->size : 0, n = y->file->entry ? y->file->entry->size : 0;
-    if (m != n) return m > n ? -1 : 1;
-    return (x > y) - (x < y);
+static int batch_order(const void *a, const void *b) {
+    const struct batch *x = a, *y = b;
+    if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
+    return (x->first > y->first) - (x->first < y->first);
+}
+
+static void batches_make(struct arena *arena, struct unpacking *unpacking, int32_t len) {
+    unpacking->batches = arena_new(arena, struct batch, len);
+    for (int32_t i = 0; i < len; i++) {
+        const struct job *job = &unpacking->jobs[i];
+        struct batch *last = i ? &unpacking->batches[unpacking->batches_len - 1] : NULL;
+        int64_t size = job_size(job);
+        bool fits = last && last->len < BATCH_FILES && last->bytes + size <= BATCH_BYTES &&
+                    str_eq(unpacking->jobs[last->first].dir, job->dir);
+        if (!fits) {
+            last = &unpacking->batches[unpacking->batches_len++];
+            *last = (struct batch){.first = i};
+        }
+        last->len++;
+        last->bytes += size;
+    }
+    if (len) qsort(unpacking->batches, (size_t)unpacking->batches_len, sizeof *unpacking->batches, batch_order);
+}
+
+/* Two threads that want the same kept file would get in each other's way. */
+static void repeats_find(struct arena *arena, struct job *jobs, int32_t len) {
+    struct map seen = {0};
+    for (int32_t i = 0; i < len; i++) {
+        struct str sha256 = jobs[i].item->file->sha256;
+        jobs[i].repeats = sha256.len == 0 || map_find(&seen, sha256) >= 0;
+        if (!jobs[i].repeats) map_add(arena, &seen, sha256, i);
+    }
+}
+
+/* The notes of every wheel, each read once. Items of one wheel mostly follow each other. */
+static void notes_find(struct arena *arena, const struct depot *depot, struct job *jobs, int32_t len) {
+    VEC(const struct wheel *) wheels = {0};
+    const struct depot_notes **notes = arena_new(arena, const struct depot_notes *, len);
+    ptrdiff_t at = 0;
+    for (int32_t i = 0; i < len; i++) {
+        const struct wheel *wheel = jobs[i].item->wheel;
+        if (at >= wheels.len || wheels.data[at] != wheel)
+            for (at = 0; at < wheels.len && wheels.data[at] != wheel;) at++;
+        if (at == wheels.len) {
+            struct depot_notes *found = arena_new(arena, struct depot_notes, 1);
+            *found = depot_notes_read(arena, depot, wheel->sha256);
+            notes[wheels.len] = found;
+            *vec_push(arena, &wheels) = wheel;
+        }
+        jobs[i].notes = notes[at];
+    }
 }
 
 struct err *wheel_unpack(struct arena *arena, const struct depot *depot, const struct unpack_item *items, int32_t len) {
-    struct job *jobs = arena_new(arena, struct job, len);
-    for (int32_t i = 0; i < len; i++) jobs[i] = (struct job){.item = &items[i], .depot = depot};
-    if (len) qsort(jobs, (size_t)len, sizeof *jobs, job_order);
-    const struct workers_step step = {jobs, unpack};
-    TRY(workers_run(arena, &step, len));
+    struct unpacking unpacking = {.depot = depot, .jobs = arena_new(arena, struct job, len)};
     for (int32_t i = 0; i < len; i++) {
-        struct wheel_file *file = jobs[i].item->file;
-        if (file->sha256.len == 0) file->sha256 = str_copy(arena, (struct str){jobs[i].sha256, 32});
+        struct str source = items[i].file->source;
+        ptrdiff_t slash = str_find_last(source, '/');
+        unpacking.jobs[i] = (struct job){.item = &items[i],
+                                         .dir = str_slice(source, 0, slash),
+                                         .name = str_copy_z(arena, str_from(source, slash + 1))};
+    }
+    repeats_find(arena, unpacking.jobs, len);
+    notes_find(arena, depot, unpacking.jobs, len);
+    if (len) qsort(unpacking.jobs, (size_t)len, sizeof *unpacking.jobs, job_order);
+    batches_make(arena, &unpacking, len);
+    const struct workers_step step = {&unpacking, unpack_batch};
+    TRY(workers_run(arena, &step, unpacking.batches_len));
+    for (int32_t i = 0; i < len; i++) {
+        struct wheel_file *file = unpacking.jobs[i].item->file;
+        if (file->sha256.len == 0) file->sha256 = str_copy(arena, (struct str){unpacking.jobs[i].sha256, 32});
     }
     return NULL;
+}
+
+void wheel_unpack_note(struct arena *arena, struct str depot_dir, const struct wheel_layout *layouts, int32_t len) {
+    for (int32_t i = 0; depot_dir.len && i < len; i++) {
+        const struct wheel_layout *layout = &layouts[i];
+        struct depot_note *notes = arena_new(arena, struct depot_note, layout->len);
+        int32_t count = 0;
+        for (int32_t k = 0; k < layout->len; k++) {
+            const struct wheel_file *file = &layout->files[k];
+            if (file->kept.inode == 0 || file->sha256.len != DIGEST_SHA256) continue;
+            struct depot_note *note = &notes[count++];
+            memcpy(note->sha256, file->sha256.data, sizeof note->sha256);
+            note->size = file->entry->size;
+            note->inode = file->kept.inode;
+            note->mtime_ns = file->kept.mtime_ns;
+            note->mode = file->mode & 0777;
+        }
+        depot_notes_write(arena, depot_dir, layout->wheel->sha256, notes, count);
+    }
 }

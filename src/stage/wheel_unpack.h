@@ -12,10 +12,13 @@ struct unpack_item {
     struct wheel_file *file; /* file->source is the path to create; its sha256 is set where it was not known */
 };
 
-/* Creates the staged file of every item, on a few threads, from the depot where that keeps it. ERR_WHEEL where the
- * bytes are not those of RECORD. */
+/* Creates the staged file of every item, on a few threads, from the depot where that keeps it, and sets `staged` and
+ * `kept` of its file. ERR_WHEEL where the bytes are not those of RECORD. */
 ERR_MUST_CHECK struct err *wheel_unpack(struct arena *arena, const struct depot *depot, const struct unpack_item *items,
                                         int32_t len);
+
+/* Notes in the depot `depot_dir` (os/depot) what it keeps of these wheels. Only once what was staged is durable. */
+void wheel_unpack_note(struct arena *arena, struct str depot_dir, const struct wheel_layout *layouts, int32_t len);
 
 /* True if `bytes` have the hash of the row; a row without one (or with a weak one) matches nothing. */
 bool record_row_matches(struct arena *scratch, const struct record_row *row, struct str bytes);

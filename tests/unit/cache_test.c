@@ -74,6 +74,7 @@ static const struct {
     {INDEX_CACHE "/wheels/cd/" HEX62, CACHE_WHEELS, 4},
     {"files/00/" HEX62, CACHE_FILES, 3},
     {"files/00/" HEX62 "x", CACHE_FILES, 3},
+    {"files-notes/00/" HEX62, CACHE_FILES, 3},
     {"builds/ant-1.0.log", CACHE_BUILDS, 2},
     {"trails/0ff", CACHE_TRAILS, 1},
     {"python-0123456789abcdef.facts", CACHE_SCAN, 1},
@@ -192,8 +193,9 @@ static void test_prune_size(void **state) {
         assert_int_equal(left.kinds[CACHE_OLD].files, 0);
         assert_int_equal(left.sum.bytes + cache_sum(freed).bytes, cache.sum.bytes);
         if (keep >= 5) assert_int_equal(left.kinds[CACHE_SCAN].files, 4);
-        if (keep == 8) {
+        if (keep == 9) {
             assert_true(is_there(&rig, "files/00/" HEX62));
+            assert_true(is_there(&rig, "files-notes/00/" HEX62));
             assert_true(is_there(&rig, "files/00/" HEX62 "x"));
             assert_false(is_there(&rig, INDEX_CACHE "/wheels/cd/" HEX62));
         }

@@ -18,6 +18,10 @@
 #include <cmocka.h>
 
 enum { MODE = 0644 };
+#define FORTY "0123456789abcdef0123456789abcdef01234567"
+#define NOTES "ab" FORTY "0123456789abcdef012345"
+#define NOTES_AT "ab/" FORTY "0123456789abcdef012345"
+#define OTHER "ba" FORTY "0123456789abcdef012345"
 
 /* A depot, a directory for installed files, and one kept file. */
 struct rig {
@@ -25,6 +29,7 @@ struct rig {
     struct str dir, text, sha256;
     struct depot depot;
     struct depot_file file; /* what was put in */
+    struct depot_mark mark;
 };
 
 static struct str in(const struct rig *rig, const char *name) {
@@ -37,8 +42,46 @@ static struct stat look(const struct rig *rig, struct str path) {
     return st;
 }
 
+/* The directory of installed files, open. */
+static int folder(const struct rig *rig) {
+    int fd = -1;
+    assert_int_equal(sys_dir(sys_real(), str_copy_z(rig->arena, rig->dir), &fd), 0);
+    return fd;
+}
+
+static bool take_file(const struct rig *rig, const struct depot_notes *notes, const struct depot_file *file,
+                      const char *name) {
+    struct sys_stat made = {0};
+    struct depot_mark mark = {0};
+    int fd = folder(rig);
+    bool done = depot_take(&rig->depot, rig->arena, notes, file, fd, name, &made, &mark);
+    assert_int_equal(close(fd), 0);
+    struct stat st;
+    if (!done) return false;
+    assert_int_equal(lstat(str_copy_z(rig->arena, in(rig, name)), &st), 0);
+    assert_int_equal(made.inode, st.st_ino);
+    assert_int_equal(made.nlink, rig->depot.clones ? 1 : 2);
+    assert_int_equal(made.ctime_ns, (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec);
+    assert_int_not_equal(mark.inode, 0);
+    return true;
+}
+
 static bool take(const struct rig *rig, const char *name) {
-    return depot_take(&rig->depot, rig->arena, &rig->file, in(rig, name));
+    return take_file(rig, NULL, &rig->file, name);
+}
+
+static struct depot_mark give(const struct rig *rig, const char *name) {
+    int dir = folder(rig), fd = open(str_copy_z(rig->arena, in(rig, name)), O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    struct depot_mark mark = depot_give(&rig->depot, rig->sha256, MODE, dir, name, fd);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(close(dir), 0);
+    return mark;
+}
+
+static void end(struct rig *rig) {
+    depot_close(&rig->depot);
+    arena_close(rig->arena);
 }
 
 static struct rig rig_make(void) {
@@ -52,7 +95,8 @@ static struct rig rig_make(void) {
     rig.depot = depot_open(rig.arena, in(&rig, "depot"), rig.dir);
     if (!rig.depot.dir.len) skip(); /* /tmp is an overlay */
     assert_null(file_create(rig.arena, in(&rig, "first"), MODE, rig.text));
-    depot_give(&rig.depot, rig.arena, rig.sha256, MODE, in(&rig, "first"));
+    rig.mark = give(&rig, "first");
+    assert_int_not_equal(rig.mark.inode, 0);
     return rig;
 }
 
@@ -75,8 +119,8 @@ static void test_one_owner(void **state) {
     others[2].sha256 = (struct str){0};
     others[3].crc ^= 1;
     assert_int_equal(unlink(str_copy_z(rig.arena, in(&rig, "second"))), 0);
-    for (int i = 0; i < 4; i++) assert_false(depot_take(&rig.depot, rig.arena, &others[i], in(&rig, "x")));
-    arena_close(rig.arena);
+    for (int i = 0; i < 4; i++) assert_false(take_file(&rig, NULL, &others[i], "x"));
+    end(&rig);
 }
 
 /* What was done to an installed file reaches the kept one by the common inode, and must not go any further. */
@@ -98,11 +142,60 @@ static void test_changed(void **state) {
         assert_int_equal(access(str_copy_z(rig.arena, in(&rig, "second")), F_OK), -1);
         /* It is gone from the depot: a whole one can take its place. */
         assert_null(file_create(rig.arena, in(&rig, "again"), MODE, rig.text));
-        depot_give(&rig.depot, rig.arena, rig.sha256, MODE, in(&rig, "again"));
+        assert_int_not_equal(give(&rig, "again").inode, 0);
         assert_int_equal(unlink(str_copy_z(rig.arena, in(&rig, "again"))), 0);
         assert_true(take(&rig, "second"));
-        arena_close(rig.arena);
+        end(&rig);
     }
+}
+
+static struct depot_notes note(const struct rig *rig, const struct depot_mark *mark) {
+    struct depot_note note = {
+        .size = rig->file.size, .inode = mark->inode, .mtime_ns = mark->mtime_ns, .mode = rig->file.mode};
+    memcpy(note.sha256, rig->sha256.data, sizeof note.sha256);
+    depot_notes_write(rig->arena, rig->depot.dir, S(NOTES), &note, 1);
+    return depot_notes_read(rig->arena, &rig->depot, S(NOTES));
+}
+
+/* What was noted is not read again, but only as long as nobody wrote into it. Where the time was set back the bytes of
+ * the note are believed: that is the price, and this shows that it is the time which decides. */
+static void test_notes(void **state) {
+    (void)state;
+    for (int kind = 0; kind < 4; kind++) {
+        struct rig rig = rig_make();
+        if (rig.depot.clones) skip();
+        const char *first = str_copy_z(rig.arena, in(&rig, "first"));
+        struct timespec times[2] = {look(&rig, in(&rig, "first")).st_atim, look(&rig, in(&rig, "first")).st_mtim};
+        struct depot_mark mark = rig.mark;
+        if (kind == 3) mark.inode++;
+        struct depot_notes notes = note(&rig, &mark);
+        assert_int_equal(notes.len, 1);
+        times[1].tv_nsec ^= kind == 0 ? 1 : 0; /* another time, as any other writer leaves one */
+        int fd = open(first, O_WRONLY | O_CLOEXEC);
+        assert_int_equal(write(fd, "P", 1), 1);
+        if (kind == 2) assert_int_equal(ftruncate(fd, 3), 0);
+        assert_int_equal(futimens(fd, times), 0);
+        assert_int_equal(close(fd), 0);
+        assert_int_equal(unlink(first), 0);
+        assert_int_equal(take_file(&rig, &notes, &rig.file, "second"), kind == 1);
+        end(&rig);
+    }
+}
+
+/* Notes that are damaged, of another artifact, or with a name that is none, are no notes. */
+static void test_notes_damaged(void **state) {
+    (void)state;
+    struct rig rig = rig_make();
+    assert_int_equal(note(&rig, &rig.mark).len, 1);
+    assert_int_equal(depot_notes_read(rig.arena, &rig.depot, S(OTHER)).len, 0);
+    assert_int_equal(depot_notes_read(rig.arena, &rig.depot, (struct str){0}).len, 0);
+    const char *path = str_copy_z(rig.arena, in(&rig, "depot-notes/" NOTES_AT));
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, "?", 1, lseek(fd, 0, SEEK_END) - 20), 1);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(depot_notes_read(rig.arena, &rig.depot, S(NOTES)).len, 0);
+    end(&rig);
 }
 
 /* A directory that others can write in is no depot, nor is one that is none. */
@@ -117,16 +210,16 @@ static void test_place(void **state) {
     assert_int_equal(depot_open(rig.arena, in(&rig, "no/where"), rig.dir).dir.len, 0);
     assert_int_equal(depot_open(rig.arena, S("/dev/shm"), rig.dir).dir.len, 0);
     assert_int_equal(depot_open(rig.arena, (struct str){0}, rig.dir).dir.len, 0);
-    assert_false(depot_take(&(struct depot){0}, rig.arena, &rig.file, in(&rig, "x")));
-    depot_give(&(struct depot){0}, rig.arena, rig.sha256, MODE, in(&rig, "first"));
-    arena_close(rig.arena);
+    depot_close(&rig.depot);
+    assert_false(take(&rig, "x"));
+    assert_int_equal(give(&rig, "first").inode, 0);
+    end(&rig);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_owner),
-        cmocka_unit_test(test_changed),
-        cmocka_unit_test(test_place),
+        cmocka_unit_test(test_one_owner),     cmocka_unit_test(test_changed), cmocka_unit_test(test_notes),
+        cmocka_unit_test(test_notes_damaged), cmocka_unit_test(test_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
