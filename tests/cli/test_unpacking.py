@@ -3,9 +3,11 @@ import os
 import pty
 import re
 import select
+import shutil
 import subprocess
 import time
 
+import pytest
 
 
 def files_of(env, name):
@@ -126,3 +128,53 @@ def test_progress_on_a_terminal_only(env):
     assert on_terminal(env, "install", "-y", "-q", "pytokens") == ""
     env.run("undo", "-y").ok()
     assert "unpacking" not in env.run("install", "-y", "pytokens").ok().err
+
+
+@pytest.fixture(params=["btrfs", "xfs"])
+def cloning_disk(request, tmp_path):
+    """A mounted file system whose files can share bytes."""
+    image, mount = tmp_path / "image", tmp_path / "mount"
+    mount.mkdir()
+    with open(image, "wb") as f:
+        f.truncate(512 << 20)
+    make = {"btrfs": ["mkfs.btrfs", "-q"], "xfs": ["mkfs.xfs", "-q", "-m", "reflink=1"]}[request.param]
+    if not shutil.which(make[0]) or subprocess.run([*make, image], capture_output=True).returncode != 0:
+        pytest.skip(f"no {request.param} can be made here")
+    if subprocess.run(["mount", "-o", "loop", image, mount], capture_output=True).returncode != 0:
+        pytest.skip(f"no {request.param} can be mounted here")
+    yield mount
+    subprocess.run(["umount", "-l", mount], check=True)
+    image.unlink()
+
+
+def extents(path):
+    """What filefrag tells of the parts of a file on disk."""
+    subprocess.run(["sync", "-f", path], check=True)
+    return subprocess.run(["filefrag", "-v", path], capture_output=True, text=True, check=True).stdout
+
+
+def test_clones_are_made_and_independent(env, cloning_disk):
+    cache = cloning_disk / "cache"
+    cache.mkdir(mode=0o700)
+    sites = {}
+    for name in ("first", "second", "third"):
+        prefix = cloning_disk / name
+        subprocess.run(["cp", "-a", env.world.base, prefix], check=True)
+        words = env.argv("install", "-y", "--no-undo", "--no-imports", "--python", str(prefix / "bin" / "python"), "rich==14.0.0")
+        variables = {**env.variables, "VIRTUAL_ENV": str(prefix), "UNPIN_CACHE_DIR": str(cache)}
+        done = subprocess.run(words, env=variables, cwd=env.folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        site = next((prefix / "lib").glob("python3*")) / "site-packages"
+        sites[name] = site / "rich" / "console.py"
+        if name == "second":
+            text = sites["first"].read_bytes()
+            with open(sites["first"], "r+b") as f:
+                f.write(b"raise SystemExit\n#")
+    inodes = {path.stat().st_ino for path in sites.values()}
+    assert len(inodes) == 3 and {path.stat().st_nlink for path in sites.values()} == {1}
+    assert sites["second"].read_bytes() == text == sites["third"].read_bytes(), "what is done to one reaches no other"
+    assert sites["first"].read_bytes() != text
+    for name in ("second", "third"):
+        assert "shared" in extents(sites[name]), "the bytes are there once"
+    for path in sites.values():
+        assert path.stat().st_mode & 0o7777 == 0o644
