@@ -64,6 +64,8 @@ static int32_t rows_of(struct session *session, struct row rows[ROWS_MAX]) {
     ROW(retries, "retries");
     ROW(constraint, "constraint");
     ROW(only_binary, "only-binary");
+    ROW(no_binary, "no-binary");
+    ROW(no_build, "no-build");
     ROW(compile, "compile");
     ROW(pre, "pre");
 #undef ROW

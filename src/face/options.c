@@ -5,7 +5,7 @@
 
 #include <getopt.h>
 
-enum option_kind { FLAG, TEXT, LIST };
+enum option_kind { FLAG, TEXT, LIST, NAMED /* a list of NAME=VALUE, several options in one */ };
 
 struct option_row {
     const char *name;
@@ -56,8 +56,9 @@ static const struct option_row rows[] = {
     {"no-lifts", 0, FLAG, OPTION_WANT, AT(no_lifts), NULL, "no lock may be lifted at all"},
     {"replace", 0, LIST, OPTION_WANT, AT(replace), "NAME", "a vendor build that may change (repeatable)"},
     {"pre", 0, FLAG, OPTION_WANT, AT(pre), NULL, "pre-releases are candidates"},
-    {"only-binary", 0, FLAG, OPTION_WANT, AT(only_binary), NULL, "wheels only, no source distributions"},
-    {"no-build", 0, FLAG, OPTION_WANT, AT(only_binary), NULL, "the same: build nothing"},
+    {"only-binary", 0, NAMED, OPTION_WANT, AT(formats), "NAME", "only wheels of it, no sdist; :all: (repeatable)"},
+    {"no-binary", 0, NAMED, OPTION_WANT, AT(formats), "NAME", "no wheel of it, build its sdist; :all: (repeatable)"},
+    {"no-build", 0, FLAG, OPTION_WANT, AT(no_build), NULL, "build nothing: --only-binary :all:, over all else"},
     {"no-allowances", 0, FLAG, OPTION_WANT, AT(no_allowances), NULL, "never take a vendor pre-release as its release"},
     {"allow-stale", 0, FLAG, OPTION_WANT, AT(allow_stale), NULL,
      "take releases that are long overtaken, or merely lack a bound"},
@@ -129,7 +130,8 @@ static struct err *store(struct arena *arena, const struct option_row *row, cons
     if (row->kind == FLAG) *(bool *)(void *)field = true;
     if (row->kind != FLAG && text.len == 0) return err_make(arena, ERR_USAGE, "--%s is empty", row->name);
     if (row->kind == TEXT) *(struct str *)(void *)field = text;
-    if (row->kind == LIST) {
+    if (row->kind == NAMED) text = str_format(arena, "%s=%s", row->name, value);
+    if (row->kind == LIST || row->kind == NAMED) {
         struct option_list *list = (struct option_list *)(void *)field;
         if (!list->items) list->items = arena_new(arena, struct str, argc);
         list->items[list->len++] = text;

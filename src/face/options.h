@@ -54,7 +54,7 @@ struct options {
     struct option_list trusted_hosts;
     struct str cache_dir, recorded, record;
     struct option_list files, remove, keep, replace, no_lift, ignore_advisories, rebuild_record;
-    bool upgrade, pre, only_binary, no_allowances, no_lifts, allow_stale, prove_newest;
+    bool upgrade, pre, no_build, no_allowances, no_lifts, allow_stale, prove_newest;
     struct str exclude_newer;
     bool yes;
     struct str output;
@@ -63,6 +63,7 @@ struct options {
     bool dockerfile, constraints, script;
     bool forward, back;
     bool force;
+    struct option_list formats; /* "only-binary=NAME", "no-binary=NAME", in their order */
     struct option_list editable, constraint_files, build;
     struct str only;
     bool no_build_isolation;

@@ -308,14 +308,15 @@ ERR_MUST_CHECK static struct err *supply_tree(struct session *session, struct po
                         FMT(term_quote(arena, origin.artifact.filename)), FMT(term_quote(arena, known)));
     if (name.len == 0) name = tree.name;
     struct release release = {.on_index = true, .uploaded = INT64_MIN, .artifact = origin.artifact};
-    if (session->want.only_binary) release.bars = BAR_SDIST;
+    bool may_build = want_takes_sdists(&session->want, name_normalize(arena, name));
+    if (!may_build) release.bars = BAR_SDIST;
     if (tree.known) {
         struct metadata *metadata = arena_new(arena, struct metadata, 1);
         *metadata = tree.metadata;
         release.metadata = metadata;
         TRY(version_parse(arena, metadata->version, &release.version));
     } else {
-        if (session->want.only_binary)
+        if (!may_build)
             return err_make(arena, ERR_REQUEST, "%.*s has to be built, and --no-build is set",
                             FMT(term_quote(arena, origin.artifact.filename)));
         /* The version may come from the history. */

@@ -95,6 +95,28 @@ static struct err *fetch_page(void *self, struct str url, struct str *ret) {
     return err;
 }
 
+/* --only-binary and --no-binary: pip's configuration, the command line, files, each over the one before. --no-build is
+ * over all of them. */
+static struct err *formats_of(struct session *session, struct want *want) {
+    struct arena *arena = session->arena;
+    const struct config *config = &session->config;
+    const struct options *o = session->options;
+    want->only_binary = want->no_binary = (struct want_names){0};
+    want->formats_configured = config->only_binary.len || config->no_binary.len;
+    for (int32_t i = 0; i < config->only_binary.len; i++)
+        TRY(want_formats_add(arena, want, config->only_binary.items[i], true));
+    for (int32_t i = 0; i < config->no_binary.len; i++)
+        TRY(want_formats_add(arena, want, config->no_binary.items[i], false));
+    for (int32_t i = 0; i < o->formats.len; i++) {
+        struct str value = o->formats.items[i], name = str_cut(&value, '=');
+        TRY(want_formats_add(arena, want, value, str_eq(name, S("only-binary"))));
+    }
+    for (int32_t i = 0; i < want->formats_len; i++)
+        TRY(want_formats_add(arena, want, want->formats[i].value, want->formats[i].binary));
+    if (o->no_build || config_truth(&config->no_build)) TRY(want_formats_add(arena, want, S(":all:"), true));
+    return NULL;
+}
+
 static struct err *want_of(struct session *session, const struct session_request *request, struct want *ret) {
     struct arena *arena = session->arena;
     const struct options *o = session->options;
@@ -116,7 +138,7 @@ static struct err *want_of(struct session *session, const struct session_request
     ret->ignore_advisories_len = o->ignore_advisories.len;
     ret->upgrade = o->upgrade;
     ret->pre = ret->pre || o->pre || config_truth(&session->config.pre);
-    ret->only_binary = ret->only_binary || o->only_binary;
+    TRY(formats_of(session, ret));
     ret->no_allowances = o->no_allowances;
     ret->no_lifts = o->no_lifts;
     ret->stale = o->allow_stale;
@@ -362,12 +384,14 @@ static struct str next_command(struct session *session) {
             *vec_push(session->arena, &argv) = lists[i].values->items[k];
         }
     }
+    for (int32_t i = 0; i < o->formats.len; i++)
+        *vec_push(session->arena, &argv) = str_format(session->arena, "--%.*s", FMT(o->formats.items[i]));
     const struct {
         const char *name;
         bool given;
     } flags[] = {{"-U", o->upgrade},
                  {"--pre", o->pre},
-                 {"--only-binary", o->only_binary},
+                 {"--no-build", o->no_build},
                  {"--no-build-isolation", o->no_build_isolation},
                  {"--no-allowances", o->no_allowances},
                  {"--no-lifts", o->no_lifts},

@@ -74,7 +74,9 @@ struct config_setting {
     X(total_timeout, "", "UNPIN_TOTAL_TIMEOUT", "", "", CONFIG_ONE)                                                    \
     X(retries, "retries", "PIP_RETRIES", "UV_HTTP_RETRIES", "", CONFIG_ONE)                                            \
     X(constraint, "constraint", "PIP_CONSTRAINT", "UV_CONSTRAINT", "", CONFIG_BLANKS)                                  \
-    X(only_binary, "only-binary", "PIP_ONLY_BINARY", "", "", CONFIG_BLANKS)                                            \
+    X(only_binary, "only-binary", "PIP_ONLY_BINARY", "UV_NO_BUILD_PACKAGE", "no-build-package", CONFIG_BLANKS)         \
+    X(no_binary, "no-binary", "PIP_NO_BINARY", "UV_NO_BINARY_PACKAGE", "no-binary-package", CONFIG_BLANKS)             \
+    X(no_build, "", "", "UV_NO_BUILD", "no-build", CONFIG_ONE)                                                         \
     X(compile, "compile", "PIP_COMPILE", "UV_COMPILE_BYTECODE", "compile-bytecode", CONFIG_ONE)                        \
     X(pre, "pre", "PIP_PRE", "", "", CONFIG_ONE)
 

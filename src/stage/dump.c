@@ -183,7 +183,7 @@ static void add_want(struct buf *buf, const struct want *want) {
     add_option_names(buf, "--ignore-advisory", want->ignore_advisories, want->ignore_advisories_len);
     if (want->upgrade) buf_add(buf, S("options: --upgrade\n"));
     if (want->pre) buf_add(buf, S("options: --pre\n"));
-    if (want->only_binary) buf_add(buf, S("options: --only-binary\n"));
+    if (want->only_binary.all) buf_add(buf, S("options: --only-binary\n"));
     if (want->builds) buf_add(buf, S("options: --builds\n"));
     if (want->stale) buf_add(buf, S("options: --stale\n"));
     if (want->no_allowances) buf_add(buf, S("options: --no-allowances\n"));

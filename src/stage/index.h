@@ -39,7 +39,7 @@ struct index_options {
     const struct proc *proc; /* runs `keyring`; NULL: it is not asked */
     const struct config_variables *variables; /* its environment */
     const struct environment *env;            /* tags and Requires-Python decide which files are candidates */
-    const struct want *want;                  /* exclude_newer, only_binary */
+    const struct want *want;                  /* exclude_newer, only_binary, no_binary */
     /* `total` 0: `what` says it all. NULL: quiet. */
     void (*progress)(void *self, struct str what, int64_t done, int64_t total);
     void *progress_self;

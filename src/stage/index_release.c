@@ -43,12 +43,19 @@ static bool python_allowed(struct index *index, struct str requires_python) {
     return allowed;
 }
 
-static uint32_t bars_of(struct index *index, const struct index_packed_file *file, int32_t rank, bool quarantined) {
+/* What is said of a project as a whole. */
+struct terms {
+    bool quarantined, sdists, wheels; /* sdists, wheels: such files may be candidates */
+};
+
+static uint32_t bars_of(struct index *index, const struct index_packed_file *file, int32_t rank,
+                        const struct terms *terms) {
     const struct want *want = index->options.want;
-    uint32_t bars = quarantined ? BAR_QUARANTINED : 0u;
+    uint32_t bars = terms->quarantined ? BAR_QUARANTINED : 0u;
     if (!python_allowed(index, file->requires_python)) bars |= BAR_PYTHON;
     if (!file->sdist && rank < 0) bars |= BAR_TAGS;
-    if (file->sdist && want && want->only_binary) bars |= BAR_SDIST;
+    if (file->sdist && !terms->sdists) bars |= BAR_SDIST;
+    if (!file->sdist && !terms->wheels) bars |= BAR_BINARY;
     if (want && want->exclude_newer != INT64_MAX &&
         (file->uploaded == INT64_MIN || file->uploaded > want->exclude_newer))
         bars |= BAR_DATE;
@@ -77,10 +84,10 @@ static void note_python(const struct index *index, struct choice *choice, struct
 }
 
 static void consider(struct index *index, struct choice *choice, const struct index_packed_file *file,
-                     bool quarantined) {
+                     const struct terms *terms) {
     int32_t rank = file->sdist ? -1 : tags_rank(index, file->tags);
     if (!file->sdist) note_python(index, choice, file->tags);
-    uint32_t bars = bars_of(index, file, rank, quarantined);
+    uint32_t bars = bars_of(index, file, rank, terms);
     if (is_better(choice, file, rank, bars)) {
         choice->best = *file;
         choice->best_rank = rank;
@@ -126,12 +133,21 @@ static struct release release_make(struct arena *arena, const struct choice *cho
     return release;
 }
 
+static void add_names(struct buf *buf, const char *what, const struct want_names *names) {
+    buf_addf(buf, " %s%s", what, names->all ? "-all" : "");
+    for (int32_t i = 0; i < names->len; i++) buf_addf(buf, ",%.*s", FMT(names->items[i]));
+}
+
 static struct str view_circumstances(const struct index *index) {
     const struct want *want = index->options.want;
     const struct tags *tags = &index->options.env->tags;
     struct buf buf = {.arena = index->arena};
-    buf_addf(&buf, "2 %.*s", FMT(index->options.env->markers.python_full_version));
-    if (want) buf_addf(&buf, " %d %lld", want->only_binary, (long long)want->exclude_newer);
+    buf_addf(&buf, "3 %.*s", FMT(index->options.env->markers.python_full_version));
+    if (want) {
+        buf_addf(&buf, " %lld", (long long)want->exclude_newer);
+        add_names(&buf, "only", &want->only_binary);
+        add_names(&buf, "no", &want->no_binary);
+    }
     for (int32_t i = 0; i < tags->len; i++) {
         buf_add_char(&buf, ' ');
         buf_add(&buf, tags->items[i]);
@@ -155,12 +171,12 @@ static struct release release_of_view(struct arena *arena, const struct index_pa
 }
 
 static struct release release_of_page(struct index *index, struct arena *arena, const struct index_packed *packed,
-                                      int32_t first, int32_t count, const struct version *version) {
-    bool quarantined = index_packed_quarantined(packed);
+                                      int32_t first, int32_t count, const struct version *version,
+                                      const struct terms *terms) {
     struct choice choice = {.best_rank = -1, .uploaded = INT64_MIN};
     for (int32_t i = first; i < first + count; i++) {
         struct index_packed_file file = index_packed_file(packed, i);
-        consider(index, &choice, &file, quarantined);
+        consider(index, &choice, &file, terms);
     }
     return release_make(arena, &choice, version);
 }
@@ -177,6 +193,12 @@ static void bar_older_sdists(struct release *releases, int32_t len) {
     }
 }
 
+static struct terms terms_of(const struct index *index, const struct index_packed *packed, struct str name) {
+    const struct want *want = index->options.want;
+    return (struct terms){index_packed_quarantined(packed), !want || want_takes_sdists(want, name),
+                          !want || want_takes_wheels(want, name)};
+}
+
 static bool may_build(const struct index *index, struct str name) {
     const struct want *want = index->options.want;
     return want && (want->build_all || str_among(want->build, want->build_len, name));
@@ -189,13 +211,14 @@ void index_load(struct index *index, struct pool *pool, struct project_id id, co
     struct release *releases = arena_new(index->scratch, struct release, len);
     bool view = index_packed_is_view(packed);
     struct index_status status = index_packed_status(packed);
+    const struct terms terms = terms_of(index, packed, pool->projects.data[id.n].name);
     for (int32_t i = 0; i < len; i++) {
         int32_t first, count;
         struct version version;
         struct str text = index_packed_release(packed, i, &first, &count);
         if (count == 0 || !version_try_parse(pool->arena, text, &version)) continue;
         releases[n++] = view ? release_of_view(pool->arena, packed, first, &version)
-                             : release_of_page(index, pool->arena, packed, first, count, &version);
+                             : release_of_page(index, pool->arena, packed, first, count, &version, &terms);
     }
     if (!view && url.len && index->cache.len) {
         struct index_page_facts facts = index_packed_facts(packed);

@@ -38,7 +38,7 @@ static struct err *identify(struct index *index, struct str url, struct artifact
     artifact->sdist = true;
     if (!guess_sdist(arena, artifact->filename, name, &release->version))
         return refuse(arena, url, "only wheels and sdists can be named by URL or path");
-    if (index->options.want && index->options.want->only_binary) release->bars = BAR_SDIST;
+    if (index->options.want && !want_takes_sdists(index->options.want, *name)) release->bars = BAR_SDIST;
     return NULL;
 }
 

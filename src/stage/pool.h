@@ -32,6 +32,7 @@ enum release_bar {
     BAR_TAGS = 2,         /* wheels only for other platforms, and no sdist */
     BAR_DATE = 4,         /* uploaded after --exclude-newer */
     BAR_SDIST = 8,        /* only an sdist, and --only-binary */
+    BAR_BINARY = 64,      /* only wheels, and --no-binary */
     BAR_QUARANTINED = 16, /* PEP 792 */
     BAR_WHEELS = 32,      /* an sdist whose wheels are for other versions of Python only: most likely it builds for none
                              but them; --build takes it all the same */

@@ -276,7 +276,7 @@ static struct err *plan_with(struct arena *arena, const struct solve_input *give
     counter->index_us += clock_us() - start;
     struct solution solution;
     TRY(search_dated(arena, &input, env, pool, source, &dated, &solution, counter));
-    if (solution.status == SOLVE_INFEASIBLE && !want->only_binary && !want->builds) {
+    if (solution.status == SOLVE_INFEASIBLE && !want->only_binary.all && !want->builds) {
         /* Builds only where nothing else serves. */
         struct solution built;
         want->builds = true;

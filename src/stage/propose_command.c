@@ -22,6 +22,9 @@ static int32_t next_of_file(const struct want *want, int32_t at) {
 
 bool plan_keeps_files(const struct want *given, const struct want *want) {
     int32_t a = 0, b = 0;
+    if (given->formats_len && (want_limits_sdists(given) != want_limits_sdists(want) ||
+                               want_limits_wheels(given) != want_limits_wheels(want)))
+        return false;
     for (;; a++, b++) {
         a = next_of_file(given, a);
         b = next_of_file(want, b);
@@ -66,6 +69,21 @@ static void add_places(struct arena *arena, struct plan_argv *argv, const struct
     if (want->no_index) add_word(arena, argv, S("--no-index"));
 }
 
+/* `:all:` of one option takes away what was said by the other: it comes first. What a configuration says and `want`
+ * does not has to be taken back. */
+static void add_formats(struct arena *arena, struct plan_argv *argv, const struct want *given,
+                        const struct want *want) {
+    const struct str all = S(":all:"), none = S(":none:");
+    bool sdists = want_limits_sdists(given) && !want_limits_sdists(want);
+    bool wheels = want_limits_wheels(given) && !want_limits_wheels(want);
+    if (given->formats_configured && sdists) add_option(arena, argv, "--only-binary", &none, 1);
+    if (given->formats_configured && wheels) add_option(arena, argv, "--no-binary", &none, 1);
+    if (want->only_binary.all) add_option(arena, argv, "--only-binary", &all, 1);
+    if (want->no_binary.all) add_option(arena, argv, "--no-binary", &all, 1);
+    add_option(arena, argv, "--only-binary", want->only_binary.items, want->only_binary.len);
+    add_option(arena, argv, "--no-binary", want->no_binary.items, want->no_binary.len);
+}
+
 struct plan_argv plan_argv_of(struct arena *arena, const struct want *given, const struct want *want) {
     struct plan_argv argv = {0};
     bool files = plan_keeps_files(given, want);
@@ -85,7 +103,7 @@ struct plan_argv plan_argv_of(struct arena *arena, const struct want *given, con
     add_option(arena, &argv, "--ignore-advisory", want->ignore_advisories, want->ignore_advisories_len);
     if (want->pre) add_word(arena, &argv, S("--pre"));
     if (want->upgrade) add_word(arena, &argv, S("-U"));
-    if (want->only_binary) add_word(arena, &argv, S("--only-binary"));
+    add_formats(arena, &argv, given, want);
     if (want->no_allowances) add_word(arena, &argv, S("--no-allowances"));
     if (want->stale) add_word(arena, &argv, S("--allow-stale"));
     if (want->no_lifts) add_word(arena, &argv, S("--no-lifts"));

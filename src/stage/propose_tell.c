@@ -338,7 +338,8 @@ static void warn_marks(struct warnings *warnings, const struct pool *pool, const
 }
 
 /* That a change is built, of what, and what is known of it before. */
-static struct str tell_build(struct arena *arena, const struct plan_change *change, const struct release *release) {
+static struct str tell_build(struct arena *arena, const struct want *want, const struct plan_change *change,
+                             const struct release *release) {
     const struct artifact_tree *tree = change->artifact.tree;
     struct str what = str_format(arena, "%.*s %.*s", FMT(change->raw_name), FMT(change->to));
     if (change->artifact.built.len)
@@ -348,7 +349,9 @@ static struct str tell_build(struct arena *arena, const struct plan_change *chan
     if (tree)
         return str_format(arena, "%.*s is built from the tree %.*s, which runs its code", FMT(what), FMT(tree->path));
     return str_format(arena, "%.*s %s: installing it builds it, which runs its code%s", FMT(what),
-                      change->direct ? "is a source distribution" : "has no wheel that fits",
+                      change->direct                          ? "is a source distribution"
+                      : want_takes_wheels(want, change->name) ? "has no wheel that fits"
+                                                              : "is wanted without a wheel (--no-binary)",
                       release && release->unsure ? "; what it requires is known only then (--build tells)" : "");
 }
 
@@ -386,7 +389,7 @@ static void warn_changes(struct warnings *warnings, const struct solve_input *in
         const struct project *project = pool_find(pool, change->name);
         if (change->action == PLAN_REMOVE || !project) continue;
         const struct release *release = chosen_release(pool, solution, (int32_t)(project - pool->projects.data));
-        if (change->artifact.sdist) *vec_push(arena, &warnings->list) = tell_build(arena, change, release);
+        if (change->artifact.sdist) *vec_push(arena, &warnings->list) = tell_build(arena, input->want, change, release);
         if (release && release->yanked)
             *vec_push(arena, &warnings->list) =
                 str_format(arena, "%.*s %.*s was yanked: %.*s", FMT(change->raw_name), FMT(change->to),

@@ -21,6 +21,7 @@ enum relaxation {
     RELAX_ALLOW,    /* without --no-allowances */
     RELAX_PRE,      /* pre-releases are candidates */
     RELAX_SDIST,    /* without --only-binary */
+    RELAX_WHEEL,    /* without --no-binary */
     RELAX_STALE,    /* old releases that merely lack a bound are candidates */
     RELAX_REMOVE,   /* an installed distribution goes */
     RELAX_ADVISORY, /* a known incompatibility is accepted */
@@ -198,9 +199,14 @@ static void add_limits(struct outs *outs, const struct plan *plan) {
         trial.text = S("take what was uploaded after the date of --exclude-newer");
         trial_add(outs, trial);
     }
-    if (want->only_binary && reason_has(outs, plan, BAR_SDIST)) {
+    if (want_limits_sdists(want) && reason_has(outs, plan, BAR_SDIST)) {
         trial.kind = RELAX_SDIST;
         trial.text = S("build a source distribution");
+        trial_add(outs, trial);
+    }
+    if (want_limits_wheels(want) && reason_has(outs, plan, BAR_BINARY)) {
+        trial.kind = RELAX_WHEEL;
+        trial.text = S("take a wheel");
         trial_add(outs, trial);
     }
     if (want->no_allowances && reason_is(plan, FACT_HELD)) {
@@ -275,7 +281,8 @@ static struct err *want_relaxed(struct arena *arena, const struct trial *trial, 
         break;
     case RELAX_BOUNDS: drop_constraints(arena, want, trial->name); break;
     case RELAX_NEWER: want->exclude_newer = INT64_MAX; break;
-    case RELAX_SDIST: want->only_binary = false; break;
+    case RELAX_SDIST: want->only_binary = (struct want_names){0}; break;
+    case RELAX_WHEEL: want->no_binary = (struct want_names){0}; break;
     case RELAX_ALLOW: want->no_allowances = false; break;
     case RELAX_PRE: want->pre = true; break;
     case RELAX_STALE: want->stale = true; break;

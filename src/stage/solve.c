@@ -16,7 +16,8 @@ bool solve_has_extra(struct arena *arena, const struct metadata *metadata, const
 uint32_t solve_bars(const struct want *want, const struct release *release) {
     uint32_t bars = release->bars;
     if (want->exclude_newer == INT64_MAX) bars &= ~(uint32_t)BAR_DATE;
-    if (!want->only_binary) bars &= ~(uint32_t)BAR_SDIST;
+    if (!want_limits_sdists(want)) bars &= ~(uint32_t)BAR_SDIST;
+    if (!want_limits_wheels(want)) bars &= ~(uint32_t)BAR_BINARY;
     return bars;
 }
 

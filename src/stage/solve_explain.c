@@ -214,6 +214,7 @@ static struct str bars_text(uint32_t bars) {
     if (bars & BAR_TAGS) return S("it has no wheel for this platform and no sdist");
     if (bars & BAR_DATE) return S("it was uploaded after the date of --exclude-newer");
     if (bars & BAR_SDIST) return S("it has only an sdist, and --only-binary is set");
+    if (bars & BAR_BINARY) return S("it has only wheels, and --no-binary is set");
     if (bars & BAR_WHEELS)
         return S("its wheels are for other versions of Python, so its sdist may not build (--build)");
     return S("the index does not offer it");

@@ -61,8 +61,10 @@ static uint64_t mix_want(uint64_t hash, const struct want *want) {
     hash = mix_names(hash, want->no_lift, want->no_lift_len);
     hash = mix_names(hash, want->ignore_advisories, want->ignore_advisories_len);
     hash = mix_names(hash, want->build, want->build_len);
-    const bool flags[] = {want->upgrade, want->pre,       want->only_binary,   want->stale,
-                          want->builds,  want->build_all, want->no_allowances, want->no_lifts};
+    hash = mix_names(hash, want->only_binary.items, want->only_binary.len);
+    hash = mix_names(hash, want->no_binary.items, want->no_binary.len);
+    const bool flags[] = {want->upgrade, want->pre,       want->only_binary.all, want->no_binary.all, want->stale,
+                          want->builds,  want->build_all, want->no_allowances,   want->no_lifts};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) hash = mix(hash, flags[i]);
     return mix(hash, (uint64_t)want->exclude_newer);
 }

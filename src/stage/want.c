@@ -17,6 +17,7 @@ struct reader {
     struct want *want;
     VEC(struct request) requests;
     VEC(struct str) extra_index_urls, find_links, notes, constraint_files;
+    VEC(struct want_format) formats;
     struct str stack[WANT_DEPTH_MAX]; /* files being read, to find one that includes itself */
     int32_t depth, files;
 };
@@ -85,8 +86,17 @@ static struct str find_links_of(struct reader *reader, struct str path, struct s
     return fs_stat(reader->fs, reader->arena, beside, true, &st) == NULL && st.exists ? beside : value;
 }
 
-static void option_apply(struct reader *reader, struct str path, int32_t line,
-                         const struct requirement_option *option) {
+/* A line --only-binary or --no-binary. What the command line says of the same comes before it: the line is kept. */
+ERR_MUST_CHECK static struct err *format_apply(struct reader *reader, struct str path, int32_t line, struct str value,
+                                               bool binary) {
+    struct err *err = want_formats_add(reader->arena, reader->want, value, binary);
+    if (err) return err_at(err, path, line, 0);
+    *vec_push(reader->arena, &reader->formats) = (struct want_format){value, binary};
+    return NULL;
+}
+
+ERR_MUST_CHECK static struct err *option_apply(struct reader *reader, struct str path, int32_t line,
+                                               const struct requirement_option *option) {
     struct want *want = reader->want;
     struct str name = option->name, value = option->value;
     if (str_eq(name, S("--index-url")) || str_eq(name, S("--pypi-url"))) want->index_url = value;
@@ -96,8 +106,10 @@ static void option_apply(struct reader *reader, struct str path, int32_t line,
     else if (str_eq(name, S("--no-index"))) want->no_index = true;
     else if (str_eq(name, S("--pre"))) want->pre = true;
     else if (str_eq(name, S("--require-hashes"))) want->require_hashes = true;
-    else if (str_eq(name, S("--only-binary")) && str_eq(value, S(":all:"))) want->only_binary = true;
+    else if (str_eq(name, S("--only-binary"))) return format_apply(reader, path, line, value, true);
+    else if (str_eq(name, S("--no-binary"))) return format_apply(reader, path, line, value, false);
     else note_add(reader, path, line, str_format(reader->arena, "the option %.*s has no effect here", FMT(name)));
+    return NULL;
 }
 
 ERR_MUST_CHECK static struct err *file_read(struct reader *reader, struct str path, bool constraint);
@@ -112,7 +124,7 @@ ERR_MUST_CHECK static struct err *option_line(struct reader *reader, struct str 
         struct err *err = file_read(reader, requirement_file_relative(reader->arena, path, nested), constraint);
         return err && err->file.len == 0 ? err_at(err, path, line->line, 0) : err;
     }
-    for (int32_t i = 0; i < line->options_len; i++) option_apply(reader, path, line->line, &line->options[i]);
+    for (int32_t i = 0; i < line->options_len; i++) TRY(option_apply(reader, path, line->line, &line->options[i]));
     return NULL;
 }
 
@@ -197,6 +209,8 @@ struct err *want_parse(struct arena *arena, const struct fs *fs, const struct en
     want.files_len = files_len;
     want.constraint_files = reader.constraint_files.data;
     want.constraint_files_len = (int32_t)reader.constraint_files.len;
+    want.formats = reader.formats.data;
+    want.formats_len = (int32_t)reader.formats.len;
     want.notes = reader.notes.data;
     want.notes_len = (int32_t)reader.notes.len;
     *ret = want;

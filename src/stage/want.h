@@ -19,6 +19,19 @@ struct request {
     int32_t hashes_len;
 };
 
+/* Names, or all but those of another set. */
+struct want_names {
+    bool all;
+    struct str *items; /* normalized */
+    int32_t len;
+};
+
+/* A value of --only-binary, or of --no-binary. */
+struct want_format {
+    struct str value;
+    bool binary;
+};
+
 struct want {
     const struct request *requests; /* whose markers hold in the environment; the others are dropped */
     int32_t requests_len;
@@ -32,9 +45,9 @@ struct want {
     int32_t no_lift_len;
     const struct str *ignore_advisories; /* ids */
     int32_t ignore_advisories_len;
-    bool upgrade;            /* -U: the newest version of what was asked for comes before few lifts */
-    bool pre;                /* pre-releases are candidates */
-    bool only_binary;        /* no sdists */
+    bool upgrade;                             /* -U: the newest version of what was asked for comes before few lifts */
+    bool pre;                                 /* pre-releases are candidates */
+    struct want_names only_binary, no_binary; /* want_takes_sdists and want_takes_wheels tell what they mean */
     bool stale;              /* level 1 of the objective is off: old releases that merely state no bounds are welcome */
     bool builds;             /* releases with only an sdist are candidates even where the project has wheels that fit */
     const struct str *build; /* normalized names that may be built (--build) */
@@ -56,6 +69,9 @@ struct want {
     const struct str *find_links; /* URLs, or paths relative to the working directory */
     int32_t find_links_len;
     bool no_index;
+    const struct want_format *formats; /* lines --only-binary and --no-binary */
+    int32_t formats_len;
+    bool formats_configured; /* a configuration says something of them, too */
     bool require_hashes;     /* --require-hashes, or any --hash */
     const struct str *notes; /* sentences: requests dropped for their marker, options that have no effect */
     int32_t notes_len;
@@ -71,13 +87,23 @@ struct want_pages {
 /* Parses the words of a command line (`words`) and the requirement files (-r, nested -r and -c as pip reads them).
  * A word is a requirement, a path of a file or source tree, a URL, "-e " and a source tree, or
  * "-c " and a constraint file. Files may be URLs where `pages` is not NULL. ERR_REQUEST with file,
- * line, column and, where it is clear what was meant, a hint. Sets `requests`, `pre`, `only_binary` and the options of
- * files; everything else of `ret` is zero but `exclude_newer`, which is INT64_MAX. */
+ * line, column and, where it is clear what was meant, a hint. Sets `requests`, `pre`, `only_binary`, `no_binary` and
+ * the options of files; everything else of `ret` is zero but `exclude_newer`, which is INT64_MAX. */
 ERR_MUST_CHECK struct err *want_parse(struct arena *arena, const struct fs *fs, const struct environment *env,
                                       const struct str *words, int32_t words_len, const struct str *files,
                                       int32_t files_len, const struct want_pages *pages, struct want *ret);
 
 /* True if the words at --keep, --replace and the like name projects: gives the normalized name. ERR_REQUEST. */
 ERR_MUST_CHECK struct err *want_parse_name(struct arena *arena, struct str word, struct str *ret);
+
+/* Takes one value of --only-binary (`binary`) or --no-binary into account: names with commas between them, `:all:`,
+ * `:none:`; the later one wins, as with pip. ERR_REQUEST for what is no name. */
+ERR_MUST_CHECK struct err *want_formats_add(struct arena *arena, struct want *want, struct str value, bool binary);
+/* True if sdists (wheels) of the project of this normalized name may be candidates. */
+bool want_takes_sdists(const struct want *want, struct str name);
+bool want_takes_wheels(const struct want *want, struct str name);
+/* True if sdists of any project are left out for --only-binary; true if wheels are for --no-binary. */
+bool want_limits_sdists(const struct want *want);
+bool want_limits_wheels(const struct want *want);
 
 #endif

@@ -326,7 +326,7 @@ static bool flag_option(struct world *world, struct str word) {
     struct want *want = &world->want;
     if (str_eq(word, S("-U")) || str_eq(word, S("--upgrade"))) want->upgrade = true;
     else if (str_eq(word, S("--pre"))) want->pre = true;
-    else if (str_eq(word, S("--only-binary"))) want->only_binary = true;
+    else if (str_eq(word, S("--only-binary"))) want->only_binary.all = true;
     else if (str_eq(word, S("--builds"))) want->builds = true;
     else if (str_eq(word, S("--stale"))) want->stale = true;
     else if (str_eq(word, S("--no-allowances"))) want->no_allowances = true;
@@ -597,7 +597,7 @@ static uint32_t bars_of(struct world *world, const struct release *release) {
         version_try_parse(world->arena, world->env.markers.python_full_version, &python) &&
         !specifier_set_match(&set, &python))
         bars |= BAR_PYTHON;
-    if (release->artifact.sdist && world->want.only_binary) bars |= BAR_SDIST;
+    if (release->artifact.sdist && world->want.only_binary.all) bars |= BAR_SDIST;
     if (release->uploaded != INT64_MIN && release->uploaded > world->want.exclude_newer) bars |= BAR_DATE;
     return bars;
 }

@@ -381,3 +381,42 @@ def test_a_real_sdist_is_planned_without_a_build(env):
     plan = env.plan("docopt==0.6.2", **real_index())
     assert plan["status"] == "feasible" and plan["changes"][0]["artifact"]["kind"] == "sdist"
     assert changed(plan) == {"docopt": ("add", "0.6.2")}
+
+
+def test_which_kinds_of_files_are_taken(env, files, tmp_path):
+    """--only-binary and --no-binary, from the configuration, the command line and files, the later one over the one before."""
+    sdist(files, version="1.0"), sdist(files, version="2.0")
+    worlds.stub_wheel(str(files), "tool", "1.0")
+    file = tmp_path / "r.txt"
+
+    def found(request, *words, line="", **variables):
+        file.write_text(f"{line}\n{request}\n")
+        plan = env.plan("-r", file, *words, *files.options(), **variables)
+        return [(c["to"], c["artifact"]["kind"]) for c in plan["changes"]]
+
+    one, two, wheel, source, built = "tool==1.0", "tool==2.0", [("1.0", "wheel")], [("1.0", "sdist")], [("2.0", "sdist")]
+    assert found(one) == wheel and found(two) == built
+    # No sdist of it: there is no plan for the release that has nothing else.
+    assert found(two, "--only-binary", "Tool") == found(two, "--only-binary=:all:") == found(two, line="--only-binary tool") == found(two, "--no-build") == []
+    assert found(two, PIP_ONLY_BINARY="six,tool") == found(two, UV_NO_BUILD_PACKAGE="tool") == found(two, UV_NO_BUILD="1") == []
+    # No wheel of it: the sdist is taken of a release that has both.
+    assert found(one, "--no-binary", "tool") == found(one, line="--no-binary :all:") == found(one, PIP_NO_BINARY="tool") == source
+    assert found("tool", "--no-binary", "tool") == built
+    # The later one counts, files last, and --no-build over all.
+    assert found(two, "--only-binary", ":all:", "--no-binary", "tool") == built and found(two, "--no-binary", "tool", "--only-binary", ":all:") == []
+    assert found(one, "--only-binary", "tool", PIP_NO_BINARY=":all:") == wheel
+    assert found(one, "--only-binary", "tool", line="--no-binary tool") == source
+    assert found(two, "--no-build", line="--no-binary tool") == []
+    run = env.run("plan", "tool==2.0", "--only-binary", "tool", *files.options()).ok(3)
+    assert "has only an sdist, and --only-binary is set" in run.out and "build a source distribution" in run.out
+    # Where a configuration says so the way out takes that back, and works as it is printed.
+    out = env.run("plan", "tool==2.0", *files.options(), PIP_ONLY_BINARY="tool").ok(3).out
+    command = next(line for line in out.splitlines() if ":none:" in line).split()
+    assert command[:2] == ["unpin", "plan"] and env.run(*command[1:], PIP_ONLY_BINARY="tool").ok().out
+    worlds.stub_wheel(str(files), "tool", "3.0")
+    run = env.run("plan", "tool==3.0", "--no-binary", "tool", *files.options()).ok(3)
+    assert "has only wheels, and --no-binary is set" in run.out and "take a wheel" in run.out
+    assert "wanted without a wheel" in env.run("plan", "tool==1.0", "--no-binary", "tool", *files.options()).ok().out
+    env.run("plan", "tool", "--no-binary", "tool>1").ok(2)
+    env.run("install", "-y", "tool==1.0", "--no-binary", "tool", *files.options()).ok()
+    assert site_file(env, "tool", "__init__.py") == "built = True\n"

@@ -136,7 +136,7 @@ static bool barred_anyhow(struct brute *brute, const struct world_release *item)
 }
 
 static bool barred(struct brute *brute, const struct world_release *item) {
-    return barred_anyhow(brute, item) || (item->release.artifact.sdist && brute->world->want.only_binary);
+    return barred_anyhow(brute, item) || (item->release.artifact.sdist && brute->world->want.only_binary.all);
 }
 
 static enum meta_state known_state(const struct brute *brute, struct str name, const struct version *version) {

@@ -164,7 +164,7 @@ static struct err *is_possible(struct arena *arena, struct str text, const struc
         struct solution solution;
         int64_t index_us = 0, solve_us = 0;
         int32_t rounds = 0;
-        if (builds && world->want.only_binary) break;
+        if (builds && world->want.only_binary.all) break;
         world->want.builds = world->want.builds || builds;
         TRY(propose_search(arena, world_input(world), &pool, &source, &solution, &index_us, &solve_us, &rounds));
         *ret = solution.status == SOLVE_OPTIMAL;

@@ -78,7 +78,7 @@ static struct err *run_once(struct arena *arena, struct str text, bool guess, st
     ret->built = ret->world;
     ret->built.want.builds = true;
     ret->brute = small_brute(arena, &ret->world, &ret->pool);
-    if (ret->brute && !ret->world.want.only_binary) ret->builds = brute_make(arena, &ret->built, &ret->pool);
+    if (ret->brute && !ret->world.want.only_binary.all) ret->builds = brute_make(arena, &ret->built, &ret->pool);
     if (ret->brute) ret->what = compare(ret);
     if (!ret->what && ret->plan.status == PLAN_INFEASIBLE) ret->what = reason_check(arena, text, &ret->plan);
     return NULL;

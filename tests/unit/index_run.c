@@ -205,7 +205,7 @@ int main(int argc, char **argv) {
         bool flag = true;
         if (str_eq(name, S("--offline"))) options.offline = true;
         else if (str_eq(name, S("--refresh"))) options.refresh = true;
-        else if (str_eq(name, S("--only-binary"))) want.only_binary = true;
+        else if (str_eq(name, S("--only-binary"))) want.only_binary.all = true;
         else flag = false;
         if (str_eq(name, S("--python"))) python = value;
         if (str_eq(name, S("--installed"))) installed = value;

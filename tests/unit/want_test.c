@@ -127,9 +127,8 @@ static void test_file(void **state) {
     assert_true(str_eq(want.index_url, S("https://a.example/simple")));
     assert_int_equal(want.extra_index_urls_len, 1);
     assert_true(str_eq(want.find_links[0], S("/w/wheels")));
-    assert_true(want.pre && want.only_binary && want.require_hashes && !want.no_index);
-    /* colorama is not for Linux; --no-binary does nothing. */
-    assert_int_equal(want.notes_len, 2);
+    assert_true(want.pre && want.only_binary.all && want.require_hashes && !want.no_index);
+    assert_int_equal(want.notes_len, 1); /* colorama is not for Linux */
     assert_true(str_find(want.notes[0], S("colorama")) > 0);
     arena_close(arena);
 }
@@ -148,6 +147,57 @@ static void test_broken_files(void **state) {
     arena_close(arena);
 }
 
+/* As pip counts --only-binary and --no-binary: `letters` says of projects a and b what is taken, as w(heels), s(dists). */
+static void test_formats(void **state) {
+    (void)state;
+    static const struct {
+        const char *options; /* o: --only-binary, n: --no-binary; with blanks between them */
+        const char *a, *b;
+    } rows[] = {
+        {"", "ws", "ws"},
+        {"o:all:", "w", "w"},
+        {"n:all:", "s", "s"},
+        {"oa", "w", "ws"},
+        {"nA", "s", "ws"},
+        {"oa,b", "w", "w"},
+        {"oa nb", "w", "s"},
+        {"oa na", "s", "ws"},
+        {"na oa", "w", "ws"},
+        {"o:all: na", "s", "w"},
+        {"n:all: oa", "w", "s"},
+        {"oa n:all:", "s", "s"},
+        {"na o:all:", "w", "w"},
+        {"oa o:none:", "ws", "ws"},
+        {"o:all: o:none:", "ws", "ws"},
+        {"o:all:,:none:", "ws", "ws"},
+        {"o:all:,:none:,a", "w", "ws"},
+        {"o:all:,a", "w", "w"},
+        {"nb oa,:all: nb", "w", "s"},
+        {"na o:none:", "s", "ws"},
+        {"oa,,b,", "w", "w"},
+    };
+    struct arena *arena = arena_open();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct want want = {0};
+        struct str rest = str_of(rows[i].options);
+        while (rest.len) {
+            struct str word = str_cut(&rest, ' ');
+            assert_null(want_formats_add(arena, &want, str_from(word, 1), word.data[0] == 'o'));
+        }
+        for (int k = 0; k < 2; k++) {
+            struct str name = k ? S("b") : S("a"), expected = str_of(k ? rows[i].b : rows[i].a);
+            assert_int_equal(want_takes_wheels(&want, name), str_find_char(expected, 'w') >= 0);
+            assert_int_equal(want_takes_sdists(&want, name), str_find_char(expected, 's') >= 0);
+        }
+        assert_true(want_limits_sdists(&want) || want_takes_sdists(&want, S("b")));
+        assert_true(want_limits_wheels(&want) || want_takes_wheels(&want, S("b")));
+    }
+    struct want want = {0};
+    assert_int_equal(want_formats_add(arena, &want, S("a,b>=1"), true)->kind, ERR_REQUEST);
+    assert_int_equal(want_formats_add(arena, &want, S("-r"), false)->kind, ERR_REQUEST);
+    arena_close(arena);
+}
+
 static void test_names(void **state) {
     (void)state;
     struct arena *arena = arena_open();
@@ -162,7 +212,7 @@ static void test_names(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words),        cmocka_unit_test(test_refused), cmocka_unit_test(test_file),
-        cmocka_unit_test(test_broken_files), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_broken_files), cmocka_unit_test(test_names), cmocka_unit_test(test_formats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
