@@ -44,6 +44,12 @@ static void tell_requests(struct arena *arena, const struct saved *saved, struct
     plan->want = want;
 }
 
+/* What the saved plan told of a file counts where the index does not tell it. False: they tell different things. */
+static bool take_hash(const struct str *was, struct str *is) {
+    if (!is->len) *is = *was;
+    return !was->len || is->len != was->len || str_eq(*was, *is);
+}
+
 /* ERR_CHANGED unless the plans are the same. Takes over who asked for what: every version is pinned now. */
 static struct err *compare(struct session *session, const struct saved *saved, struct plan *plan) {
     struct arena *arena = session->arena;
@@ -56,11 +62,13 @@ static struct err *compare(struct session *session, const struct saved *saved, s
         const struct plan_change *old = change_find(saved, changes[i].name);
         if (!old || old->action != changes[i].action || !str_eq(old->to, changes[i].to))
             return err_hint(arena, other, "%.*s would change differently now", FMT(changes[i].name));
-        struct str was = old->artifact.sha256, is = changes[i].artifact.sha256;
-        if (was.len > 0 && is.len > 0 && !str_eq(was, is))
+        if (!take_hash(&old->artifact.sha256, &changes[i].artifact.sha256) ||
+            !take_hash(&old->artifact.strong, &changes[i].artifact.strong))
             return err_make(arena, ERR_HASH, "%.*s %.*s has another hash than in the saved plan", FMT(changes[i].name),
                             FMT(changes[i].to));
         changes[i].requested = old->requested;
+        changes[i].artifact.demanded = old->artifact.demanded;
+        changes[i].artifact.demanded_len = old->artifact.demanded_len;
     }
     plan->changes = changes;
     tell_requests(arena, saved, plan);

@@ -3,10 +3,16 @@
 
 #include "base/arena.h"
 #include "face/saved.h"
+#include "pypa/simple.h"
+
+/* pip compares with each of them: the one that all know, where there is one. */
+static struct str hash_of(const struct artifact *artifact) {
+    return artifact->sha256.len ? artifact->sha256 : artifact->strong;
+}
 
 static bool all_hashed(const struct saved *plan) {
     for (int32_t i = 0; i < plan->changes_len; i++)
-        if (plan->changes[i].action != PLAN_REMOVE && plan->changes[i].artifact.sha256.len == 0) return false;
+        if (plan->changes[i].action != PLAN_REMOVE && hash_of(&plan->changes[i].artifact).len == 0) return false;
     return true;
 }
 
@@ -17,7 +23,8 @@ static struct str pin(struct arena *arena, const struct plan_change *change, boo
     struct str text = str_format(arena, "%.*s%s%.*s", FMT(change->name),
                                  named ? " @ " : "==", FMT(named ? change->artifact.url : change->to));
     if (!hashed) return text;
-    return str_format(arena, "%.*s --hash=sha256:%.*s", FMT(text), FMT(change->artifact.sha256));
+    struct str hex = hash_of(&change->artifact);
+    return str_format(arena, "%.*s --hash=%.*s:%.*s", FMT(text), FMT(simple_hash_name(hex)), FMT(hex));
 }
 
 /* `text` as a basic regular expression of sed that matches it alone, `/` included. */

@@ -3,14 +3,20 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "pypa/name.h"
+#include "pypa/simple.h"
 #include "stage/report.h"
 
-enum { SHA256_HEX = 64 };
-
-static bool is_sha256(struct str text) {
+static bool is_hash(struct str text, struct str algorithm) {
     for (ptrdiff_t i = 0; i < text.len; i++)
         if (!char_is_digit(text.data[i]) && (text.data[i] < 'a' || text.data[i] > 'f')) return false;
-    return text.len == SHA256_HEX;
+    return str_eq(simple_hash_name(text), algorithm);
+}
+
+/* The hex of "sha512:HEX" or "sha384:HEX", empty for other texts. */
+static struct str strong_of(struct str verified) {
+    struct str hex = verified, algorithm = str_cut(&hex, ':');
+    bool strong = str_eq(algorithm, S("sha512")) || str_eq(algorithm, S("sha384"));
+    return strong && is_hash(hex, algorithm) ? hex : (struct str){0};
 }
 
 static struct err *check_name(struct arena *arena, struct str name) {
@@ -58,6 +64,15 @@ static bool action_find(struct str name, enum plan_action *ret) {
     return false;
 }
 
+static void texts_of(struct arena *arena, const struct json *array, const struct str **ret, int32_t *ret_len) {
+    struct str *texts = arena_new(arena, struct str, array->len);
+    int32_t n = 0;
+    for (int32_t i = 0; i < array->len; i++)
+        if (array->items[i].kind == JSON_STRING) texts[n++] = array->items[i].text;
+    *ret = texts;
+    *ret_len = n;
+}
+
 static struct err *change_of(struct arena *arena, const struct json *json, struct plan_change *ret) {
     const struct json *artifact = json_find_object(json, S("artifact"));
     struct plan_change change = {
@@ -67,7 +82,8 @@ static struct err *change_of(struct arena *arena, const struct json *json, struc
         .requested = json_find_bool(json, S("requested"), false),
         .direct = json_find_bool(artifact, S("direct"), false),
         .artifact = {.filename = json_find_text(artifact, S("filename")),
-                     .sha256 = json_find_text(artifact, S("sha256"))},
+                     .sha256 = json_find_text(artifact, S("sha256")),
+                     .strong = strong_of(json_find_text(artifact, S("verified")))},
     };
     struct str kind = json_find_text(artifact, S("kind")), url = json_find_text(artifact, S("url"));
     if (change.direct || str_eq(kind, S("tree")) || str_eq(kind, S("repository"))) change.artifact.url = url;
@@ -79,7 +95,8 @@ static struct err *change_of(struct arena *arena, const struct json *json, struc
         return err_make(arena, ERR_SNAPSHOT, "%.*s: an action that this version does not know", FMT(change.name));
     if (change.action != PLAN_REMOVE && change.to.len == 0)
         return err_make(arena, ERR_SNAPSHOT, "%.*s: the version lacks", FMT(change.name));
-    if (change.artifact.sha256.len > 0 && !is_sha256(change.artifact.sha256))
+    texts_of(arena, json_find_array(artifact, S("demanded")), &change.artifact.demanded, &change.artifact.demanded_len);
+    if (change.artifact.sha256.len > 0 && !is_hash(change.artifact.sha256, S("sha256")))
         return err_make(arena, ERR_SNAPSHOT, "%.*s: not a SHA-256", FMT(change.name));
     change.raw_name = change.name;
     *ret = change;
@@ -101,15 +118,6 @@ static struct err *lift_of(struct arena *arena, const struct json *json, struct 
         return err_make(arena, ERR_SNAPSHOT, "%.*s: not the text of a lock: %.*s", FMT(lift.name), FMT(lift.from));
     *ret = lift;
     return NULL;
-}
-
-static void texts_of(struct arena *arena, const struct json *array, const struct str **ret, int32_t *ret_len) {
-    struct str *texts = arena_new(arena, struct str, array->len);
-    int32_t n = 0;
-    for (int32_t i = 0; i < array->len; i++)
-        if (array->items[i].kind == JSON_STRING) texts[n++] = array->items[i].text;
-    *ret = texts;
-    *ret_len = n;
 }
 
 static struct err *fill(struct arena *arena, const struct json *root, struct saved *ret) {

@@ -193,7 +193,11 @@ struct err *session_build_all(struct session *session, const struct plan *plan, 
         bool other = false;
         if (!is_unbuilt(change)) continue;
         if (!release) return err_make(session->arena, ERR_INTERNAL, "no release to build: %.*s", FMT(change->name));
-        if (!release->artifact.sha256.len) release->artifact.sha256 = change->artifact.sha256; /* of a --hash */
+        /* Of a --hash. */
+        if (!release->artifact.sha256.len) release->artifact.sha256 = change->artifact.sha256;
+        if (!release->artifact.strong.len) release->artifact.strong = change->artifact.strong;
+        release->artifact.demanded = change->artifact.demanded;
+        release->artifact.demanded_len = change->artifact.demanded_len;
         TRY(build_release(session, &session->pool, change->name, release, &other));
         *differs = *differs || other;
     }

@@ -100,8 +100,12 @@ struct str digest_hex(struct arena *arena, struct str digest) {
 }
 
 struct digest *digest_open(struct arena *arena) {
+    return digest_open_kind(arena, DIGEST_SHA256);
+}
+
+struct digest *digest_open_kind(struct arena *arena, int32_t size) {
     struct digest *digest = arena_new(arena, struct digest, 1);
-    digest->crypto = crypto_open(DIGEST_SHA256, true);
+    digest->crypto = crypto_open(size, true);
     digest->context = digest->crypto.make();
     require(digest->context && digest->crypto.begin(digest->context, digest->crypto.kind(), NULL) == 1);
     return digest;

@@ -10,7 +10,7 @@
 
 #include "base/str.h"
 
-enum { DIGEST_SHA256 = 32 /* its bytes */ };
+enum { DIGEST_SHA256 = 32, DIGEST_SHA384 = 48, DIGEST_SHA512 = 64, DIGEST_MAX = 64 /* their bytes */ };
 
 /* The digest of `bytes` with `size` * 8 bits (32: SHA-256, 48: SHA-384, 64: SHA-512), as that many bytes in `arena`. */
 struct str digest_make(struct arena *arena, struct str bytes, int32_t size);
@@ -21,8 +21,10 @@ struct str digest_hex(struct arena *arena, struct str digest);
  */
 struct digest;
 struct digest *digest_open(struct arena *arena);
+/* The same of another kind, told by its bytes as in digest_make. */
+struct digest *digest_open_kind(struct arena *arena, int32_t size);
 void digest_add(struct digest *digest, struct str bytes);
-/* The 32 bytes to `ret`, where that is not NULL. A NULL `digest` is left alone. */
+/* Its bytes (32 of digest_open) to `ret`, where that is not NULL. A NULL `digest` is left alone. */
 void digest_close(struct digest *digest, unsigned char *ret);
 
 #endif

@@ -213,12 +213,16 @@ struct str store_sha256(const struct fs *fs, struct arena *arena, struct str pat
 }
 
 struct str store_file_sha256(struct arena *arena, struct str path) {
-    unsigned char sha256[DIGEST_SHA256];
+    return store_file_digest(arena, path, DIGEST_SHA256);
+}
+
+struct str store_file_digest(struct arena *arena, struct str path, int32_t size) {
+    unsigned char bytes[DIGEST_MAX];
     struct stat st;
     /* A pipe must neither be waited for nor be read without end. */
     int fd = open(str_copy_z(arena, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     bool done = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-    struct digest *digest = done ? digest_open(arena) : NULL;
+    struct digest *digest = done ? digest_open_kind(arena, size) : NULL;
     char *block = done ? arena_alloc(arena, BLOCK) : NULL;
     while (done) {
         ssize_t n = read(fd, block, BLOCK);
@@ -228,8 +232,8 @@ struct str store_file_sha256(struct arena *arena, struct str path) {
         digest_add(digest, (struct str){block, n});
     }
     if (fd >= 0) (void)close(fd);
-    digest_close(digest, done ? sha256 : NULL);
-    return done ? digest_hex(arena, (struct str){(const char *)sha256, DIGEST_SHA256}) : (struct str){0};
+    digest_close(digest, done ? bytes : NULL);
+    return done ? digest_hex(arena, (struct str){(const char *)bytes, size}) : (struct str){0};
 }
 
 void store_remove(struct arena *arena, struct str path) {

@@ -41,6 +41,8 @@ bool store_link(struct arena *arena, struct str from, struct str to, int64_t cop
 struct str store_sha256(const struct fs *fs, struct arena *arena, struct str path, struct str text);
 /* The hex SHA-256 of a file's bytes; empty if it cannot be read. */
 struct str store_file_sha256(struct arena *arena, struct str path);
+/* The same for the digest of `size` bytes (os/digest): 48 SHA-384, 64 SHA-512. */
+struct str store_file_digest(struct arena *arena, struct str path, int32_t size);
 void store_remove(struct arena *arena, struct str path);
 
 /* store_folder.c: what is in a store as a whole. Nothing of it follows a link beneath the store's own directory. */

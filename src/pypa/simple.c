@@ -3,7 +3,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 
-enum { SHA256_HEX = 64, SECONDS_PER_DAY = 86400 };
+enum { SHA256_HEX = 64, SHA384_HEX = 96, SHA512_HEX = 128, SECONDS_PER_DAY = 86400 };
 
 struct attribute {
     struct str name, value; /* the value is unescaped */
@@ -25,7 +25,7 @@ static int hex_digit(char c) {
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-bool simple_is_sha256(struct str text) {
+static bool is_hex(struct str text, ptrdiff_t len) {
     /* A table, as pages hold hundreds of thousands of digits. */
     static const unsigned char hex[256] = {
         ['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1, ['7'] = 1,
@@ -33,9 +33,19 @@ bool simple_is_sha256(struct str text) {
         ['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1, ['F'] = 1,
     };
     unsigned all = 1;
-    if (text.len != SHA256_HEX) return false;
-    for (ptrdiff_t i = 0; i < SHA256_HEX; i++) all &= hex[(unsigned char)text.data[i]];
+    if (text.len != len) return false;
+    for (ptrdiff_t i = 0; i < len; i++) all &= hex[(unsigned char)text.data[i]];
     return all;
+}
+
+bool simple_is_sha256(struct str text) {
+    return is_hex(text, SHA256_HEX);
+}
+
+struct str simple_hash_name(struct str hex) {
+    if (hex.len == SHA256_HEX) return S("sha256");
+    if (hex.len == SHA384_HEX) return S("sha384");
+    return hex.len == SHA512_HEX ? S("sha512") : (struct str){0};
 }
 
 static bool has_upper(struct str text) {
@@ -47,6 +57,12 @@ static bool has_upper(struct str text) {
 static struct str sha256_of(struct arena *arena, struct str text) {
     if (!simple_is_sha256(text)) return (struct str){0};
     return has_upper(text) ? str_lower(arena, text) : text;
+}
+
+/* The stronger one of two that may be empty or malformed. */
+static struct str strong_of(struct arena *arena, struct str sha384, struct str sha512) {
+    struct str hex = is_hex(sha512, SHA512_HEX) ? sha512 : is_hex(sha384, SHA384_HEX) ? sha384 : (struct str){0};
+    return has_upper(hex) ? str_lower(arena, hex) : hex;
 }
 
 /* Days since 1970-01-01 of a date of the Gregorian calendar. */
@@ -240,14 +256,23 @@ struct str simple_url_filename(struct arena *arena, struct str url) {
     return simple_url_decode(arena, str_from(path, str_find_last(path, '/') + 1));
 }
 
-struct str simple_url_sha256(struct arena *arena, struct str url) {
+/* The value of `name` in a URL's fragment. */
+static struct str fragment_find(struct str url, struct str name) {
     ptrdiff_t hash = str_find_char(url, '#');
     struct str fragment = hash < 0 ? (struct str){0} : str_from(url, hash + 1);
     while (fragment.len) {
-        struct str part = str_cut(&fragment, '&');
-        if (str_starts(part, S("sha256="))) return sha256_of(arena, str_from(part, 7));
+        struct str part = str_cut(&fragment, '&'), value = part;
+        if (str_eq(str_cut(&value, '='), name)) return value;
     }
     return (struct str){0};
+}
+
+struct str simple_url_sha256(struct arena *arena, struct str url) {
+    return sha256_of(arena, fragment_find(url, S("sha256")));
+}
+
+struct str simple_url_strong(struct arena *arena, struct str url) {
+    return strong_of(arena, fragment_find(url, S("sha384")), fragment_find(url, S("sha512")));
 }
 
 static void set_href(struct arena *arena, struct simple_file *file, struct str href) {
@@ -255,7 +280,10 @@ static void set_href(struct arena *arena, struct simple_file *file, struct str h
     ptrdiff_t hash = str_find_char(href, '#');
     file->url = hash < 0 ? href : str_slice(href, 0, hash);
     file->filename = simple_url_filename(arena, file->url);
-    file->sha256 = hash < 0 ? (struct str){0} : simple_url_sha256(arena, str_from(href, hash));
+    if (hash < 0) return;
+    file->sha256 = simple_url_sha256(arena, str_from(href, hash));
+    if (!file->sha256.len || href.len - hash > SHA384_HEX)
+        file->strong = simple_url_strong(arena, str_from(href, hash));
 }
 
 static void set_metadata(struct arena *arena, struct simple_file *file, struct str value) {
@@ -397,8 +425,11 @@ static void set_json_metadata(struct arena *arena, const struct json *json, stru
 static bool file_of_json(struct arena *arena, const struct json *json, struct simple_file *ret) {
     struct simple_file file = {.size = json_find_int(json, S("size"), -1), .uploaded = INT64_MIN};
     set_href(arena, &file, json_find_text(json, S("url")));
-    struct str sha256 = json_find_text(json_find(json, S("hashes")), S("sha256"));
+    const struct json *hashes = json_find(json, S("hashes"));
+    struct str sha256 = json_find_text(hashes, S("sha256"));
     if (sha256.len) file.sha256 = sha256_of(arena, sha256);
+    if (hashes && hashes->len > 1 - (sha256.len == 0))
+        file.strong = strong_of(arena, json_find_text(hashes, S("sha384")), json_find_text(hashes, S("sha512")));
     file.filename = json_find_text(json, S("filename"));
     file.requires_python = str_trim(json_find_text(json, S("requires-python")));
     (void)simple_date_parse(json_find_text(json, S("upload-time")), &file.uploaded);

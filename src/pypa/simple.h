@@ -21,6 +21,7 @@ struct simple_file {
     struct str filename; /* last part of the URL's path, percent-decoded; of JSON: as given */
     struct str url;      /* as written, without fragment; may be relative */
     struct str sha256;   /* hex in lower case; empty: none */
+    struct str strong;   /* hex of SHA-512, else of SHA-384, told by its length; empty: none */
     int64_t size;        /* bytes; -1: not given */
     int64_t uploaded;    /* seconds since 1970; INT64_MIN: not given */
     struct str requires_python;
@@ -56,6 +57,10 @@ struct str simple_url(struct arena *arena, struct str base, struct str reference
 struct str simple_url_filename(struct arena *arena, struct str url);
 /* `text` with %XX decoded. */
 struct str simple_url_decode(struct arena *arena, struct str text);
+/* The hex SHA-512 or else SHA-384 in a URL's fragment; empty if there is none. */
+struct str simple_url_strong(struct arena *arena, struct str url);
+/* "sha256", "sha384", "sha512" of as many hex digits as `hex` has; empty for others. */
+struct str simple_hash_name(struct str hex);
 /* The value of `#sha256=` in a URL's fragment, in lower case; empty if there is none. */
 struct str simple_url_sha256(struct arena *arena, struct str url);
 

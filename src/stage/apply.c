@@ -6,6 +6,7 @@
 #include "os/http.h"
 #include "os/signals.h"
 #include "os/workers.h"
+#include "pypa/simple.h"
 #include "stage/check.h"
 #include "stage/history.h"
 #include "stage/integrity.h"
@@ -116,10 +117,11 @@ static void add_tree_info(struct json_writer *w, const struct artifact_tree *tre
 static void add_archive_info(struct json_writer *w, const struct artifact *artifact) {
     json_key(w, S("archive_info"));
     json_begin_object(w);
-    if (artifact->sha256.len) {
+    if (artifact->sha256.len || artifact->strong.len) {
         json_key(w, S("hashes"));
         json_begin_object(w);
-        json_key_string(w, S("sha256"), artifact->sha256);
+        if (artifact->sha256.len) json_key_string(w, S("sha256"), artifact->sha256);
+        if (artifact->strong.len) json_key_string(w, simple_hash_name(artifact->strong), artifact->strong);
         json_end_object(w);
     }
     json_end_object(w);
@@ -317,8 +319,7 @@ static struct err *locks_stage(struct run *run) {
         const struct plan_change *change = change_find(plan, plan->lifts[i].name);
         if (plan->lifts[i].file_number < 0) continue;
         struct lock_edit edit = {.name = plan->lifts[i].name, .to = plan->lifts[i].to};
-        if (change && change->artifact.sha256.len)
-            edit.hash = str_format(run->arena, "sha256:%.*s", FMT(change->artifact.sha256));
+        if (change) edit.hash = artifact_hash(run->arena, &change->artifact);
         *vec_push(run->arena, &edits) = edit;
     }
     for (int32_t i = 0; edits.len && i < plan->locks->files_len; i++) {

@@ -8,23 +8,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USE_WAIT_MS = 5000, OWN_WAIT_MS = 1000, KEY_HEAD = 2, SUM_MAX = 64, PARTS_MAX = 3 };
+enum {
+    USE_WAIT_MS = 5000,
+    OWN_WAIT_MS = 1000,
+    KEY_HEAD = 2,
+    STRONG_384 = 94,
+    STRONG_512 = 126,
+    SUM_MAX = 64,
+    PARTS_MAX = 3
+};
 
 /* The folders of files by their hashes: NAME/ab/cdef…; `digits` behind the two of the folder. */
 static const struct layout {
     const char *path;
     enum cache_kind kind;
-    int digits, digits_too; /* lengths of names; 0: none */
-    bool executable;        /* an `x` may follow */
+    int digits;      /* of a name */
+    bool strong;     /* or as many as SHA-384 and SHA-512 have more */
+    bool executable; /* an `x` may follow */
 } layouts[] = {
-    {INDEX_CACHE "/hosts", CACHE_PAGES, 30, 0, false},
-    {INDEX_CACHE "/links", CACHE_PAGES, 30, 0, false},
-    {INDEX_CACHE "/metadata", CACHE_METADATA, 30, 0, false},
-    {INDEX_CACHE "/pages", CACHE_PAGES, 30, 0, false},
-    {INDEX_CACHE "/views", CACHE_PAGES, 30, 0, false},
-    {INDEX_CACHE "/wheels", CACHE_WHEELS, 62, 126, false},
-    {"files", CACHE_FILES, 62, 0, true},
-    {"files-notes", CACHE_FILES, 62, 0, false},
+    {INDEX_CACHE "/hosts", CACHE_PAGES, 30, false, false},
+    {INDEX_CACHE "/links", CACHE_PAGES, 30, false, false},
+    {INDEX_CACHE "/metadata", CACHE_METADATA, 30, false, false},
+    {INDEX_CACHE "/pages", CACHE_PAGES, 30, false, false},
+    {INDEX_CACHE "/views", CACHE_PAGES, 30, false, false},
+    {INDEX_CACHE "/wheels", CACHE_WHEELS, 62, true, false},
+    {"files", CACHE_FILES, 62, false, true},
+    {"files-notes", CACHE_FILES, 62, false, false},
 };
 
 /* The files at the top: NAME-0123456789abcdef.END. */
@@ -119,7 +128,7 @@ static bool look(struct walk *walk, struct str path, struct store_folder *ret) {
 
 static bool is_entry(const struct layout *layout, struct str name) {
     if (layout->executable && str_ends(name, S("x"))) name.len--;
-    return is_hex(name, layout->digits) || (layout->digits_too && is_hex(name, layout->digits_too));
+    return is_hex(name, layout->digits) || (layout->strong && (is_hex(name, STRONG_384) || is_hex(name, STRONG_512)));
 }
 
 static void walk_layout(struct walk *walk, const struct layout *layout) {

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "os/digest.h"
 #include "os/signals.h"
 #include "os/workers.h"
 
@@ -72,19 +73,46 @@ void index_download_tick(void *self, int64_t received) {
     arena_rewind(index->arena, mark);
 }
 
-static struct err *hash_err(struct arena *arena, const struct artifact *artifact, struct str sha256) {
-    struct err *err = err_make(arena, ERR_HASH, "%.*s has the hash sha256:%.*s, but the index gives sha256:%.*s",
-                               FMT(artifact->filename), FMT(sha256), FMT(artifact->sha256));
+static struct err *hash_err(struct arena *arena, const struct artifact *artifact, struct str is, struct str promised) {
+    struct str name = simple_hash_name(promised);
+    struct err *err = err_make(arena, ERR_HASH, "%.*s has the hash %.*s:%.*s, but the index gives %.*s:%.*s",
+                               FMT(artifact->filename), FMT(name), FMT(is), FMT(name), FMT(promised));
     return err_hint(arena, err, "nothing was installed; try again, and if it stays so ask those who run the index");
+}
+
+/* Compares the file at `path`, whose SHA-256 is the promised one, with what else is promised or demanded of it. */
+static struct err *check_more(struct arena *arena, const struct artifact *artifact, struct str path) {
+    static const int32_t sizes[] = {DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512};
+    if (artifact->strong.len) {
+        struct str is = store_file_digest(arena, path, (int32_t)artifact->strong.len / 2);
+        if (!str_eq(is, artifact->strong)) return hash_err(arena, artifact, is, artifact->strong);
+    }
+    for (size_t k = 0; artifact->demanded_len && k < sizeof sizes / sizeof *sizes; k++) {
+        struct str is = {0};
+        for (int32_t i = 0; i < artifact->demanded_len; i++) {
+            struct str hex = artifact->demanded[i];
+            (void)str_cut(&hex, ':');
+            if (hex.len != 2 * sizes[k]) continue;
+            if (!is.len) is = store_file_digest(arena, path, sizes[k]);
+            if (str_eq_nocase(is, hex)) return NULL;
+        }
+    }
+    if (artifact->demanded_len == 0) return NULL;
+    return err_make(arena, ERR_HASH, "%.*s has none of the hashes that were asked for", FMT(artifact->filename));
+}
+
+/* The hash by which the cache of wheels knows a file. */
+static struct str key_of(const struct artifact *artifact) {
+    return artifact->sha256.len ? artifact->sha256 : artifact->strong;
 }
 
 /* Hashes the cached file of a job again, on one of several threads. */
 static struct err *hash_cached(void *self, struct arena *arena, int32_t i) {
     struct job *job = &((struct job *)self)[i];
     if (!job->cached.len) return NULL;
-    struct str sha256 = store_file_sha256(arena, job->cached);
-    job->cached_found = sha256.len > 0;
-    job->cached_whole = str_eq(sha256, job->artifact->sha256);
+    struct str key = key_of(job->artifact), is = store_file_digest(arena, job->cached, (int32_t)key.len / 2);
+    job->cached_found = is.len > 0;
+    job->cached_whole = str_eq(is, key);
     return NULL;
 }
 
@@ -92,8 +120,8 @@ static struct err *hash_cached(void *self, struct arena *arena, int32_t i) {
 static struct err *look_in_cache(struct index *index, struct job *jobs, int32_t len) {
     if (!index->cache.len) return NULL;
     for (int32_t i = 0; i < len; i++)
-        if (jobs[i].artifact->sha256.len)
-            jobs[i].cached = index_cache_path(index, index->arena, "wheels", jobs[i].artifact->sha256);
+        if (key_of(jobs[i].artifact).len)
+            jobs[i].cached = index_cache_path(index, index->arena, "wheels", key_of(jobs[i].artifact));
     const struct workers_step step = {jobs, hash_cached};
     TRY(workers_run(index->arena, &step, len));
     for (int32_t i = 0; i < len; i++)
@@ -106,18 +134,19 @@ static struct err *settle(struct index *index, struct job *job, const struct htt
     struct err *err = NULL;
     if (response->err || response->status != 200) return index_answer_err(index, response, artifact->url);
     if (artifact->sha256.len && !str_eq(artifact->sha256, response->sha256))
-        err = hash_err(index->arena, artifact, str_copy(index->arena, response->sha256));
+        err = hash_err(index->arena, artifact, str_copy(index->arena, response->sha256), artifact->sha256);
     else if (artifact->size >= 0 && response->size != artifact->size)
         err = err_make(index->arena, ERR_HASH, "%.*s has %" PRId64 " bytes, but the index gives %" PRId64,
                        FMT(artifact->filename), response->size, artifact->size);
+    if (!err) err = check_more(index->arena, artifact, job->path);
     if (err) {
         store_remove(index->arena, job->path);
         return err;
     }
     job->made = true;
-    if (index->cache.len && artifact->sha256.len && !index->cache_broken)
-        (void)store_link(index->arena, job->path, index_cache_path(index, index->arena, "wheels", artifact->sha256),
-                         COPY_MAX);
+    struct str key = key_of(artifact);
+    if (index->cache.len && key.len && !index->cache_broken)
+        (void)store_link(index->arena, job->path, index_cache_path(index, index->arena, "wheels", key), COPY_MAX);
     return NULL;
 }
 
@@ -125,7 +154,7 @@ static struct err *start(struct index *index, struct job *job, int32_t *open) {
     const struct artifact *artifact = job->artifact;
     struct str local;
     job->made = job->cached_whole && store_link(index->arena, job->cached, job->path, COPY_MAX);
-    if (job->made) return NULL;
+    if (job->made) return check_more(index->arena, artifact, job->path);
     bool is_local = index_local_path(index->arena, artifact->url, &local);
     if (index->options.offline && !is_local)
         return err_hint(index->arena,
@@ -137,7 +166,7 @@ static struct err *start(struct index *index, struct job *job, int32_t *open) {
     int64_t limit = artifact->size >= 0 ? artifact->size : INDEX_ARTIFACT_MAX;
     http_add(index->http,
              &(struct http_request){
-                 .url = url, .limit = limit, .path = job->path, .checked = artifact->sha256.len > 0, .user = job});
+                 .url = url, .limit = limit, .path = job->path, .checked = key_of(artifact).len > 0, .user = job});
     ++*open;
     return NULL;
 }

@@ -39,7 +39,7 @@ static void absolutize(struct arena *arena, struct simple_page *page, struct str
     for (int32_t i = 0; i < page->len; i++) {
         files[len] = page->files[i];
         files[len].url = simple_url(arena, base, files[len].url);
-        if (index_may_link(url, files[len].url, files[len].sha256.len > 0)) len++;
+        if (index_may_link(url, files[len].url, files[len].sha256.len > 0 || files[len].strong.len > 0)) len++;
     }
     page->files = files;
     page->len = len;

@@ -6,6 +6,7 @@
 #include "stage/index_parts.h"
 
 #include "base/arena.h"
+#include "os/digest.h"
 
 enum step { STEP_FILE, STEP_TAIL, STEP_SPAN, STEP_WHOLE, STEP_SDIST, STEP_HEAD };
 
@@ -109,7 +110,8 @@ static struct err *begin(struct index *index, struct pool *pool, struct jobs *jo
         return NULL;
     }
     struct str place = index_identity(index->arena, artifact->url);
-    job->identity = str_format(index->arena, "%.*s %.*s", FMT(place), FMT(artifact->sha256));
+    job->identity = str_format(index->arena, "%.*s %.*s%s%.*s", FMT(place), FMT(artifact->sha256),
+                               artifact->strong.len ? " " : "", FMT(artifact->strong));
     if (index_cache_read(index, pool->arena, "metadata", job->identity, 2 * INDEX_METADATA_MAX, &bytes) &&
         index_document_open(bytes, &job->document)) {
         job->done = job->found = true;
@@ -209,6 +211,18 @@ static void settle_failure(struct index *index, struct jobs *jobs, struct job *j
     give_up(job, index_answer_err(index, response, job->url));
 }
 
+/* True if a whole file has the hashes that its page gives. */
+static bool is_promised(struct arena *scratch, const struct artifact *artifact, const struct http_response *response) {
+    struct arena_mark mark = arena_mark(scratch);
+    bool same = !artifact->sha256.len || str_eq(artifact->sha256, response->sha256);
+    if (artifact->strong.len) {
+        struct str bytes = digest_make(scratch, response->body, (int32_t)artifact->strong.len / 2);
+        same = same && str_eq(artifact->strong, digest_hex(scratch, bytes));
+    }
+    arena_rewind(scratch, mark);
+    return same;
+}
+
 static void settle(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job,
                    const struct http_response *response) {
     bool ok = !response->err && (response->status == 200 || response->status == 206);
@@ -222,7 +236,7 @@ static void settle(struct index *index, struct pool *pool, struct jobs *jobs, st
         settle_span(index, pool, jobs, job, response);
     } else if (job->step == STEP_HEAD) {
         read_whole(index, pool, job, response->body);
-    } else if (job->artifact.sha256.len && !str_eq(job->artifact.sha256, response->sha256)) {
+    } else if (!is_promised(index->scratch, &job->artifact, response)) {
         give_up(job, err_make(index->arena, ERR_HASH, "it has not the hash that the index gives"));
     } else {
         read_whole(index, pool, job, response->body);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PACK_MAGIC 0x32304B4361506E75u /* names the layout; another byte order reads another number */
+#define PACK_MAGIC 0x33304B4361506E75u /* names the layout; another byte order reads another number */
 
 enum { PACK_ABSENT = 1, PACK_QUARANTINED = 2, PACK_VIEW = 4 };
 enum { SHA256_BYTES = 32, FILE_BYTES = 320 /* texts of one file, about */ };
@@ -34,7 +34,7 @@ struct pack_release {
 
 struct pack_file {
     int64_t size, uploaded;
-    struct span filename, url, requires_python, yanked_reason, tags, build, sha256, metadata_sha256;
+    struct span filename, url, requires_python, yanked_reason, tags, build, sha256, strong, metadata_sha256;
     uint32_t flags, bars; /* bars: in a view */
 };
 
@@ -60,14 +60,22 @@ static unsigned hex_value(char c) {
     return (n & 15u) + 9u * (n >> 6);
 }
 
-static struct span add_sha256(struct buf *heap, struct str hex) {
-    if (!simple_is_sha256(hex)) return (struct span){0};
+static struct span add_bytes(struct buf *heap, struct str hex) {
     struct span span = {(uint32_t)heap->len, (uint32_t)hex.len / 2};
-    char *out = buf_reserve(heap, SHA256_BYTES);
-    for (ptrdiff_t i = 0; i < SHA256_BYTES; i++)
+    char *out = buf_reserve(heap, hex.len / 2);
+    for (ptrdiff_t i = 0; i < hex.len / 2; i++)
         out[i] = (char)(hex_value(hex.data[2 * i]) << 4 | hex_value(hex.data[2 * i + 1]));
-    heap->len += SHA256_BYTES;
+    heap->len += hex.len / 2;
     return span;
+}
+
+static struct span add_sha256(struct buf *heap, struct str hex) {
+    return simple_is_sha256(hex) ? add_bytes(heap, hex) : (struct span){0};
+}
+
+/* `hex` is empty or what simple_url_strong and the like gave. */
+static struct span add_strong(struct buf *heap, struct str hex) {
+    return hex.len ? add_bytes(heap, hex) : (struct span){0};
 }
 
 /* `part` of `whole` if it points into it, else added. */
@@ -113,6 +121,7 @@ static void pack_one(struct buf *heap, const struct named *named, struct pack_fi
     ret->requires_python = add_text(heap, file->requires_python);
     ret->yanked_reason = add_text(heap, file->yanked_reason);
     ret->sha256 = add_sha256(heap, file->sha256);
+    ret->strong = add_strong(heap, file->strong);
     ret->metadata_sha256 = add_sha256(heap, file->metadata_sha256);
     ret->flags = (named->sdist ? FILE_SDIST : 0u) | (file->yanked ? FILE_YANKED : 0u) |
                  (file->has_metadata ? FILE_METADATA : 0u) |
@@ -167,7 +176,7 @@ struct index_packed index_pack(struct arena *arena, struct str project, const st
     for (int32_t i = 0; i < page->len; i++) {
         if (!name_file(arena, project, &page->files[i], &named[len])) continue;
         named[len].url = simple_url(arena, base, page->files[i].url);
-        bool known = page->files[i].sha256.len > 0;
+        bool known = page->files[i].sha256.len > 0 || page->files[i].strong.len > 0;
         if (named[len].url.len > HTTP_URL_MAX || !index_may_link(facts->url, named[len].url, known)) continue;
         named[len++].place = i;
     }
@@ -240,6 +249,7 @@ static void view_one(struct buf *heap, const struct release *release, struct pac
     ret->requires_python = add_text(heap, artifact->requires_python);
     ret->yanked_reason = add_text(heap, release->yanked_reason);
     ret->sha256 = add_sha256(heap, artifact->sha256);
+    ret->strong = add_strong(heap, artifact->strong);
     ret->metadata_sha256 = add_sha256(heap, artifact->metadata_sha256);
     ret->flags = (artifact->sdist ? FILE_SDIST : 0u) | (release->yanked ? FILE_YANKED : 0u) |
                  (artifact->has_metadata ? FILE_METADATA : 0u);
@@ -320,6 +330,7 @@ struct index_packed_file index_packed_file(const struct index_packed *packed, in
         .tags = text_of(heap, file.tags),
         .build = text_of(heap, file.build),
         .sha256 = text_of(heap, file.sha256),
+        .strong = text_of(heap, file.strong),
         .metadata_sha256 = text_of(heap, file.metadata_sha256),
         .size = file.size,
         .uploaded = file.uploaded,
@@ -349,6 +360,7 @@ struct simple_page index_unpack(struct arena *arena, const struct index_packed *
         files[i] = (struct simple_file){.filename = file.filename,
                                         .url = file.url,
                                         .sha256 = hex_of(arena, file.sha256),
+                                        .strong = hex_of(arena, file.strong),
                                         .size = file.size,
                                         .uploaded = file.uploaded,
                                         .requires_python = file.requires_python,

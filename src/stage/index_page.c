@@ -270,6 +270,7 @@ static void record_page(struct index *index, struct arena *arena, const struct j
         json_key(&w, S("hashes"));
         json_begin_object(&w);
         if (file->sha256.len) json_key_string(&w, S("sha256"), file->sha256);
+        if (file->strong.len) json_key_string(&w, simple_hash_name(file->strong), file->strong);
         json_end_object(&w);
         if (file->requires_python.len) json_key_string(&w, S("requires-python"), file->requires_python);
         if (file->size >= 0) json_key_int(&w, S("size"), file->size);

@@ -165,6 +165,7 @@ struct index_kin index_packed_kin(const struct index_packed *packed);
 struct index_packed_file {
     struct str filename, url, requires_python, yanked_reason, tags, build;
     struct str sha256, metadata_sha256; /* 32 bytes, not hex */
+    struct str strong;                  /* 48 or 64 bytes: SHA-384, SHA-512; may be empty */
     int64_t size, uploaded;
     uint32_t bars; /* in a view */
     bool sdist, yanked, has_metadata, is_tar_gz;

@@ -117,6 +117,7 @@ static struct release release_make(struct arena *arena, const struct choice *cho
         .artifact = {.filename = best->filename,
                      .url = best->url,
                      .sha256 = hex_of(arena, best->sha256),
+                     .strong = hex_of(arena, best->strong),
                      .size = best->size,
                      .sdist = best->sdist,
                      .requires_python = best->requires_python,

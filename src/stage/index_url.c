@@ -49,6 +49,7 @@ struct err *index_supply_url(struct index *index, struct pool *pool, struct str 
     struct release release = {.on_index = true, .uploaded = INT64_MIN, .artifact = {.size = -1}};
     struct artifact *artifact = &release.artifact;
     artifact->sha256 = simple_url_sha256(arena, url);
+    artifact->strong = simple_url_strong(arena, url);
     if (index_local_path(arena, bare, &path)) {
         struct fs_stat st;
         TRY(fs_stat(index->fs, index->arena, path, true, &st));

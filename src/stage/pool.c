@@ -1,5 +1,7 @@
 #include "stage/pool.h"
 
+#include "pypa/simple.h"
+
 #include <assert.h>
 
 struct project_id pool_project(struct pool *pool, struct str name) {
@@ -148,9 +150,15 @@ void pool_learn(struct pool *pool, struct release *release, const struct metadat
     release->artifact.built = built;
 }
 
+struct str artifact_hash(struct arena *arena, const struct artifact *artifact) {
+    struct str hex = artifact->strong.len ? artifact->strong : artifact->sha256;
+    return hex.len ? str_format(arena, "%.*s:%.*s", FMT(simple_hash_name(hex)), FMT(hex)) : hex;
+}
+
 struct str artifact_verified(struct arena *arena, const struct artifact *artifact) {
     if (artifact->tree) return S("commit");
-    if (artifact->sha256.len) return str_format(arena, "sha256:%.*s", FMT(artifact->sha256));
+    if (artifact->sha256.len || artifact->strong.len) return artifact_hash(arena, artifact);
+    if (artifact->demanded_len) return str_format(arena, "one of %d hashes", artifact->demanded_len);
     if (!artifact->url.len) return (struct str){0};
     if (str_eq_nocase(str_slice(artifact->url, 0, 5), S("file:"))) return S("local file");
     return artifact->size >= 0 ? S("size") : S("nothing");

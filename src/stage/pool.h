@@ -51,8 +51,11 @@ struct artifact_tree {
 /* A file of the index, or what a request names. */
 struct artifact {
     struct str filename;
-    struct str url;                   /* without fragment; of a repository with commit and subdirectory */
-    struct str sha256;                /* hex, empty: the index gives none */
+    struct str url;             /* without fragment; of a repository with commit and subdirectory */
+    struct str sha256;          /* hex, empty: the index gives none */
+    struct str strong;          /* hex of SHA-512, else of SHA-384; empty: the index gives none */
+    const struct str *demanded; /* "sha512:HEX": one must be the file's (--hash) and no page tells; may be none */
+    int32_t demanded_len;
     int64_t size;                     /* bytes, -1: not known */
     bool sdist;                       /* has to be built */
     const struct artifact_tree *tree; /* the source is a tree; NULL: a file */
@@ -107,8 +110,10 @@ struct pool {
     struct metadata_known known; /* requirements of what was fetched so far, shared between releases */
 };
 
-/* What a file is compared with before it is opened: "sha256:HEX", "size", "nothing"; "local file" or "commit" where it
- * comes from no index; empty for no artifact. */
+/* The strongest hash that is known of a file, "sha256:HEX"; empty: none. */
+struct str artifact_hash(struct arena *arena, const struct artifact *artifact);
+/* What a file is compared with before it is opened: "sha512:HEX" (the strongest that is known), "one of 3 hashes",
+ * "size", "nothing"; "local file" or "commit" where it comes from no index; empty for no artifact. */
 struct str artifact_verified(struct arena *arena, const struct artifact *artifact);
 /* A pool holding what is installed. */
 struct pool pool_make(struct arena *arena, const struct environment *env);

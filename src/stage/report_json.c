@@ -77,6 +77,7 @@ static void add_artifact(struct arena *arena, struct json_writer *w, const struc
     else json_null(w);
     json_key_string(w, S("kind"), artifact_kind(artifact));
     json_key_bool(w, S("direct"), direct);
+    if (artifact->demanded_len) json_key_strings(w, S("demanded"), artifact->demanded, artifact->demanded_len);
     json_end_object(w);
 }
 

@@ -65,9 +65,9 @@ struct str report_diff_format(struct arena *arena, struct str path, struct str b
     return buf_str(&buf);
 }
 
-static struct str artifact_hash(const struct plan *plan, struct str name) {
+static struct str hash_of(struct arena *arena, const struct plan *plan, struct str name) {
     for (int32_t i = 0; i < plan->changes_len; i++)
-        if (str_eq(plan->changes[i].name, name)) return plan->changes[i].artifact.sha256;
+        if (str_eq(plan->changes[i].name, name)) return artifact_hash(arena, &plan->changes[i].artifact);
     return S("");
 }
 
@@ -75,8 +75,7 @@ struct str report_lock_text(struct arena *arena, const struct plan *plan, int32_
     struct lock_edit *edits = arena_new(arena, struct lock_edit, plan->lifts_len);
     for (int32_t i = 0; i < plan->lifts_len; i++) {
         edits[i] = (struct lock_edit){.name = plan->lifts[i].name, .to = plan->lifts[i].to};
-        struct str sha256 = artifact_hash(plan, plan->lifts[i].name);
-        if (sha256.len) edits[i].hash = str_format(arena, "sha256:%.*s", FMT(sha256));
+        edits[i].hash = hash_of(arena, plan, plan->lifts[i].name);
     }
     return lock_edit_format(arena, plan->locks, file, edits, plan->lifts_len);
 }

@@ -234,6 +234,7 @@ void trail_supplied(struct trail *trail, const struct pool *pool, const struct n
         /* What a file says does not change; which file it is the index tells. */
         const struct release *release = &project->releases[need.release];
         hash = mix_text(mix_text(mix_release(hash, release), release->artifact.url), release->artifact.sha256);
+        hash = mix_text(hash, release->artifact.strong);
         if (release->metadata) hash = mix(hash, (uint64_t)release->metadata->requires_len);
     }
     trail->supplied = hash;

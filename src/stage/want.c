@@ -48,6 +48,13 @@ ERR_MUST_CHECK static struct err *hashes_of(struct reader *reader, const struct 
     for (int32_t i = 0; i < line->options_len; i++) {
         if (!str_eq(line->options[i].name, S("--hash"))) continue;
         struct str value = line->options[i].value;
+        struct str rest = value, algorithm = str_cut(&rest, ':');
+        bool known = str_eq(algorithm, S("sha256")) || str_eq(algorithm, S("sha384")) || str_eq(algorithm, S("sha512"));
+        if (rest.data && !known)
+            return err_hint(reader->arena,
+                            err_make(reader->arena, ERR_REQUEST, "'--hash=%.*s' is of an algorithm that proves nothing",
+                                     FMT(value)),
+                            "pip and unpin take sha256, sha384 and sha512");
         if (str_find_char(value, ':') <= 0)
             return err_hint(reader->arena,
                             err_make(reader->arena, ERR_REQUEST, "'--hash=%.*s' names no algorithm", FMT(value)),

@@ -15,7 +15,7 @@ struct request {
     int32_t line;                   /* in the file; 0 for the command line */
     bool constraint;                /* a -c line: bounds, but does not ask for the project */
     bool editable;                  /* -e: a source tree, to be installed as pointers to it */
-    const struct str *hashes;       /* "sha256:hex" from --hash; any one must match */
+    const struct str *hashes;       /* "sha256:hex" (sha384, sha512) from --hash; any one must match */
     int32_t hashes_len;
 };
 

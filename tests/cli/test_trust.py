@@ -1,4 +1,5 @@
 """What unpin believes: hashes, metadata files, states of projects, caches, and indexes that are ill. On the real binary."""
+import hashlib
 import json
 import os
 import re
@@ -60,6 +61,69 @@ def test_what_was_verified_is_told(env, server, toy, keys, verified):
     change = json.loads(env.run("history", "--json").ok().out)["transactions"][0]["changes"][0]
     assert change["name"] == "toy" and change["verified"] == plan["changes"][0]["artifact"]["verified"]
     assert ("verified" in env.run("history").ok().out) == bool(warned)
+
+
+def hashed(data, name):
+    return f"{name}:{hashlib.new(name, data).hexdigest()}"
+
+
+def hashes_of(data, *names):
+    return {"hashes": {name: hashlib.new(name, data).hexdigest() for name in names}}
+
+
+@pytest.mark.parametrize("names, strongest", [(["sha384"], "sha384"), (["sha256", "sha384", "sha512", "md5"], "sha512"), (["sha256", "blake2b"], "sha256")],
+                         ids=lambda x: "-".join(x) if isinstance(x, list) else "")
+def test_the_strongest_hash_counts(env, server, toy, names, strongest):
+    data, _ = toy
+    variables = serve(server, data, **hashes_of(data, *names))
+    assert env.plan("toy", **variables)["changes"][0]["artifact"]["verified"] == hashed(data, strongest)
+    run = env.run("install", "-y", "toy", **variables).ok()
+    assert "gives no SHA" not in run.out + run.err
+    change = json.loads(env.run("history", "--json").ok().out)["transactions"][0]["changes"][0]
+    assert change["verified"] == hashed(data, strongest)
+    # From the cache, by the same hash.
+    env.run("undo", "-y").ok()
+    env.run("install", "-y", "--offline", "toy", **variables).ok()
+    # The weaker one is right, the stronger one is not.
+    wrong = {"hashes": {**hashes_of(data, *names)["hashes"], strongest: "0" * len(hashed(data, strongest).split(":")[1])}}
+    env.run("undo", "-y").ok()
+    for _ in range(2):
+        unchanged(env, "install", "-y", "toy", "--refresh", **serve(server, data, **wrong))
+
+
+def test_hash_in_the_fragment_of_a_page(env, server, toy):
+    data, _ = toy
+    for name in ("sha384", "sha512"):
+        for digest, status in ((hashed(data, name).split(":")[1], 0), ("1" * len(hashed(data, name).split(":")[1]), 7)):
+            html = f'<a href="/files/{NAME}#{name}={digest}">{NAME}</a>'.encode()
+            server.routes["/simple/toy/"] = 200, {"Content-Type": "text/html"}, html
+            server.routes[f"/files/{NAME}"] = ranged(data)
+            env.run("install", "-y", "--refresh", "toy", PIP_INDEX_URL=server.url, no_proxy="*").ok(status)
+            if not status:
+                env.run("undo", "-y").ok()
+
+
+def test_demanded_hashes_of_every_kind(env, server, toy, tmp_path):
+    """--hash of an algorithm that the page does not tell is compared when the file is here, in a saved plan too."""
+    data, _ = toy
+    good, bad, file, saved = {n: hashed(data, n) for n in ("sha256", "sha384", "sha512", "md5")}, "sha512:" + "0" * 128, tmp_path / "r.txt", tmp_path / "plan.json"
+    weak = [([good["md5"]], 2), ([good["sha512"], good["md5"]], 2)]
+    for told, cases in ((["sha256"], [([good["sha512"]], 0), ([bad, good["sha384"].upper().replace("SHA", "sha")], 0), ([bad], 7), *weak]),
+                        (["sha512"], [([bad, good["sha384"]], 0), ([bad], 7)]),
+                        ([], [([good["sha384"]], 0), ([bad, good["sha256"]], 0), ([bad, "sha384:" + "0" * 96], 7)])):
+        variables = serve(server, data, **hashes_of(data, *told))
+        for hashes, status in cases:
+            file.write_text("toy==1.0 " + " ".join(f"--hash={h}" for h in hashes) + "\n")
+            shutil.rmtree(os.path.join(env.home, "cache"), ignore_errors=True)
+            if status:
+                unchanged(env, "install", "-y", "-r", file, status=status, **variables)
+            else:
+                env.run("install", "-y", "-r", file, **variables).ok()
+                env.run("undo", "-y").ok()
+        file.write_text(f"toy==1.0 --hash={bad} --hash=sha384:{'1' * 96}\n")
+        if "sha512" not in told:
+            env.run("plan", "-r", file, "-o", saved, **variables).ok()
+            unchanged(env, "apply", "-y", saved, **variables)
 
 
 def test_a_metadata_file_that_is_not_the_wheels(env, server, toy):

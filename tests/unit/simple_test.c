@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define HALF "0123456789abcdef0123456789abcdef"
 
 #define assert_str(a, b) assert_true(str_eq((a), (b)))
 
@@ -21,7 +22,7 @@ static void test_html(void **state) {
           "<a href=\"../a/A-1.0-py3-none-any.whl#sha256=" HEX "\" data-requires-python=\"&gt;=3.8,&lt;4\" "
           "data-upload-time=\"2015-12-22T20:21:13.898409Z\" data-core-metadata=\"sha256=" HEX "\">x</a>"
           "<A HREF='b%2B1-2.tar.gz' data-yanked=\"bad &amp; &#x6f;ld\" data-dist-info-metadata=false >y</A>"
-          "<a data-yanked href=c.zip>z</a><a href=\"\">e</a><a>f</a><a href=\"?C=N;O=D\">g</a>"
+          "<a data-yanked href=c.zip#sha512=" HEX HEX ">z</a><a href=\"\">e</a><a>f</a><a href=\"?C=N;O=D\">g</a>"
           "<a href=\"d-1.tar.gz");
     assert_null(simple_parse_html(arena, text, &page));
     assert_int_equal(page.len, 4);
@@ -42,6 +43,8 @@ static void test_html(void **state) {
     assert_int_equal(files[1].uploaded, INT64_MIN);
     assert_true(files[2].yanked && files[2].yanked_reason.len == 0);
     assert_str(files[2].filename, S("c.zip"));
+    assert_str(files[2].strong, S(HEX HEX));
+    assert_int_equal(files[0].strong.len + files[2].sha256.len, 0);
     assert_str(files[3].filename, S("d-1.tar.gz"));
     arena_close(arena);
 }
@@ -55,7 +58,8 @@ static void test_json(void **state) {
           "{\"filename\": \"a-1.0-py3-none-any.whl\", \"url\": \"a.whl\", \"hashes\": {\"sha256\": \"" HEX "\"}, "
           "\"requires-python\": \">=3\", \"size\": 123, \"upload-time\": \"2020-01-01T00:00:00Z\", "
           "\"core-metadata\": {\"sha256\": \"" HEX "\"}, \"yanked\": false},"
-          "{\"filename\": \"b.tar.gz\", \"url\": \"http://h/b.tar.gz\", \"hashes\": {}, \"requires-python\": null, "
+          "{\"filename\": \"b.tar.gz\", \"url\": \"http://h/b.tar.gz\", \"hashes\": {\"md5\": \"1\", \"sha384\": \"" HEX
+              HALF "\"}, \"requires-python\": null, "
           "\"dist-info-metadata\": true, \"yanked\": \"why\"}, {\"filename\": 5}, 7]}");
     assert_null(simple_parse_json(arena, text, &page));
     assert_int_equal(page.len, 2);
@@ -66,6 +70,8 @@ static void test_json(void **state) {
     assert_false(page.files[0].yanked);
     assert_true(page.files[1].yanked && page.files[1].has_metadata);
     assert_str(page.files[1].yanked_reason, S("why"));
+    assert_str(page.files[1].strong, S(HEX HALF));
+    assert_int_equal(page.files[0].strong.len + page.files[1].sha256.len, 0);
     assert_int_equal(page.files[1].size, -1);
     assert_false(page.quarantined);
     assert_null(
@@ -119,6 +125,15 @@ static void test_url(void **state) {
     assert_str(simple_url_filename(arena, S("https://h/x/torch-2.7%2Bcu-1.whl?y=/z#f/g")), S("torch-2.7+cu-1.whl"));
     assert_str(simple_url_sha256(arena, S("x#a=b&sha256=" HEX)), S(HEX));
     assert_str(simple_url_sha256(arena, S("x#sha256=12")), S(""));
+    assert_str(simple_url_strong(arena, S("x#sha256=" HEX)), S(""));
+    assert_str(simple_url_strong(arena, S("x#sha512=" HEX)), S(""));
+    assert_str(simple_url_strong(arena, S("x#sha384=" HEX HALF)), S(HEX HALF));
+    assert_str(simple_url_strong(arena, S("x#sha384=" HEX HALF "&sha512=" HEX HEX)), S(HEX HEX));
+    assert_str(simple_url_strong(arena, S("x#sha512=" HEX "g" HEX "&sha384=" HEX HALF)), S(HEX HALF));
+    assert_str(simple_hash_name(S(HEX)), S("sha256"));
+    assert_str(simple_hash_name(S(HEX HALF)), S("sha384"));
+    assert_str(simple_hash_name(S(HEX HEX)), S("sha512"));
+    assert_str(simple_hash_name(S("ab")), S(""));
     arena_close(arena);
 }
 
