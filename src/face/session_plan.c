@@ -103,6 +103,7 @@ static struct err *formats_of(struct session *session, struct want *want) {
     const struct options *o = session->options;
     want->only_binary = want->no_binary = (struct want_names){0};
     want->formats_configured = config->only_binary.len || config->no_binary.len;
+    want->formats_fixed = config_truth(&config->no_build);
     for (int32_t i = 0; i < config->only_binary.len; i++)
         TRY(want_formats_add(arena, want, config->only_binary.items[i], true));
     for (int32_t i = 0; i < config->no_binary.len; i++)
@@ -113,7 +114,7 @@ static struct err *formats_of(struct session *session, struct want *want) {
     }
     for (int32_t i = 0; i < want->formats_len; i++)
         TRY(want_formats_add(arena, want, want->formats[i].value, want->formats[i].binary));
-    if (o->no_build || config_truth(&config->no_build)) TRY(want_formats_add(arena, want, S(":all:"), true));
+    if (o->no_build || want->formats_fixed) TRY(want_formats_add(arena, want, S(":all:"), true));
     return NULL;
 }
 

@@ -199,7 +199,7 @@ static void add_limits(struct outs *outs, const struct plan *plan) {
         trial.text = S("take what was uploaded after the date of --exclude-newer");
         trial_add(outs, trial);
     }
-    if (want_limits_sdists(want) && reason_has(outs, plan, BAR_SDIST)) {
+    if (want_limits_sdists(want) && !want->formats_fixed && reason_has(outs, plan, BAR_SDIST)) {
         trial.kind = RELAX_SDIST;
         trial.text = S("build a source distribution");
         trial_add(outs, trial);
