@@ -116,17 +116,59 @@ static bool is_misleading(struct str name) {
     return str_among(dropped, (int32_t)(sizeof dropped / sizeof *dropped), name);
 }
 
-static void environment_make(struct arena *arena, struct proc_call *call) {
+/* Settings for git, told by its environment: a command line is for everybody to read. */
+struct settings {
+    struct arena *arena;
+    VEC(struct str) variables;
+    int64_t count;
+};
+
+static void set(struct settings *settings, struct str key, struct str value) {
+    struct arena *arena = settings->arena;
+    long long n = (long long)settings->count++;
+    *vec_push(arena, &settings->variables) = str_format(arena, "GIT_CONFIG_KEY_%lld=%.*s", n, FMT(key));
+    *vec_push(arena, &settings->variables) = str_format(arena, "GIT_CONFIG_VALUE_%lld=%.*s", n, FMT(value));
+}
+
+/* The repository as git is told of it: over http without credentials. */
+static struct str place_of(struct arena *arena, const struct vcs_url *url) {
+    bool web = str_starts(url->repository, S("http://")) || str_starts(url->repository, S("https://"));
+    return web ? http_strip(arena, url->repository) : url->repository;
+}
+
+/* Where relative URLs of submodules start, and the credentials for what lies beside the repository. Git puts them in
+ * when it connects: they stand in no file of the checkout, which the code that is built may read. */
+static void set_place(struct settings *settings, const struct vcs_url *url) {
+    struct arena *arena = settings->arena;
+    struct str place = place_of(arena, url);
+    set(settings, S("remote.origin.url"), place);
+    if (place.len == url->repository.len) return;
+    struct str rest = place;
+    while (str_ends(rest, S("/"))) rest.len--;
+    rest = str_slice(rest, 0, str_find_last(rest, '/') + 1);
+    struct str secret = str_slice(url->repository, 0, url->repository.len - (place.len - rest.len));
+    set(settings, str_format(arena, "url.%.*s.insteadOf", FMT(secret)), rest);
+}
+
+static void environment_make(struct arena *arena, const struct vcs_url *url, struct proc_call *call) {
+    struct settings settings = {.arena = arena};
     VEC(struct str) kept = {0};
     bool has_ssh = false;
     for (char **variable = environ; variable && *variable && kept.len < VARIABLES_MAX; variable++) {
         struct str rest = str_of(*variable), name = str_cut(&rest, '=');
         has_ssh = has_ssh || str_eq(name, S("GIT_SSH_COMMAND")) || str_eq(name, S("GIT_SSH"));
-        if (!is_misleading(name)) *vec_push(arena, &kept) = str_of(*variable);
+        bool counts = str_eq(name, S("GIT_CONFIG_COUNT"));
+        if (counts && (!str_to_int(rest, &settings.count) || settings.count > VARIABLES_MAX)) settings.count = 0;
+        if (!counts && !is_misleading(name)) *vec_push(arena, &kept) = str_of(*variable);
     }
+    set_place(&settings, url);
+    for (ptrdiff_t i = 0; i < settings.variables.len; i++) *vec_push(arena, &kept) = settings.variables.data[i];
+    *vec_push(arena, &kept) = str_format(arena, "GIT_CONFIG_COUNT=%lld", (long long)settings.count);
     *vec_push(arena, &kept) = S("GIT_TERMINAL_PROMPT=0");
     *vec_push(arena, &kept) = S("GIT_ASKPASS=true");
-    *vec_push(arena, &kept) = S("GIT_ALLOW_PROTOCOL=https:http:ssh:git:file");
+    /* A repository elsewhere must not name one of this machine as its submodule. */
+    *vec_push(arena, &kept) = str_starts(url->repository, S("file:")) ? S("GIT_ALLOW_PROTOCOL=https:http:ssh:git:file")
+                                                                      : S("GIT_ALLOW_PROTOCOL=https:http:ssh:git");
     *vec_push(arena, &kept) = S("LC_ALL=C.UTF-8");
     if (!has_ssh) *vec_push(arena, &kept) = S("GIT_SSH_COMMAND=ssh -oBatchMode=yes");
     call->env = kept.data;
@@ -134,24 +176,28 @@ static void environment_make(struct arena *arena, struct proc_call *call) {
 }
 
 /* The first line that tells what is wrong, without credentials. */
-static struct str said_by(struct arena *arena, const struct vcs_url *url, struct str text) {
+static struct str said_by(struct arena *arena, struct str text) {
     struct str rest = text, line, found = str_cut(&rest, '\n');
     for (rest = text; str_line(&rest, &line);) {
         if (!str_starts(line, S("fatal:")) && !str_starts(line, S("error:"))) continue;
         found = line;
         break;
     }
-    struct str stripped = http_strip(arena, url->repository);
-    ptrdiff_t at = str_eq(stripped, url->repository) ? -1 : str_find(found, url->repository);
-    if (at >= 0)
-        found = str_format(arena, "%.*s%.*s%.*s", FMT(str_slice(found, 0, at)), FMT(stripped),
-                           FMT(str_from(found, at + url->repository.len)));
+    struct buf clean = {.arena = arena};
+    for (ptrdiff_t at; (at = str_find(found, S("://"))) >= 0;) {
+        buf_add(&clean, str_slice(found, 0, at + 3));
+        found = str_from(found, at + 3);
+        ptrdiff_t secret = http_credentials(found);
+        if (secret >= 0) found = str_from(found, secret + 1);
+    }
+    buf_add(&clean, found);
+    found = buf_str(&clean);
     return term_quote(arena, str_slice(found, 0, SAID_MAX));
 }
 
 /* Runs git in `dir` with `words`, which end with an empty one. *done tells how it went. */
-ERR_MUST_CHECK static struct err *git(struct arena *arena, const struct proc *proc, struct str dir,
-                                      const struct str *words, struct proc_result *done) {
+ERR_MUST_CHECK static struct err *git(struct arena *arena, const struct proc *proc, const struct vcs_url *url,
+                                      struct str dir, const struct str *words, struct proc_result *done) {
     static const struct str always[] = {S_INIT("git"),
                                         S_INIT("-c"),
                                         S_INIT("core.hooksPath=/dev/null"),
@@ -176,7 +222,7 @@ ERR_MUST_CHECK static struct err *git(struct arena *arena, const struct proc *pr
                              .directory = dir,
                              .output_max = VCS_OUTPUT_MAX,
                              .timeout_ms = VCS_TIMEOUT_MS};
-    environment_make(arena, &call);
+    environment_make(arena, url, &call);
     return proc_run(proc, arena, &call, done);
 }
 
@@ -188,12 +234,12 @@ static bool succeeded(const struct proc_result *done) {
 ERR_MUST_CHECK static struct err *git_well(struct arena *arena, const struct proc *proc, const struct vcs_url *url,
                                            struct str dir, const struct str *words, struct str *ret) {
     struct proc_result done;
-    TRY(git(arena, proc, dir, words, &done));
+    TRY(git(arena, proc, url, dir, words, &done));
     struct str repository = term_quote(arena, http_strip(arena, url->repository));
     if (done.timed_out) return err_make(arena, ERR_NETWORK, "%.*s: git took too long", FMT(repository));
     if (!succeeded(&done))
         return err_make(arena, ERR_NETWORK, "%.*s: git %.*s: %.*s", FMT(repository), FMT(words[0]),
-                        FMT(said_by(arena, url, done.error)));
+                        FMT(said_by(arena, done.error)));
     if (ret) *ret = str_trim(done.output);
     return NULL;
 }
@@ -205,28 +251,31 @@ static bool is_hex(struct str text) {
     return true;
 }
 
-/* Fetches the revision alone. *found is false where the server does not give it by that name. */
+/* Fetches the revision alone; without its history, but from servers that give files and no more. *found is false where
+ * the server does not give it by that name. */
 ERR_MUST_CHECK static struct err *fetch_one(struct arena *arena, const struct proc *proc, const struct vcs_url *url,
                                             struct str dir, bool *found) {
-    struct proc_result done;
-    const struct str words[] = {S("fetch"),
-                                S("--quiet"),
-                                S("--depth=1"),
-                                S("--no-tags"),
-                                S("--no-recurse-submodules"),
-                                S("--"),
-                                url->repository,
-                                url->revision.len ? url->revision : S("HEAD"),
-                                S("")};
-    TRY(git(arena, proc, dir, words, &done));
+    struct proc_result done = {0};
+    for (int shallow = 1; shallow >= 0; shallow--) {
+        const struct str words[] = {S("fetch"),
+                                    S("--quiet"),
+                                    shallow ? S("--depth=1") : S("--no-auto-gc"),
+                                    S("--no-tags"),
+                                    S("--no-recurse-submodules"),
+                                    S("--"),
+                                    place_of(arena, url),
+                                    url->revision.len ? url->revision : S("HEAD"),
+                                    S("")};
+        TRY(git(arena, proc, url, dir, words, &done));
+        if (str_find(done.error, S("dumb http transport does not support")) < 0) break;
+    }
     *found = succeeded(&done);
     bool missing = str_find(done.error, S("couldn't find remote ref")) >= 0 ||
-                   str_find(done.error, S("not our ref")) >= 0 || str_find(done.error, S("unadvertised object")) >= 0 ||
-                   str_find(done.error, S("dumb http transport does not support")) >= 0;
+                   str_find(done.error, S("not our ref")) >= 0 || str_find(done.error, S("unadvertised object")) >= 0;
     if (*found || missing) return NULL;
     struct str repository = term_quote(arena, http_strip(arena, url->repository));
     struct err *err = err_make(arena, ERR_NETWORK, "the repository %.*s cannot be fetched: %.*s", FMT(repository),
-                               FMT(done.timed_out ? S("it took too long") : said_by(arena, url, done.error)));
+                               FMT(done.timed_out ? S("it took too long") : said_by(arena, done.error)));
     return err_hint(arena, err, "`git ls-remote` shows what git says; it may not ask for a password here");
 }
 
@@ -235,9 +284,9 @@ ERR_MUST_CHECK static struct err *fetch_all(struct arena *arena, const struct pr
                                             struct str dir, bool deepen) {
     struct str branches = S("+refs/heads/*:refs/remotes/origin/*"), tags = S("+refs/tags/*:refs/tags/*");
     const struct str plain[] = {
-        S("fetch"), S("--quiet"), S("--no-recurse-submodules"), S("--"), url->repository, branches, tags, S("")};
+        S("fetch"), S("--quiet"), S("--no-recurse-submodules"), S("--"), place_of(arena, url), branches, tags, S("")};
     const struct str deep[] = {S("fetch"),       S("--quiet"), S("--no-recurse-submodules"),
-                               S("--unshallow"), S("--"),      url->repository,
+                               S("--unshallow"), S("--"),      place_of(arena, url),
                                branches,         tags,         S("")};
     return git_well(arena, proc, url, dir, deepen ? deep : plain, NULL);
 }
@@ -252,7 +301,7 @@ ERR_MUST_CHECK static struct err *resolve(struct arena *arena, const struct proc
     for (int32_t i = 0; i < (alone ? 1 : 2) && !succeeded(&done); i++) {
         const struct str words[] = {S("rev-parse"),        S("--verify"), S("--quiet"),
                                     S("--end-of-options"), names[i],      S("")};
-        TRY(git(arena, proc, dir, words, &done));
+        TRY(git(arena, proc, url, dir, words, &done));
     }
     struct str commit = str_trim(done.output);
     if (succeeded(&done) && is_hex(commit) && (commit.len == COMMIT_LEN || commit.len == COMMIT_LEN_SHA256)) {

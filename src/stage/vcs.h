@@ -4,8 +4,9 @@
  *
  * The checkout is shallow where the server gives the revision alone, and deepened (vcs_deepen) before a build that may
  * take its version from the history. No hook runs, nothing asks for a password on the terminal, and neither URL nor
- * revision can become an option. Submodules are fetched as pip does it; git itself keeps those of a remote repository
- * from naming files of this machine.
+ * revision can become an option. Submodules are fetched as pip does it, those beside the repository with its
+ * credentials; those of a repository elsewhere cannot be files of this machine. Credentials are told git by its
+ * environment: they are on no command line and in no file of the checkout.
  */
 #ifndef UNPIN_STAGE_VCS_H
 #define UNPIN_STAGE_VCS_H

@@ -1,5 +1,8 @@
 """What has to be built: sdists, source trees, editable installs, repositories. The backends lie in the sources, so that
 builds are quick and need no network; one test asks the real index."""
+import base64
+import functools
+import http.server
 import json
 import os
 import pty
@@ -8,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tarfile
+import threading
 import time
 
 import pytest
@@ -348,7 +352,7 @@ def test_a_repository(env, repository, tmp_path):
     url = f"git+file://{repository}@v1#subdirectory=py"
     plan = env.plan(f"mytool @ {url}")
     assert changed(plan) == {"mytool": ("add", "1.0")}
-    assert plan["changes"][0]["artifact"] == {"filename": "repo", "url": f"git+file://{repository}@{commit}#subdirectory=py", "sha256": "", "size": None, "kind": "repository", "verified": "commit"}
+    assert plan["changes"][0]["artifact"] == {"filename": "repo", "url": f"git+file://{repository}@{commit}#subdirectory=py", "sha256": "", "size": None, "kind": "repository", "verified": "commit", "direct": True}
     saved = tmp_path / "plan.json"
     env.run("plan", url, "-o", saved).ok()
     script = env.run("export", "--script", saved).ok().out
@@ -420,3 +424,78 @@ def test_which_kinds_of_files_are_taken(env, files, tmp_path):
     env.run("plan", "tool", "--no-binary", "tool>1").ok(2)
     env.run("install", "-y", "tool==1.0", "--no-binary", "tool", *files.options()).ok()
     assert site_file(env, "tool", "__init__.py") == "built = True\n"
+
+
+class DumbGit(http.server.SimpleHTTPRequestHandler):
+    """Repositories as files, for those who know the token."""
+
+    def do_GET(self):
+        self.server.asked.append((self.path, self.headers.get("Authorization")))
+        if self.headers.get("Authorization") == "Basic " + base64.b64encode(b"me:s3cr3t-t0ken").decode():
+            return super().do_GET()
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="git"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture
+def private(tmp_path):
+    """A server of a repository with two submodules beside it: by a relative URL, and by a path of this machine."""
+    served = tmp_path / "served"
+    for name in ("local", "sub"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "inside.txt").write_text(name)
+        git(folder, "init", "-q", "-b", "main"), git(folder, "add", "-A"), git(folder, "commit", "-qm", name)
+    folder = tmp_path / "top"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    # The build tells what git left for it to read.
+    source(str(folder), "mytool", told=str(tmp_path / "told"))
+    (folder / "be.py").write_text((folder / "be.py").read_text().replace('    if SPEC.get("fail")', '''    import subprocess
+    with open(SPEC["told"], "a") as f:
+        f.write(open("part/inside.txt").read() + subprocess.run("cat .git/config .git/FETCH_HEAD .git/modules/part/config; env", shell=True, text=True, capture_output=True).stdout)
+    if SPEC.get("fail")'''))
+    (folder / ".gitmodules").write_text('[submodule "part"]\n\tpath = part\n\turl = ../sub.git\n')
+    git(folder, "add", "-A")
+    git(folder, "update-index", "--add", "--cacheinfo", f"160000,{git(tmp_path / 'sub', 'rev-parse', 'HEAD')},part")
+    git(folder, "commit", "-qm", "good")
+    (folder / ".gitmodules").write_text((folder / ".gitmodules").read_text() + f'[submodule "stolen"]\n\tpath = stolen\n\turl = file://{tmp_path}/local\n')
+    git(folder, "add", ".gitmodules")
+    git(folder, "update-index", "--add", "--cacheinfo", f"160000,{git(tmp_path / 'local', 'rev-parse', 'HEAD')},stolen")
+    git(folder, "commit", "-qm", "bad")
+    for name in ("top", "sub"):
+        git(tmp_path, "clone", "-q", "--bare", str(tmp_path / name), str(served / (name + ".git")))
+        git(served / (name + ".git"), "update-server-info")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(DumbGit, directory=str(served)))
+    server.asked = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+def test_a_private_repository_with_submodules(env, private, tmp_path):
+    """The token fetches the repository and what lies beside it, and is printed, stored and told nowhere."""
+    place = f"127.0.0.1:{private.server_port}/top.git"
+    url = f"git+http://me:s3cr3t-t0ken@{place}@main~1".replace("main~1", git(tmp_path / "top", "rev-parse", "HEAD~1"))
+    saved = tmp_path / "plan.json"
+    runs = [env.run("plan", f"mytool @ {url}", "-o", saved, "-v").ok(), env.run("install", "-y", "-v", "--json", "--build", "mytool", f"mytool @ {url}").ok()]
+    assert env.installed()["mytool"] == "1.0" and any("/sub.git/" in path for path, _ in private.asked)
+    origin = json.loads(site_file(env, "mytool-1.0.dist-info", "direct_url.json"))
+    assert origin["url"] == f"http://{place}" and origin["vcs_info"]["commit_id"] == url.rsplit("@")[-1]
+    told = (tmp_path / "told").read_text()
+    assert "sub" in told and "[remote" in told and f"http://127.0.0.1:{private.server_port}/sub.git" in told
+    runs += [env.run(*words) for words in (["history", "--json"], ["history"], ["why", "mytool"], ["export", "--script", saved], ["snapshot"],
+                                           ["plan", url.replace("t0ken", "t0ken-wrong")], ["plan", url.rsplit("@", 1)[0] + "@nothing"],
+                                           ["plan", url.replace("top.git", "none.git")])]
+    for text in [told, saved.read_text(), *[run.out + run.err for run in runs]]:
+        assert "s3cr3t" not in text
+    left = subprocess.run(["grep", "-rl", "s3cr3t", env.prefix, env.home], capture_output=True, text=True).stdout
+    assert not left, left
+    # A submodule of a server's repository is no file of this machine.
+    run = env.run("plan", f"mytool @ git+http://me:s3cr3t-t0ken@{place}").ok(7)
+    assert "submodule" in run.err and "s3cr3t" not in run.err and not builds_left(env)
