@@ -218,8 +218,8 @@ enum index_wheel_want { INDEX_WHEEL_DONE, INDEX_WHEEL_TAIL, INDEX_WHEEL_SPAN };
 ERR_MUST_CHECK struct err *index_wheel_tail(struct arena *arena, struct str tail, int64_t size, struct str *ret,
                                             enum index_wheel_want *want, int64_t *from, int64_t *to,
                                             struct zip_entry *entry);
-/* What an sdist, or the head of one, tells; `whole`: that nothing is cut off, so that requirements which are not told of
- * are not there. */
+/* What an sdist, or the head of one, tells; `whole`: that nothing is cut off, so that requirements which are not told
+ * of are not there. */
 ERR_MUST_CHECK struct err *index_sdist_read(struct arena *arena, struct str bytes, bool whole,
                                             struct index_document *ret);
 

@@ -46,8 +46,8 @@ void plan_tell_floor(struct arena *arena, const struct pool *pool, struct plan *
  * time that a bound allows, or with -U any. */
 void plan_tell_open(struct arena *arena, const struct solve_input *input, const struct pool *pool,
                     const struct solution *solution, struct sentences *ret);
-/* The command "unpin plan …" that asks for `want`, but for the environment (propose_command.c): with -r and -c where what
- * the files of `given`, the user's own request, ask for is in it unchanged, else with their requests as words. */
+/* The command "unpin plan …" that asks for `want`, but for the environment (propose_command.c): with -r and -c where
+ * what the files of `given`, the user's own request, ask for is in it unchanged, else with their requests as words. */
 struct plan_argv plan_argv_of(struct arena *arena, const struct want *given, const struct want *want);
 /* True if `want` has all that the files of `given` say. */
 bool plan_keeps_files(const struct want *given, const struct want *want);

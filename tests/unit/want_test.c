@@ -147,7 +147,8 @@ static void test_broken_files(void **state) {
     arena_close(arena);
 }
 
-/* As pip counts --only-binary and --no-binary: `letters` says of projects a and b what is taken, as w(heels), s(dists). */
+/* As pip counts --only-binary and --no-binary: `letters` says of projects a and b what is taken, as w(heels), s(dists).
+ */
 static void test_formats(void **state) {
     (void)state;
     static const struct {
@@ -212,7 +213,7 @@ static void test_names(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words),        cmocka_unit_test(test_refused), cmocka_unit_test(test_file),
-        cmocka_unit_test(test_broken_files), cmocka_unit_test(test_names), cmocka_unit_test(test_formats),
+        cmocka_unit_test(test_broken_files), cmocka_unit_test(test_names),   cmocka_unit_test(test_formats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
