@@ -1,4 +1,4 @@
-#include "stage/apply.h"
+#include "stage/apply_parts.h"
 
 #include "base/arena.h"
 #include "stage/history.h"
@@ -254,8 +254,69 @@ static void test_files_that_are_not_what_record_says(void **state) {
     installed(rig, "2.0");
 }
 
+static struct wheel wheel_fake(struct arena *arena, const char *name, const char *needs, int64_t python) {
+    struct zip_entry *entries = arena_new(arena, struct zip_entry, 2);
+    struct requirement *requires_dist = arena_new(arena, struct requirement, 1);
+    entries[0] = (struct zip_entry){.name = str_format(arena, "%s/__init__.py", name), .size = python};
+    entries[1] = (struct zip_entry){.name = str_format(arena, "%s/_c.so", name), .size = 1 << 30};
+    requires_dist->name = str_of(needs);
+    return (struct wheel){.filename = {.name = str_of(name)},
+                          .zip = {.entries = entries, .len = 2},
+                          .metadata = {.requires_dist = requires_dist, .requires_len = *needs ? 1 : 0}};
+}
+
+/* What requires each other is together, the largest sets first, each where there is least; few modules are alone. */
+static void test_import_groups(void **state) {
+    (void)state;
+    struct arena *arena = arena_open();
+    enum { MEBIBYTE = 1 << 20, LEN = 7 };
+    struct wheel wheels[LEN] = {
+        wheel_fake(arena, "array", "", 2 * MEBIBYTE),
+        wheel_fake(arena, "frame", "dates", MEBIBYTE),
+        wheel_fake(arena, "web", "elsewhere", 4 << 20),
+        wheel_fake(arena, "dates", "array", 10),
+        wheel_fake(arena, "graph", "", MEBIBYTE),
+        wheel_fake(arena, "sums", "", MEBIBYTE / 2),
+        wheel_fake(arena, "bar", "", 100),
+    };
+    const int32_t expected[LEN] = {1, 1, 0, 1, 2, 3, 3};
+    int32_t groups[LEN];
+    imports_group(arena, wheels, LEN, groups);
+    assert_memory_equal(groups, expected, sizeof groups);
+    imports_group(arena, &wheels[4], LEN - 4, groups);
+    for (int i = 0; i < LEN - 4; i++) assert_int_equal(groups[i], 0);
+    imports_group(arena, wheels, 0, groups);
+    arena_close(arena);
+}
+
+/* Groups run side by side; what each said is at its module again, whatever came first. */
+static void test_imports_side_by_side(void **state) {
+    struct arena *arena = arena_open();
+    struct environment env = {0};
+    (void)state;
+    assert_true(proc_find(arena, S("python3"), &env.python));
+    const struct plan plan = {.env = &env};
+    const struct apply_input input = {.proc = proc_real(), .plan = &plan};
+    struct import_check checks[] = {
+        {.module = S("json"), .group = 2},
+        {.module = S("no_such_module_a"), .group = 0},
+        {.module = S("no_such_module_b"), .group = 2},
+        {.module = S("os"), .group = 0},
+    };
+    enum { LEN = sizeof checks / sizeof *checks };
+    struct err *err = imports_try(arena, &input, checks, LEN);
+    if (err) fail_msg("%.*s", FMT(err_format(arena, err)));
+    const enum import_outcome expected[] = {IMPORT_OK, IMPORT_FAILED, IMPORT_FAILED, IMPORT_OK};
+    for (int i = 0; i < LEN; i++) assert_int_equal(checks[i].outcome, expected[i]);
+    assert_true(str_find(checks[1].message, S("no_such_module_a")) >= 0);
+    assert_true(str_find(checks[2].message, S("no_such_module_b")) >= 0);
+    arena_close(arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_import_groups),
+        cmocka_unit_test(test_imports_side_by_side),
         cmocka_unit_test_setup_teardown(test_install_upgrade_undo, setup, teardown),
         cmocka_unit_test_setup_teardown(test_changed_since_the_plan, setup, teardown),
         cmocka_unit_test_setup_teardown(test_files_that_are_not_what_record_says, setup, teardown),
