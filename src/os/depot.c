@@ -64,6 +64,14 @@ static void place(struct str sha256, uint32_t mode, char *ret) {
     *ret = '\0';
 }
 
+/* True for a hex SHA-256: what becomes part of a path. */
+static bool is_name(struct str name) {
+    bool good = name.len == NAME_LEN;
+    for (ptrdiff_t i = 0; i < name.len && good; i++)
+        good = char_is_digit(name.data[i]) || (name.data[i] >= 'a' && name.data[i] <= 'f');
+    return good;
+}
+
 static struct str notes_path(struct arena *arena, struct str dir, struct str name) {
     return str_format(arena, "%.*s-notes/%.*s/%.*s", FMT(dir), FMT(str_slice(name, 0, 2)), FMT(str_from(name, 2)));
 }
@@ -81,7 +89,7 @@ static int note_order(const void *a, const void *b) {
 struct depot_notes depot_notes_read(struct arena *arena, const struct depot *depot, struct str name) {
     struct str bytes;
     int64_t limit = (int64_t)NOTES_MAX * (int64_t)sizeof(struct depot_note);
-    if (depot->dir.len == 0 || name.len != NAME_LEN) return (struct depot_notes){0};
+    if (depot->dir.len == 0 || !is_name(name)) return (struct depot_notes){0};
     if (!store_unseal(fs_real(), arena, notes_path(arena, depot->dir, name), notes_identity(arena, name), limit,
                       &bytes))
         return (struct depot_notes){0};
@@ -91,7 +99,7 @@ struct depot_notes depot_notes_read(struct arena *arena, const struct depot *dep
 }
 
 void depot_notes_write(struct arena *arena, struct str dir, struct str name, struct depot_note *notes, int32_t len) {
-    if (len == 0 || len > NOTES_MAX || name.len != NAME_LEN) return;
+    if (len == 0 || len > NOTES_MAX || !is_name(name)) return;
     qsort(notes, (size_t)len, sizeof *notes, note_order);
     struct str bytes = {(const char *)notes, (ptrdiff_t)sizeof *notes * len};
     (void)store_seal(arena, notes_path(arena, dir, name), notes_identity(arena, name), bytes);

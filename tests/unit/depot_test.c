@@ -188,6 +188,7 @@ static void test_notes_damaged(void **state) {
     struct rig rig = rig_make();
     assert_int_equal(note(&rig, &rig.mark).len, 1);
     assert_int_equal(depot_notes_read(rig.arena, &rig.depot, S(OTHER)).len, 0);
+    assert_int_equal(depot_notes_read(rig.arena, &rig.depot, S("../" FORTY "0123456789abcdef01234")).len, 0);
     assert_int_equal(depot_notes_read(rig.arena, &rig.depot, (struct str){0}).len, 0);
     const char *path = str_copy_z(rig.arena, in(&rig, "depot-notes/" NOTES_AT));
     int fd = open(path, O_WRONLY | O_CLOEXEC);
