@@ -53,6 +53,22 @@ static bool admits(struct arena *arena, const struct lock_line *line, struct str
     return specifier_set_match(&line->requirement.specifiers, &version);
 }
 
+/* True if a line of the text begins at `at`. */
+static bool begins_line(struct str text, ptrdiff_t at) {
+    for (ptrdiff_t gap = 1; gap <= 3 && gap <= at; gap++)
+        if (requirement_file_boundary(text, at - gap) == gap) return true;
+    return at == 0;
+}
+
+/* Backslashes at the start of a line count for nothing, but only where the line is continued: where it is no more, they
+ * go. */
+static void start_patch(struct patches *patches, const struct lock_file *file, ptrdiff_t at) {
+    ptrdiff_t from = at, to;
+    while (!begins_line(file->text, from)) from--;
+    for (to = from; to < at && file->text.data[to] == '\\';) to++;
+    if (to > from) *vec_push(patches->arena, &patches->items) = (struct patch){from, to, {0}};
+}
+
 /* What the edit changes in one line. */
 static void line_patch(struct patches *patches, const struct lock_file *file, const struct lock_line *line,
                        const struct lock_edit *edit) {
@@ -70,9 +86,14 @@ static void line_patch(struct patches *patches, const struct lock_file *file, co
     if (line->hashes.from < 0) return;
     struct str hash = edit->hash.len ? str_format(arena, "--hash=%.*s", FMT(edit->hash)) : S("");
     ptrdiff_t from = line->hashes.from;
+    bool ends = false;
     /* Without a hash to write, a continuation that leads to it goes too: a backslash may not be the end of the lock. */
-    while (hash.len == 0 && from > 0 && (char_is_space(file->text.data[from - 1]) || file->text.data[from - 1] == '\\'))
-        from--;
+    for (; hash.len == 0 && from > 0; from--) {
+        char c = file->text.data[from - 1];
+        if (!char_is_space(c) && c != '\\') break;
+        ends = ends || c == '\\';
+    }
+    if (ends) start_patch(patches, file, from);
     *vec_push(arena, &patches->items) = (struct patch){from, line->hashes.to, hash};
 }
 
