@@ -229,6 +229,7 @@ class Judge:
         self.a, self.schemas = a, Schemas()
         self.env = Environment(a)
         self.index = Index(a.index_url, os.path.join(a.work, 'metadata'), self.env.python)
+        self.env.known_vendor = set(self.env.vendor)
         # Outside of its image nobody can tell a vendor's own build of a public version from that version.
         if a.prefix: self.env.vendor = {n for n in self.env.vendor if not self.index.has(n, self.env.dists[n]['version'])}
 
@@ -318,7 +319,8 @@ class Judge:
             result.pop(name, None)
             if name not in self.valued(args, '--remove'): wrong.append(f'{name} is removed')
             return
-        if m['name'] != name or Version(m['version']) != Version(c['to']): wrong.append(f'{name} {c["to"]}: the file is {m["name"]} {m["version"]}')
+        if m['name'] == name and Version(m['version']).public == c['to']: pass  # a build may add a local version
+        elif m['name'] != name or Version(m['version']) != Version(c['to']): wrong.append(f'{name} {c["to"]}: the file is {m["name"]} {m["version"]}')
         if m.get('unknown'): wrong.append(f'note: metadata of {c["artifact"]["filename"]} could not be built')
         if c['action'] in ('upgrade', 'downgrade') and (Version(c['to']) > Version(c['from'])) != (c['action'] == 'upgrade'): wrong.append(f'{name}: {c["action"]} {c["from"]}→{c["to"]}')
         filename = c['artifact']['filename']
@@ -362,7 +364,9 @@ class Judge:
         out['reason'] = doc.get('reason', []); out['suggestions'] = [s['argv'][1:] for s in doc.get('suggestions', [])]
         if not doc.get('reason'): out['wrong'].append('infeasible without a reason')
         if self.a.uv and not any(x in args for x in ('--keep', '--no-lift', '--no-lifts', '--remove', '--replace', '--exclude-newer', '--only-binary')):
-            pins = [f'{n}=={d["version"]}' for n, d in self.env.dists.items() if n in self.env.vendor]
+            held = {f['name'] for f in doc['reason'] if f['kind'] == 'held'}
+            out['wrong'] += [f'{n} is said to be a vendor build' for n in held - self.env.known_vendor]
+            pins = [f'{n}=={d["version"]}' for n, d in self.env.dists.items() if n in self.env.vendor | held]
             wanted = [str(Requirement(r.split(' @ ')[0])) for r in requires]
             got, why = self.uv([*wanted, *self.listed()], pins)
             if got is None: out['uv'] = 'none either: ' + why
