@@ -35,6 +35,7 @@ instruments:
 # Times and results next to uv and pip on 296 distributions (tests/bench/bench.py says what it makes, and where).
 bench: build/unpin
 	@python3 tests/bench/bench.py
+	@python3 tests/bench/bench.py requests
 	@python3 tests/bench/install.py
 
 # A plan for a vendor image, from the catalog and recorded answers of the index: works without network.

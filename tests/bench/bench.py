@@ -4,6 +4,9 @@
     bench.py                     times (warm and cold caches), then the table of results over all scenarios
     bench.py time [--runs N] [--scenarios a,b] [--tools unpin,uv,pip] [--latency-ms N]
     bench.py table [--tools ...] [--scenarios ...] [--out FILE]
+    bench.py requests [--scenarios a,b] [--with-uv]
+                                 some 210 requests on the environment and on each image of the catalog, each plan judged
+                                 by other means (judge.py); 10 minutes, with uv as the rival some hours at first
     bench.py documents [--tools ...] [--scenarios ...]
 
 The environment (a stand-in for the image NGC PyTorch 25.04), the tools and a frozen index are made once under
@@ -164,9 +167,32 @@ def table(run, index, scenarios, tools, out):
             json.dump([r for r in results.values()], f, indent=1)
 
 
+def requests(index, names, with_uv):
+    """Every request on every environment, judged one by one, then side by side."""
+    judge = [sys.executable, os.path.join(HERE, "judge.py"), "--index-url", index.url, "--assets", os.path.join(DATA, "assets")]
+    judge += ["--uv", os.path.join(TOOLS, "uv")] if with_uv else []
+    stand_in = ["--prefix", os.path.join(DATA, "base"), "--lock", os.path.join(DATA, "constraint.txt"), "--vendor", os.path.join(DATA, "base.json")]
+    images = [json.load(open(f))["name"] for f in sorted(glob.glob(os.path.join(HERE, "../../catalog/images/*.json")))]
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "jsonschema"], check=True)
+    os.environ["UNPIN_CATALOG"] = os.path.join(HERE, "../../catalog")
+    found, bad = [], 0
+    for name, where in [("stand-in", stand_in), *((i, ["--image", i]) for i in images)]:
+        work = os.path.join(WORK, "judge", name.replace(":", "-"))
+        os.makedirs(work, exist_ok=True)
+        out = os.path.join(work, name.replace(":", "-") + ".jsonl")
+        found.append(out)
+        if os.path.exists(out):
+            os.remove(out)
+        print(f"\n{name}", flush=True)
+        bad += subprocess.run([*judge, *where, "--work", work, "--out", out, "--around", *names]).returncode
+    subprocess.run([*judge[:2], "--table", *found])
+    return bad
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=["time", "table", "documents"])
+    parser.add_argument("what", nargs="?", choices=["time", "table", "documents", "requests"])
+    parser.add_argument("--with-uv", action="store_true")
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--scenarios")
     parser.add_argument("--tools")
@@ -180,6 +206,8 @@ def main():
     run = runner()
     with Index(options.latency_ms) as index:
         run.PROXY_NOW = run.PROXY = index.url
+        if options.what == "requests":
+            sys.exit(1 if requests(index, options.scenarios.split(",") if options.scenarios else [], options.with_uv) else 0)
         known = {s["name"]: s for s in json.load(open(os.path.join(HERE, "scenarios.json")))}
         if options.what in (None, "time"):
             scenarios = [known[n] for n in (options.scenarios or TIMED).split(",")]
