@@ -123,15 +123,16 @@ static void read_proof(const struct model *model, const int64_t *costs, struct p
         S_INIT("guessed"),
         S_INIT("soft"),
         S_INIT("builds"),
+        S_INIT("unseen"),
         S_INIT("requested-age"),
         S_INIT("collateral-distance"),
         S_INIT("added-age"),
         S_INIT("added"),
     };
-    _Static_assert((int)LEVEL_COUNT <= (int)PLAN_LEVELS, "every level is told");
+    _Static_assert((int)LEVEL_COUNT <= (int)PLAN_LEVELS + 2, "every level is told");
     ret->levels_len = 0;
     for (int i = 0; i < LEVEL_COUNT; i++) {
-        if (i == LEVEL_GUESS) continue; /* no cost of the plan: it only decides what to fetch */
+        if (i == LEVEL_GUESS || i == LEVEL_UNSEEN) continue; /* no costs of the plan: they decide what to fetch */
         ret->level_names[ret->levels_len] = names[i];
         ret->level_proven[ret->levels_len] = model->proven[i];
         ret->level_costs[ret->levels_len++] = costs[i];

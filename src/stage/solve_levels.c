@@ -456,6 +456,8 @@ static void add_node_levels(struct model *model, int32_t at) {
     add_change(model, node);
     if (node->fixed || node->removed) return;
     add_builds(model, node);
+    if (node->requested && node->installed >= 0 && model->pool->projects.data[at].page == PAGE_UNKNOWN)
+        chain_of_one(model, LEVEL_UNSEEN, -node->escape);
     if (node->requested) add_age(model, node, LEVEL_NEWEST);
     else if (node->installed >= 0) add_distance(model, node);
     else add_age(model, node, LEVEL_ADDED_AGE);

@@ -115,6 +115,8 @@ enum level {
     LEVEL_GUESS,  /* an answer that needs what is not known to be unlike its neighbours: where guesses begin to count */
     LEVEL_SOFT,   /* soft bounds left, warnings triggered */
     LEVEL_BUILDS, /* releases that have to be built */
+    LEVEL_UNSEEN, /* what was asked for stays as installed, and nobody has seen its page: moving it instead is looked at
+                     where it costs no more so far */
     LEVEL_NEWEST, /* distance of what was asked for from its newest */
     LEVEL_COLLATERAL, /* distance of other changes from the installed release */
     LEVEL_ADDED_AGE,  /* distance of what is added from its newest */

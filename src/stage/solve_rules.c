@@ -322,7 +322,8 @@ static int32_t asking_rule(const struct model *model, int32_t at) {
 
 /* A constraint bounds what a plan brings in; what was there before is the lock's concern, unless it was asked for: then
  * leaving it in place goes against the two together. */
-static void emit_constraint(struct model *model, int32_t at) {
+static void emit_constraint(struct gather *gather, int32_t at) {
+    struct model *model = gather->model;
     struct rule *rule = &model->rules.data[at];
     const struct node *target = &model->nodes[rule->target];
     struct runs all = rule->bad;
@@ -330,6 +331,7 @@ static void emit_constraint(struct model *model, int32_t at) {
     int32_t fact = rule_fact(model, at), asking = asking_rule(model, rule->target);
     rule->bad = runs_without(model->arena, &rule->bad, target->installed);
     emit_target(model, rule, fact, literals, 0, false);
+    if (asking >= 0 && rule->allowed_slot >= 0) emit_allowance(gather, at);
     bool spared = target->installed >= 0 && runs_have(&all, target->installed);
     if (!spared || asking < 0) return;
     int32_t n = 0;
@@ -351,7 +353,7 @@ static struct err *add_requests(struct gather *gather) {
     for (int32_t at = 0; at < want->requests_len; at++) {
         int literals[8];
         if (want->requests[at].constraint) {
-            emit_constraint(model, at);
+            emit_constraint(gather, at);
             continue;
         }
         emit_target(model, &model->rules.data[at], rule_fact(model, at), literals, 0, true);

@@ -41,6 +41,19 @@ static bool names_version(const struct facts *facts, struct str name, struct str
     return false;
 }
 
+/* A pre-release may be a candidate because a requirement names it, which need be no fact. */
+static bool names_prerelease(const struct world *world) {
+    for (ptrdiff_t p = 0; p < world->pages.len; p++) {
+        const struct world_page *page = &world->pages.data[p];
+        for (ptrdiff_t r = 0; r < page->releases.len; r++) {
+            const struct metadata *metadata = &page->releases.data[r].metadata;
+            for (int32_t i = 0; i < metadata->requires_len; i++)
+                if (specifier_set_names_prerelease(&metadata->requires_dist[i].specifiers)) return true;
+        }
+    }
+    return false;
+}
+
 static bool speaks_of_prerelease(const struct facts *facts) {
     for (int32_t i = 0; i < facts->len; i++)
         if (str_find(facts->items[i].text, S("rc")) >= 0 || str_find(facts->items[i].version, S("rc")) >= 0)
@@ -154,9 +167,10 @@ static void keep_facts(struct arena *arena, const struct facts *facts, struct wo
 static struct err *is_possible(struct arena *arena, struct str text, const struct facts *facts, bool *ret) {
     struct world *world = arena_new(arena, struct world, 1);
     TRY(world_parse(arena, text, S("world"), world));
+    bool named = names_prerelease(world);
     keep_facts(arena, facts, world);
     /* What was taken out may be what made a pre-release a candidate. */
-    if (facts->skip != NOBODY && speaks_of_prerelease(facts)) world->want.pre = true;
+    if (facts->skip != NOBODY && (named || speaks_of_prerelease(facts))) world->want.pre = true;
     struct source source = world_source(world);
     *ret = false;
     for (int builds = 0; builds < 2 && !*ret; builds++) {
