@@ -45,7 +45,7 @@ struct solve_input {
     bool guess;
     /* Limits may be given up: vendor builds, advisories, staleness, the user's own; the answer gives up as few as it
      * must, the gravest kinds first, and `reason` of the solution names them. Never all that one of `given_up`, answers
-     * found before, did. */
+     * found before, did, nor more vendor builds than the first of them. */
     bool relax;
     const struct solution *given_up;
     int32_t given_up_len;

@@ -209,15 +209,24 @@ static int support_literal(struct model *model, int32_t at) {
     return support;
 }
 
-/* A literal that may be true where the rule's distribution, not stale itself, wants its target below the floor; 0:
- * never. */
+/* True if the specifiers leave one release. */
+static bool is_pin(const struct specifier_set *set) {
+    for (int32_t i = 0; i < set->len; i++)
+        if (set->items[i].op == SPECIFIER_ARBITRARY || (set->items[i].op == SPECIFIER_EQ && !set->items[i].wildcard))
+            return true;
+    return false;
+}
+
+/* A literal that may be true where the rule's distribution wants its target below the floor: one that is not stale
+ * itself, or one that pins it. Who is stale is counted, and what it pins comes with it. */
 static int cap_literal(struct model *model, const struct rule *rule, struct run run) {
     const struct node *node = &model->nodes[rule->node];
     int cap = sat_variable(model->sat);
     model_clause(model, -1, (int[]){-cap, support_literal(model, rule->node)}, 2);
     model_clause(model, -1, (int[]){-cap, node->ge[run.from]}, 2);
     model_clause(model, -1, (int[]){-cap, -node->ge[run.to]}, 2);
-    if (node->floor > 0) model_clause(model, -1, (int[]){-cap, node->ge[node->floor]}, 2);
+    if (node->floor > 0 && !is_pin(&rule->requirement->specifiers))
+        model_clause(model, -1, (int[]){-cap, node->ge[node->floor]}, 2);
     return cap;
 }
 

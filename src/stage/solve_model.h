@@ -206,6 +206,8 @@ void model_add_levels(struct model *model);
 
 /* solve_relax.c: makes the limits of the model cost, and every other fact hold. */
 void model_relax(struct model *model);
+/* How many vendor builds an answer may give up: no more than the first did. */
+int64_t model_replaced_max(const struct model *model);
 /* What the model's answer gave up, as facts. */
 void model_tell_relaxed(struct model *model, struct solution *ret);
 /* The fact in words. */

@@ -194,9 +194,10 @@ bool model_optimize(struct model *model, int64_t *ret) {
         LEVEL_AGE,  LEVEL_ALLOWANCES, LEVEL_NEWEST,     LEVEL_LIFTS,     LEVEL_CHANGES, LEVEL_DOWNGRADES, LEVEL_GUESS,
         LEVEL_SOFT, LEVEL_BUILDS,     LEVEL_COLLATERAL, LEVEL_ADDED_AGE, LEVEL_ADDED,   LEVEL_UNSEEN,
     };
-    for (enum level level = LEVEL_REPLACED; level < LEVEL_ALL; level++) {
+    for (enum level level = LEVEL_REPLACED; model->input->relax && level < LEVEL_ALL; level++) {
         int64_t given_up;
-        if (model->input->relax && !optimize_level(model, level, &given_up)) return false;
+        if (!optimize_level(model, level, &given_up)) return false;
+        if (level == LEVEL_REPLACED && given_up > model_replaced_max(model)) return false;
     }
     const enum level *order = model->input->want->upgrade ? upgrade : usual;
     for (int i = 0; i < LEVEL_COUNT; i++) {

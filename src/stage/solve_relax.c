@@ -51,6 +51,14 @@ static void avoid(struct model *model, const struct solution *before) {
     if (literals.len) model_clause(model, -1, literals.data, (int32_t)literals.len);
 }
 
+int64_t model_replaced_max(const struct model *model) {
+    int64_t replaced = 0;
+    if (model->input->given_up_len == 0) return INT64_MAX;
+    for (int32_t i = 0; i < model->input->given_up[0].reason_len; i++)
+        replaced += model->input->given_up[0].reason[i].kind == FACT_HELD;
+    return replaced;
+}
+
 void model_relax(struct model *model) {
     for (ptrdiff_t i = 0; i < model->facts.len; i++) {
         struct fact *fact = &model->facts.data[i];

@@ -310,36 +310,36 @@ static void emit_extras(struct gather *gather, int32_t at) {
     }
 }
 
-/* The rule of a request that asks for the node, -1: only bounds name it. Requests are the first rules. */
-static int32_t asking_rule(const struct model *model, int32_t at) {
-    for (ptrdiff_t i = 0; i < model->rules.len; i++) {
-        const struct rule *rule = &model->rules.data[i];
-        if (rule->node >= 0) return -1;
-        if (rule->target == at && !model->input->want->requests[rule->request].constraint) return (int32_t)i;
-    }
-    return -1;
-}
-
 /* A constraint bounds what a plan brings in; what was there before is the lock's concern, unless it was asked for: then
  * leaving it in place goes against the two together. */
+static void emit_spared(struct model *model, const struct rule *constraint, int32_t fact) {
+    const struct node *target = &model->nodes[constraint->target];
+    const struct want *want = model->input->want;
+    for (int32_t i = 0; i < want->requests_len; i++) {
+        if (model->rules.data[i].target != constraint->target || want->requests[i].constraint) continue;
+        int literals[3] = {-target->ge[target->installed], target->ge[target->installed + 1]};
+        int32_t n = 2, asked = rule_fact(model, i);
+        if (asked >= 0) literals[n++] = -model->facts.data[asked].selector;
+        model_clause(model, fact, literals, n);
+    }
+}
+
+static bool is_asked_for(const struct model *model, int32_t target) {
+    for (int32_t i = 0; i < model->input->want->requests_len; i++)
+        if (model->rules.data[i].target == target && !model->input->want->requests[i].constraint) return true;
+    return false;
+}
+
 static void emit_constraint(struct gather *gather, int32_t at) {
     struct model *model = gather->model;
     struct rule *rule = &model->rules.data[at];
-    const struct node *target = &model->nodes[rule->target];
-    struct runs all = rule->bad;
+    int32_t installed = model->nodes[rule->target].installed, fact = rule_fact(model, at);
     int literals[8];
-    int32_t fact = rule_fact(model, at), asking = asking_rule(model, rule->target);
-    rule->bad = runs_without(model->arena, &rule->bad, target->installed);
+    bool spared = installed >= 0 && runs_have(&rule->bad, installed);
+    rule->bad = runs_without(model->arena, &rule->bad, installed);
     emit_target(model, rule, fact, literals, 0, false);
-    if (asking >= 0 && rule->allowed_slot >= 0) emit_allowance(gather, at);
-    bool spared = target->installed >= 0 && runs_have(&all, target->installed);
-    if (!spared || asking < 0) return;
-    int32_t n = 0;
-    int32_t asked = rule_fact(model, asking);
-    literals[n++] = -target->ge[target->installed];
-    literals[n++] = target->ge[target->installed + 1];
-    if (asked >= 0) literals[n++] = -model->facts.data[asked].selector;
-    model_clause(model, fact, literals, n);
+    if (rule->allowed_slot >= 0 && is_asked_for(model, rule->target)) emit_allowance(gather, at);
+    if (spared) emit_spared(model, rule, fact);
 }
 
 static struct err *add_requests(struct gather *gather) {

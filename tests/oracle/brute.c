@@ -660,7 +660,14 @@ static uint32_t supported(const struct brute *brute) {
     return found;
 }
 
-/* Below its floor, and no current distribution of the result states a bound that keeps it there. */
+static bool is_pin(const struct specifier_set *set) {
+    for (int32_t i = 0; i < set->len; i++)
+        if (set->items[i].op == SPECIFIER_ARBITRARY || (set->items[i].op == SPECIFIER_EQ && !set->items[i].wildcard))
+            return true;
+    return false;
+}
+
+/* Below its floor, and no current distribution of the result states a bound that keeps it there, none at all a pin. */
 static bool below_floor(const struct brute *brute, int32_t p) {
     const struct subject *subject = &brute->subjects[p];
     uint32_t current = 0; /* releases at or above the floor */
@@ -670,9 +677,11 @@ static bool below_floor(const struct brute *brute, int32_t p) {
     uint32_t reasons = supported(brute);
     for (int32_t d = 0; d < brute->len; d++) {
         const struct option *option = reasons & 1u << d ? option_of(brute, d) : NULL;
-        if (!option || !option->known || brute->chosen[d] < brute->subjects[d].floor) continue;
+        if (!option || !option->known) continue;
+        bool stale = brute->chosen[d] < brute->subjects[d].floor;
         for (int32_t i = 0; i < option->edges_len; i++) {
             const struct edge *edge = &option->edges[i];
+            if (stale && !is_pin(&edge->requirement->specifiers)) continue;
             if (edge->target == p && is_unconditional(&brute->subjects[d], edge) && !edge->broken_before &&
                 !(edge->met & current))
                 return false;

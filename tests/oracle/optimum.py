@@ -402,17 +402,18 @@ class Problem:
             if not floor:
                 continue
             current = [r for r in options if r != UNKNOWN and r.version >= floor.version and not r.version.is_prerelease]
-            excuses = [self.excuse(owner, r, stated) for owner, r, requirement in stated.get(name, ())
+            excuses = [self.excuse(owner, r, requirement, stated) for owner, r, requirement in stated.get(name, ())
                        if owner != name and not any(holds(requirement, c.version) for c in current)]
             excuses = [e for e in excuses if e]
             for release in options:
                 if release != UNKNOWN and release.version < floor.version:
                     self.wcnf.append([-self.variable(name, release), *excuses, self.cost(LEVELS[0], name)])
 
-    def excuse(self, owner, release, stated):
-        """A literal that may be true where the release is in the result for a reason and is no museum piece itself; 0: never."""
+    def excuse(self, owner, release, requirement, stated):
+        """A literal that may be true where the release is in the result for a reason and is no museum piece itself, or pins; 0: never."""
         floor = None if owner in self.case.installed else self.floor(owner)
-        if floor and release.version < floor.version:
+        pins = any(s.operator == "===" or (s.operator == "==" and not s.version.endswith(".*")) for s in requirement.specifier)
+        if floor and release.version < floor.version and not pins:
             return 0
         literal = self.pool.id(("excuse", owner, str(release.version)))
         self.wcnf.append([-literal, self.variable(owner, release)])
