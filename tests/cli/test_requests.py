@@ -98,27 +98,48 @@ def test_indexes_of_every_ability_lead_to_the_same_plan(env, world, able):
     assert changed(plan) == changed(expected) and lifted(plan) == lifted(expected)
 
 
-def test_pypiserver(env, world):
-    """An index of other hands: HTML without dates, metadata files or ranges."""
+@pytest.fixture
+def pypiserver(world):
+    """An index of other hands: HTML without dates, metadata files or ranges. Gives what starts one with options, and its URL."""
     import socket
     import sys
     import time
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    server = subprocess.Popen([os.path.join(os.path.dirname(sys.executable), "pypi-server"), "run", "-i", "127.0.0.1", "-p", str(port), "--disable-fallback", world.wheels, world.stubs],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(100):
+    servers = []
+
+    def start(*options):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        servers.append(subprocess.Popen([os.path.join(os.path.dirname(sys.executable), "pypi-server"), "run", "-i", "127.0.0.1", "-p", str(port), "--disable-fallback", *options,
+                                         world.wheels, world.stubs], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        for _ in range(300):
             with socket.socket() as s:
                 if s.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.1)
-        env.run("install", "-y", "--index-url", f"http://127.0.0.1:{port}/simple/", "black==25.9.0").ok()
-        assert env.installed()["black"] == "25.9.0" and env.installed()["pytokens"] == "0.1.10"
-    finally:
+        return f"http://127.0.0.1:{port}"
+
+    yield start
+    for server in servers:
         server.kill()
         server.wait()
+
+
+def test_pypiserver(env, world, pypiserver):
+    """The same plan as from the tests' own index; installed, offline again, and as a page of links."""
+    url, request = pypiserver("--hash-algo", "sha512"), "black==25.9.0"
+    expected = env.plan(request)
+    plan = env.plan("--index-url", url + "/simple/", request)
+    assert changed(plan) == changed(expected) and lifted(plan) == lifted(expected)
+    assert all(c["artifact"]["verified"].startswith("sha512:") for c in plan["changes"])
+    env.run("install", "-y", "--index-url", url + "/simple/", request).ok()
+    assert env.installed()["black"] == "25.9.0" and env.installed()["pytokens"] == "0.1.10"
+    env.run("undo", "-y").ok()
+    env.run("install", "-y", "--offline", "--index-url", url + "/simple/", request).ok()
+    assert env.installed()["black"] == "25.9.0"
+    links = env.plan("--no-index", "--find-links", url + "/packages/", "click==8.1.8")
+    assert changed(links) == {"click": ("upgrade", "8.1.8")} and links["changes"][0]["artifact"]["verified"].startswith("sha512:")
+    env.run("plan", "--index-url", url + "/simple/", "no-such-project-there").ok(3)
 
 
 def test_the_first_index_that_has_the_name_wins(env, world, tmp_path):
