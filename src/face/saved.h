@@ -10,7 +10,7 @@
 #include "os/fs.h"
 #include "stage/plan.h"
 
-enum { SAVED_MAX = 64 << 20, SAVED_CHANGES_MAX = 10000 };
+enum { SAVED_MAX = 16 << 20, SAVED_CHANGES_MAX = 10000 };
 
 /* A lock file as it is after the plan. */
 struct saved_lock {

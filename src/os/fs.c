@@ -20,8 +20,10 @@ static int read_all(int fd, struct arena *arena, int64_t limit, ptrdiff_t guess,
     char *data = arena_alloc(arena, cap);
     for (;;) {
         if (len == cap) {
-            data = arena_grow(arena, data, len, cap * 2 + 4096);
-            cap = cap * 2 + 4096;
+            ptrdiff_t most = (ptrdiff_t)limit + 1, more = cap < most / 2 - 4096 ? cap * 2 + 4096 : most;
+            if (more <= cap) return EFBIG;
+            data = arena_grow(arena, data, len, more);
+            cap = more;
         }
         ssize_t n = read(fd, data + len, (size_t)(cap - len));
         if (n < 0 && errno == EINTR) continue;

@@ -206,6 +206,8 @@ struct err *journal_write(struct transaction_store *store, const char *name, str
     const char *path = transaction_path(store, name);
     const char *temporary = str_format(store->arena, "%s.tmp", path).data;
     struct sys_stat st;
+    if (bytes.len > JOURNAL_MAX) /* it could not be read again */
+        return err_make(store->arena, ERR_LIMIT, "the change has more than %d bytes of journal", JOURNAL_MAX);
     int status = sys_stat(store->sys, temporary, &st);
     if (status == 0 && st.type != SYS_NONE) status = sys_unlink(store->sys, temporary);
     if (status) return err_errno(store->arena, status, "cannot write '%s'", temporary);

@@ -12,7 +12,7 @@
 #include "os/signals.h"
 #include "os/transaction.h"
 
-enum { HASH_SIZE = 32, JOURNAL_MAX = 1 << 30, XATTRS_MAX = 256 };
+enum { HASH_SIZE = 32, JOURNAL_MAX = 256 << 20, XATTRS_MAX = 256 };
 
 #define NO_TIME INT64_MIN
 /* Flags of what others may write at any time: what is there is never judged. */

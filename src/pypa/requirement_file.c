@@ -200,6 +200,10 @@ static void join(struct arena *arena, struct joined *joined, struct str text, pt
 static struct err *check_text(struct arena *arena, struct str text) {
     if (text.len > REQUIREMENT_FILE_MAX)
         return err_make(arena, ERR_LIMIT, "the file is larger than %d bytes", REQUIREMENT_FILE_MAX);
+    /* Before each of them takes memory. */
+    int32_t ends = 0;
+    for (ptrdiff_t i = 0; i < text.len; i++) ends += text.data[i] == '\n';
+    if (ends > REQUIREMENT_FILE_LINES_MAX) return err_make(arena, ERR_LIMIT, "the file has too many or too long lines");
     if (str_find_char(text, '\0') >= 0 || str_starts(text, S("\xFF\xFE")) || str_starts(text, S("\xFE\xFF")))
         return err_make(arena, ERR_MALFORMED, "the file is not text in UTF-8: it has NUL bytes or a UTF-16 mark");
     return str_is_utf8(text) ? NULL : err_make(arena, ERR_MALFORMED, "the file is not text in UTF-8");
@@ -222,12 +226,12 @@ struct err *requirement_file_parse(struct arena *arena, struct str text, struct 
             first = number;
             joined = (struct joined){.text = {.arena = arena}};
         }
+        if (joined.text.len + line.len > REQUIREMENT_LINE_MAX || number > REQUIREMENT_FILE_LINES_MAX)
+            return err_at(err_make(arena, ERR_LIMIT, "the file has too many or too long lines"), S(""), number, 0);
         if (comment)
             joined_add(arena, &joined, ' ', at, at); /* so that its `#` is one of a comment after the joining */
         join(arena, &joined, text, at, end, continued);
         at = end + gap;
-        if (joined.text.len > REQUIREMENT_LINE_MAX || number > REQUIREMENT_FILE_LINES_MAX)
-            return err_at(err_make(arena, ERR_LIMIT, "the file has too many or too long lines"), S(""), number, 0);
         if (continued) continue;
         struct requirement_line made;
         if (line_make(arena, &joined, first, &made)) *vec_push(arena, &lines) = made;

@@ -16,7 +16,7 @@ enum {
     REQUIREMENT_FILE_MAX = 16 << 20,          /* bytes of a file */
     REQUIREMENT_FILE_LINES_MAX = 100000,      /* logical lines */
     REQUIREMENT_FILE_EXPANSION_MAX = 1 << 16, /* bytes of one variable's value; a longer one stays unexpanded */
-    REQUIREMENT_LINE_MAX = 1 << 20,           /* bytes of one logical line */
+    REQUIREMENT_LINE_MAX = 1 << 18,           /* bytes of one logical line */
     REQUIREMENT_LINE_OPTIONS_MAX = 1000,
 };
 

@@ -148,6 +148,9 @@ ERR_MUST_CHECK static struct err *bytes_read(struct reader *reader, struct str p
         return err_hint(
             arena, err_make(arena, ERR_LOCK, "the lock file '%.*s' is not there", FMT(path)),
             "pip fails in the same way; create the file (it may be empty) or name another with --lock FILE");
+    /* A pipe that nobody writes to reads as empty, and would lock nothing. */
+    if (!err && !st.is_file && !st.is_dir && !str_eq(path, S("/dev/null")))
+        err = err_make(arena, ERR_LOCK, "the lock file '%.*s' is no regular file", FMT(path));
     if (!err) err = fs_read(reader->fs, arena, path, LOCK_FILE_MAX, &ret->text);
     if (err) {
         err->kind = ERR_LOCK;

@@ -15,10 +15,14 @@ ERR_MUST_CHECK static struct err *check_there(struct arena *arena, const struct 
     for (int32_t i = 0; i < choice->len; i++) {
         struct fs_stat st;
         if (requirement_file_is_remote(choice->paths[i])) continue;
-        TRY(fs_stat(fs, arena, file_url_path(arena, choice->paths[i]), true, &st));
+        struct err *err = fs_stat(fs, arena, file_url_path(arena, choice->paths[i]), true, &st);
+        if (err) {
+            err->kind = ERR_LOCK;
+            return err;
+        }
         if (st.exists) continue;
-        struct err *err = err_make(arena, ERR_LOCK, "%.*s names '%.*s', which is not there: every call of pip fails",
-                                   FMT(choice->source), FMT(choice->paths[i]));
+        err = err_make(arena, ERR_LOCK, "%.*s names '%.*s', which is not there: every call of pip fails",
+                       FMT(choice->source), FMT(choice->paths[i]));
         return err_hint(arena, err, "create it (an empty file will do): touch %.*s", FMT(choice->paths[i]));
     }
     return NULL;

@@ -81,6 +81,14 @@ static struct str row_path(struct arena *arena, const struct environment *env, c
     return path;
 }
 
+/* True of a path in the site directory that describes another distribution, or is in our own store. */
+static bool is_of_another(const struct dist *dist, struct str path) {
+    ptrdiff_t slash = str_find_char(path, '/');
+    struct str top = slash < 0 ? path : str_slice(path, 0, slash);
+    if (str_eq(top, dist->info_dir)) return false;
+    return slash >= 0 && (str_ends(top, S(".dist-info")) || str_ends(top, S(".egg-info")) || str_eq(top, S(".unpin")));
+}
+
 static struct err *check_path(struct arena *arena, const struct environment *env, const struct scheme *scheme,
                               const struct dist *dist, struct str path) {
     struct str shown = term_quote(arena, path), site = site_of(arena, env, dist);
@@ -89,6 +97,9 @@ static struct err *check_path(struct arena *arena, const struct environment *env
         struct err *err = refuse(arena, dist, "its list of files names one outside of the environment");
         return err_hint(arena, err, "the file: %.*s", FMT(shown));
     }
+    if (in_site && is_of_another(dist, str_from(path, site.len + 1)))
+        return err_hint(arena, refuse(arena, dist, "its list of files names one of another distribution's description"),
+                        "the file: %.*s", FMT(shown));
     struct str dir = scheme->scripts;
     if (str_eq(path, path_join(arena, scheme->data, S("pyvenv.cfg"))))
         return err_hint(arena, refuse(arena, dist, "its list of files names that of the environment"), "the file: %.*s",
