@@ -4,6 +4,7 @@
 #include "os/digest.h"
 #include "os/term.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { ROOM = 64 /* for operations that are of no item */ };
@@ -19,7 +20,7 @@ static void add(struct work *work, enum transaction_kind kind, struct str path, 
 
 static struct str parent(struct str path) {
     ptrdiff_t slash = str_find_last(path, '/');
-    return slash > 0 ? str_slice(path, 0, slash) : (struct str){0};
+    return slash > 0 ? str_slice(path, 0, slash) : S("");
 }
 
 /* Bytecode that Python made by itself: `__pycache__/name.tag.pyc`. */
@@ -124,6 +125,7 @@ static void add_directories(struct work *work) {
     for (ptrdiff_t i = 0; i < len; i++) {
         if (work->ops.data[i].kind != TRANSACTION_REMOVE) continue;
         struct str dir = parent(work->ops.data[i].path);
+        assert(dir.data);
         bool repeated = dirs.len && str_eq(dirs.data[dirs.len - 1], dir);
         if (!repeated) *vec_push(work->arena, &dirs) = dir;
     }

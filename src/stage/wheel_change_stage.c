@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "os/workers.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { DIR_MODE = 0755, DIRS_AT_ONCE = 32 };
@@ -28,7 +29,7 @@ struct staging {
 
 static struct str parent(struct str path) {
     ptrdiff_t slash = str_find_last(path, '/');
-    return slash > 0 ? str_slice(path, 0, slash) : (struct str){0};
+    return slash > 0 ? str_slice(path, 0, slash) : S("");
 }
 
 static bool beneath(struct str path, struct str dir) {
@@ -42,6 +43,7 @@ static struct err *missing_find(struct staging *staging, struct str path, struct
     struct sys_stat stat;
     *ret = (struct str){0};
     if (root.len == 0 || str_eq(dir, staging->there)) return NULL;
+    assert(dir.data);
     for (ptrdiff_t len = root.len; len <= dir.len; len++) {
         if (len < dir.len && dir.data[len] != '/') continue;
         struct str part = str_slice(dir, 0, len);
