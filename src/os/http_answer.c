@@ -28,11 +28,8 @@ size_t http_on_body(char *data, size_t one, size_t len, void *self) {
         if (transfer->size == (int64_t)len) {
             curl_off_t expected = -1;
             (void)transfer->http->curl.easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &expected);
-            if (expected > transfer->request.limit) {
-                transfer->over_limit = true;
-                return 0;
-            }
-            if (expected > 0) (void)buf_reserve(&transfer->body, (ptrdiff_t)expected);
+            if (expected > 0 && expected <= transfer->request.limit)
+                (void)buf_reserve(&transfer->body, (ptrdiff_t)expected);
         }
         buf_add(&transfer->body, (struct str){data, (ptrdiff_t)len});
         return len;
