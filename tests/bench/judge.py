@@ -29,7 +29,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROBE = ('import json,os,sys,platform;from pip._vendor.packaging.markers import default_environment as d;from pip._vendor.packaging.tags import sys_tags;'
          'print(json.dumps([d(),[str(t) for t in sys_tags()]]))')
 BUILD_S = 120  # for the metadata of a source distribution
-VALUED = {'-r', '--remove', '--keep', '--no-lift', '--replace', '--ignore-advisory', '--exclude-newer', '-c', '--image', '--lock', '--python', '-i'}
+VALUED = {'--only-binary', '--no-binary', '-r', '--remove', '--keep', '--no-lift', '--replace', '--ignore-advisory', '--exclude-newer', '-c', '--image', '--lock', '--python', '-i'}
 
 
 def parse_metadata(text):
