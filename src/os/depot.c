@@ -210,6 +210,7 @@ struct depot_mark depot_give(const struct depot *depot, struct str sha256, uint3
     if (depot->dir.len == 0 || sha256.len != DIGEST_SHA256) return (struct depot_mark){0};
     place(sha256, mode, kept);
     memcpy(dir, kept, 2);
+    errno = 0; /* not every way in which it fails sets it */
     bool done = keep(depot, from, name, fd, kept, mode, &st);
     /* Where one is kept already it stays: it is whole, or gone when it is wanted. */
     if (!done && errno == ENOENT && (mkdirat(depot->fd, dir, DIR_MODE) == 0 || errno == EEXIST))
