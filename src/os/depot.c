@@ -197,10 +197,13 @@ bool depot_take(const struct depot *depot, struct arena *scratch, const struct d
     return true;
 }
 
-static bool keep(const struct depot *depot, int from, const char *name, int fd, const char *kept, uint32_t mode,
-                 struct sys_stat *ret) {
-    if (depot->clones) return clone_make(fd, depot->fd, kept, mode, ret);
-    return linkat(from, name, depot->fd, kept, 0) == 0 && sys_stat_at(sys_real(), fd, "", ret) == 0;
+/* 0 or errno. */
+static int keep(const struct depot *depot, int from, const char *name, int fd, const char *kept, uint32_t mode,
+                struct sys_stat *ret) {
+    /* Why a clone fails is not known; where its directory is what lacks, that helps. */
+    if (depot->clones) return clone_make(fd, depot->fd, kept, mode, ret) ? 0 : ENOENT;
+    if (linkat(from, name, depot->fd, kept, 0) < 0) return errno;
+    return sys_stat_at(sys_real(), fd, "", ret);
 }
 
 struct depot_mark depot_give(const struct depot *depot, struct str sha256, uint32_t mode, int from, const char *name,
@@ -210,10 +213,10 @@ struct depot_mark depot_give(const struct depot *depot, struct str sha256, uint3
     if (depot->dir.len == 0 || sha256.len != DIGEST_SHA256) return (struct depot_mark){0};
     place(sha256, mode, kept);
     memcpy(dir, kept, 2);
-    errno = 0; /* not every way in which it fails sets it */
-    bool done = keep(depot, from, name, fd, kept, mode, &st);
+    int status = keep(depot, from, name, fd, kept, mode, &st);
     /* Where one is kept already it stays: it is whole, or gone when it is wanted. */
-    if (!done && errno == ENOENT && (mkdirat(depot->fd, dir, DIR_MODE) == 0 || errno == EEXIST))
-        done = keep(depot, from, name, fd, kept, mode, &st);
-    return done ? mark_of(&st) : (struct depot_mark){0};
+    if (status != ENOENT) return status == 0 ? mark_of(&st) : (struct depot_mark){0};
+    if (mkdirat(depot->fd, dir, DIR_MODE) == 0 || errno == EEXIST)
+        status = keep(depot, from, name, fd, kept, mode, &st);
+    return status == 0 ? mark_of(&st) : (struct depot_mark){0};
 }
