@@ -40,6 +40,8 @@ static int32_t rows_of(struct session *session, struct row rows[ROWS_MAX]) {
     struct str cache = session_cache_dir(session);
     rows[n++] = (struct row){S("cache"), cache.len ? cache : S("none"),
                              session->options->cache_dir.len ? S("--cache-dir") : S("")};
+    add_setting(arena, rows, &n, "no-cache-dir", &session->config.no_cache);
+    add_setting(arena, rows, &n, "no-cache", &session->config.uv_no_cache);
     add_setting(arena, rows, &n, "cache-max-size", &session->config.cache_max_size);
     rows[n++] = (struct row){S("catalog"), session->catalog.len ? session->catalog : S("none found"), S("")};
     if (session->options->index_url.len)

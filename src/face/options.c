@@ -42,6 +42,8 @@ static const struct option_row rows[] = {
     {"timeout", 0, TEXT, OPTION_INDEX, AT(timeout), "SECONDS", "how long a server may be silent"},
     {"retries", 0, TEXT, OPTION_INDEX, AT(retries), "N", "how often is tried again"},
     {"cache-dir", 0, TEXT, OPTION_INDEX | OPTION_CACHE, AT(cache_dir), "DIR", "where answers of the index are kept"},
+    {"no-cache-dir", 0, FLAG, OPTION_INDEX, AT(no_cache_dir), NULL,
+     "keep nothing for the next time, take nothing kept"},
     {"recorded", 0, TEXT, OPTION_INDEX, AT(recorded), "DIR", "recorded answers to use where there is no network"},
     {"record", 0, TEXT, OPTION_INDEX, AT(record), "DIR", "write the index's answers there, for --recorded"},
     {"requirement", 'r', LIST, OPTION_FILES, AT(files), "FILE", "a requirements file (repeatable)"},

@@ -49,7 +49,7 @@ struct options {
     struct option_list locks;
     struct str index_url;
     struct option_list extra_index_urls, find_links;
-    bool no_index, offline, refresh;
+    bool no_index, offline, refresh, no_cache_dir;
     struct str index_strategy, proxy, cert, client_cert, keyring_provider, timeout, retries;
     struct option_list trusted_hosts;
     struct str cache_dir, recorded, record;

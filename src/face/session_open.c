@@ -67,7 +67,8 @@ static const struct config_given *given_of(struct arena *arena, const struct opt
 /* What others may write is not believed: a page of an index in it decides what is installed. */
 static void judge_cache(struct session *session) {
     struct str dir = session_cache_dir(session), why;
-    if (dir.len && !store_is_private(session->arena, dir, &why)) {
+    if (session->options->no_cache_dir) session->cache_refused = true;
+    else if (dir.len && !store_is_private(session->arena, dir, &why)) {
         session->cache_refused = true;
         session_note(session,
                      str_format(session->arena, "warning: the cache %.*s is not used: %.*s", FMT(dir), FMT(why)));

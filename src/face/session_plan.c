@@ -268,6 +268,7 @@ static void add_place(struct session *session, struct words *argv, bool limits) 
     }
     if (o->no_index) *vec_push(session->arena, argv) = S("--no-index");
     if (o->offline) *vec_push(session->arena, argv) = S("--offline");
+    if (o->no_cache_dir) *vec_push(session->arena, argv) = S("--no-cache-dir");
 }
 
 /* What may be built, and how, as it was given. */

@@ -268,7 +268,7 @@ struct err *config_read(struct arena *arena, const struct fs *fs, struct str pre
     if (!config.index_url.len)
         config.index_url = make_setting(arena, S(CONFIG_DEFAULT_INDEX), S("default"), CONFIG_ONE, false);
     config.cache_dir = config_variable(variables, S("UNPIN_CACHE_DIR"));
-    if (!config.cache_dir.len) {
+    if (!config.cache_dir.len && config.no_cache.len == 0 && !config_truth(&config.uv_no_cache)) {
         struct str dir = config_user_dir(&reader, S("XDG_CACHE_HOME"), S(".cache"));
         if (dir.len) config.cache_dir = path_join(arena, dir, S("unpin"));
     }

@@ -70,6 +70,8 @@ struct config_setting {
     X(proxy_https, "", "", "https_proxy HTTPS_PROXY all_proxy ALL_PROXY", "https-proxy", CONFIG_ONE)                   \
     X(no_proxy, "", "", "no_proxy NO_PROXY", "", CONFIG_ONE)                                                           \
     X(timeout, "timeout", "PIP_DEFAULT_TIMEOUT PIP_TIMEOUT", "UV_HTTP_TIMEOUT", "", CONFIG_ONE)                        \
+    X(no_cache, "no-cache-dir", "PIP_NO_CACHE_DIR", "", "", CONFIG_ONE)                                                \
+    X(uv_no_cache, "", "", "UV_NO_CACHE", "no-cache", CONFIG_ONE)                                                      \
     X(cache_max_size, "cache-max-size", "UNPIN_CACHE_MAX_SIZE", "", "", CONFIG_ONE)                                    \
     X(total_timeout, "", "UNPIN_TOTAL_TIMEOUT", "", "", CONFIG_ONE)                                                    \
     X(retries, "retries", "PIP_RETRIES", "UV_HTTP_RETRIES", "", CONFIG_ONE)                                            \
@@ -94,7 +96,9 @@ struct config {
 #undef X
     const struct config_pin *pins;
     int32_t pins_len;
-    struct str cache_dir;    /* $UNPIN_CACHE_DIR, $XDG_CACHE_HOME/unpin, ~/.cache/unpin; empty: none of them is set */
+    /* $UNPIN_CACHE_DIR; else, where no_cache and uv_no_cache do not forbid it, $XDG_CACHE_HOME/unpin or ~/.cache/unpin; empty: none.
+     * As with pip, any value of its no-cache-dir forbids it: PIP_NO_CACHE_DIR=off was the way to say so once. */
+    struct str cache_dir;
     struct str netrc;        /* $NETRC, ~/.netrc; empty: none */
     const struct str *files; /* configuration files that were read, in order */
     int32_t files_len;

@@ -194,6 +194,15 @@ def test_a_cache_that_others_may_write_is_not_used(env, index, how):
     assert sorted(os.walk(cache)) == before
 
 
+@pytest.mark.parametrize("words, variables, used", [((), {}, True), (("--no-cache-dir",), {}, False), ((), {"PIP_NO_CACHE_DIR": "off"}, False),
+                                                    ((), {"UV_NO_CACHE": "1"}, False), ((), {"UV_NO_CACHE": "0"}, True)])
+def test_no_cache_where_none_is_wished(env, words, variables, used):
+    home = os.path.join(env.folder, "cache-home")
+    env.run("install", "-y", "click==8.1.8", *words, UNPIN_CACHE_DIR="", XDG_CACHE_HOME=home, **variables).ok()
+    assert env.installed()["click"] == "8.1.8"
+    assert os.path.isdir(os.path.join(home, "unpin")) == used
+
+
 # Indexes that are ill: a clear refusal, no change, no hang
 
 PAGES = {
