@@ -131,6 +131,7 @@ def test_interruption_at_the_question(env):
     tree = env.tree()
     pid, terminal = pty.fork()
     if pid == 0:
+        conftest.heed_signals()
         os.chdir(env.folder)
         os.execve(env.binary, env.argv("install", "click==8.1.8"), env.variables)
     seen = b""
