@@ -70,12 +70,23 @@ static bool is_measure(const struct facts *facts, struct str owner, struct str n
     return false;
 }
 
-static void keep_requirements(struct arena *arena, const struct facts *facts, struct str owner,
+/* True if a fact says that this version of `owner`, or a span of versions, requires it. */
+static bool requires(const struct facts *facts, struct str owner, struct str version, struct str text) {
+    for (int32_t i = 0; i < facts->len; i++) {
+        const struct plan_fact *fact = &facts->items[i];
+        if (i == facts->skip || fact->kind != FACT_REQUIREMENT || !str_eq(fact->name, owner)) continue;
+        if (str_eq(fact->text, text) && (str_eq(fact->version, version) || str_find(fact->version, S(" to ")) >= 0))
+            return true;
+    }
+    return false;
+}
+
+static void keep_requirements(struct arena *arena, const struct facts *facts, struct str owner, struct str version,
                               struct metadata *metadata) {
     struct requirement *kept = arena_new(arena, struct requirement, metadata->requires_len);
     int32_t n = 0;
     for (int32_t i = 0; i < metadata->requires_len; i++)
-        if (has_fact(facts, FACT_REQUIREMENT, owner, metadata->requires_dist[i].text) ||
+        if (requires(facts, owner, version, metadata->requires_dist[i].text) ||
             is_measure(facts, owner, metadata->requires_dist[i].name))
             kept[n++] = metadata->requires_dist[i];
     metadata->requires_dist = kept;
@@ -141,7 +152,7 @@ static void keep_facts(struct arena *arena, const struct facts *facts, struct wo
     struct dist *dists = arena_new(arena, struct dist, world->env.dists_len);
     for (int32_t i = 0; i < world->env.dists_len; i++) {
         dists[i] = world->env.dists[i];
-        keep_requirements(arena, facts, dists[i].name, &dists[i].metadata);
+        keep_requirements(arena, facts, dists[i].name, dists[i].version.text, &dists[i].metadata);
     }
     world->env.dists = dists;
     for (ptrdiff_t p = 0; p < world->pages.len; p++) {
@@ -152,7 +163,7 @@ static void keep_facts(struct arena *arena, const struct facts *facts, struct wo
             /* What nobody has looked at may as well be readable: only more is possible then. */
             if (facts->skip != NOBODY && !names_version(facts, page->name, item->release.version.text))
                 item->unreadable = false;
-            keep_requirements(arena, facts, page->name, &item->metadata);
+            keep_requirements(arena, facts, page->name, item->release.version.text, &item->metadata);
         }
     }
     keep_requests(arena, facts, &world->want);
