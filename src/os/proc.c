@@ -155,9 +155,10 @@ static struct err *real_run(void *self, struct arena *arena, const struct proc_c
     int wait_status = SIGKILL;
     collect(call, deadline, &ends, &output, &error, &result);
     bool cut = result.timed_out || result.too_much || signals_waiting();
-    close_ends(&ends);
+    if (!cut) close_ends(&ends);
     bool ended = !cut && wait_end(&running, deadline, &wait_status);
     proc_let_go(&running, !ended, &wait_status);
+    close_ends(&ends); /* not before: it would end by SIGPIPE, and might do something about that */
     result.timed_out = result.timed_out || (!cut && !ended);
     TRY(signals_check(arena));
     result.status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
