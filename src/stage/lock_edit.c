@@ -69,6 +69,11 @@ static void start_patch(struct patches *patches, const struct lock_file *file, p
     if (to > from) *vec_push(patches->arena, &patches->items) = (struct patch){from, to, {0}};
 }
 
+/* What may lie between a requirement and its options. */
+static bool is_gap(char c) {
+    return char_is_space(c) || c == '\\';
+}
+
 /* What the edit changes in one line. */
 static void line_patch(struct patches *patches, const struct lock_file *file, const struct lock_line *line,
                        const struct lock_edit *edit) {
@@ -86,14 +91,9 @@ static void line_patch(struct patches *patches, const struct lock_file *file, co
     if (line->hashes.from < 0) return;
     struct str hash = edit->hash.len ? str_format(arena, "--hash=%.*s", FMT(edit->hash)) : S("");
     ptrdiff_t from = line->hashes.from;
-    bool ends = false;
     /* Without a hash to write, a continuation that leads to it goes too: a backslash may not be the end of the lock. */
-    for (; hash.len == 0 && from > 0; from--) {
-        char c = file->text.data[from - 1];
-        if (!char_is_space(c) && c != '\\') break;
-        ends = ends || c == '\\';
-    }
-    if (ends) start_patch(patches, file, from);
+    while (hash.len == 0 && from > line->whole.to && is_gap(file->text.data[from - 1])) from--;
+    if (continuations(arena, str_slice(file->text, from, line->hashes.to)).len) start_patch(patches, file, from);
     *vec_push(arena, &patches->items) = (struct patch){from, line->hashes.to, hash};
 }
 
