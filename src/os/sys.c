@@ -219,6 +219,14 @@ int sys_dir_at(const struct sys *sys, int dir, const char *name, int *ret) {
     return tell(sys, &event, status);
 }
 
+int sys_open_at(const struct sys *sys, int dir, const char *name, int *ret) {
+    struct sys_event event = {.call = SYS_OPEN, .path = name, .fd = -1};
+    int status = ask(sys, &event);
+    if (status == 0) REPEAT(status, event.fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+    if (status == 0) *ret = event.fd;
+    return tell(sys, &event, status);
+}
+
 int sys_create_at(const struct sys *sys, int dir, const char *name, uint32_t mode, int *ret) {
     struct sys_event event = {.call = SYS_CREATE, .path = name, .fd = -1};
     int status = ask(sys, &event);
@@ -349,6 +357,14 @@ int sys_rename(const struct sys *sys, const char *from, const char *to) {
         entry_close(&b);
     }
     entry_close(&a);
+    return tell(sys, &event, status);
+}
+
+int sys_rename_at(const struct sys *sys, int from, const char *name, int to, const char *new_name) {
+    struct sys_event event = {.call = SYS_RENAME, .path = name, .other = new_name, .fd = from};
+    int status = ask(sys, &event);
+    if (status == SYS_PRETEND) return 0;
+    if (status == 0) REPEAT(status, renameat(from, name, to, new_name));
     return tell(sys, &event, status);
 }
 

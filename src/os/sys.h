@@ -91,6 +91,9 @@ int sys_dir(const struct sys *sys, const char *path, int *ret);
 int sys_dir_at(const struct sys *sys, int dir, const char *name, int *ret);
 /* As sys_create, but the umask applies: compare with sys_stat_at. */
 int sys_create_at(const struct sys *sys, int dir, const char *name, uint32_t mode, int *ret);
+/* For reading. */
+int sys_open_at(const struct sys *sys, int dir, const char *name, int *ret);
+int sys_rename_at(const struct sys *sys, int from, const char *name, int to, const char *new_name);
 /* As sys_mkdir; `mask` is what sys_umask gave. */
 int sys_mkdir_at(const struct sys *sys, int dir, const char *name, uint32_t mode, uint32_t mask);
 /* The process's umask. Only while no other thread makes files: it is changed for a moment to be read. */

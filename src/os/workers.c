@@ -55,11 +55,16 @@ static struct err *err_copy(struct arena *arena, const struct err *err) {
     return copy;
 }
 
-struct err *workers_run(struct arena *arena, const struct workers_step *step, int32_t len) {
-    struct shared shared = {.step = step, .len = len};
+/* How many threads `len` items are worth. */
+static int32_t threads_for(int32_t len) {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     int32_t count = cpus > WORKERS_MAX ? WORKERS_MAX : cpus < 1 ? 1 : (int32_t)cpus;
-    if (count > len) count = len < 1 ? 1 : len;
+    return count > len ? (len < 1 ? 1 : len) : count;
+}
+
+struct err *workers_run(struct arena *arena, const struct workers_step *step, int32_t len) {
+    struct shared shared = {.step = step, .len = len};
+    int32_t count = threads_for(len);
     struct worker workers[WORKERS_MAX] = {{0}};
     bool started[WORKERS_MAX] = {false};
     for (int32_t i = 0; i < count; i++) workers[i] = (struct worker){.shared = &shared, .arena = arena_open()};
@@ -74,6 +79,73 @@ struct err *workers_run(struct arena *arena, const struct workers_step *step, in
     struct err *err = first ? err_copy(arena, first->err) : NULL;
     for (int32_t i = 0; i < count; i++) arena_close(workers[i].arena);
     return err;
+}
+
+struct crew {
+    const struct workers_step *step;
+    pthread_mutex_t lock; /* of the queue */
+    pthread_cond_t added;
+    int32_t *queue; /* room for every item */
+    int32_t len, next;
+    _Atomic bool closing;
+    pthread_t threads[WORKERS_MAX];
+    int32_t threads_len, threads_max;
+};
+
+/* The next item; -1: no more. */
+static int32_t crew_take(struct crew *crew) {
+    int32_t i = -1;
+    (void)pthread_mutex_lock(&crew->lock);
+    while (crew->next == crew->len && !atomic_load(&crew->closing)) (void)pthread_cond_wait(&crew->added, &crew->lock);
+    if (!atomic_load(&crew->closing)) i = crew->queue[crew->next++];
+    (void)pthread_mutex_unlock(&crew->lock);
+    return i;
+}
+
+static void *crew_work(void *self) {
+    struct crew *crew = self;
+    struct arena *arena = arena_open();
+    for (int32_t i = crew_take(crew); i >= 0; i = crew_take(crew)) {
+        struct arena_mark mark = arena_mark(arena);
+        (void)crew->step->run(crew->step->self, arena, i);
+        arena_rewind(arena, mark);
+    }
+    arena_close(arena);
+    return NULL;
+}
+
+struct crew *crew_open(struct arena *arena, const struct workers_step *step, int32_t len) {
+    struct crew *crew = arena_new(arena, struct crew, 1);
+    crew->step = step;
+    crew->queue = arena_new(arena, int32_t, len);
+    crew->threads_max = threads_for(len);
+    (void)pthread_mutex_init(&crew->lock, NULL);
+    (void)pthread_cond_init(&crew->added, NULL);
+    return crew;
+}
+
+void crew_add(struct crew *crew, int32_t i) {
+    (void)pthread_mutex_lock(&crew->lock);
+    crew->queue[crew->len++] = i;
+    (void)pthread_cond_signal(&crew->added);
+    (void)pthread_mutex_unlock(&crew->lock);
+    if (crew->threads_len < crew->threads_max &&
+        pthread_create(&crew->threads[crew->threads_len], NULL, crew_work, crew) == 0)
+        crew->threads_len++;
+}
+
+bool crew_ends(const struct crew *crew) {
+    return atomic_load(&crew->closing) || signals_waiting();
+}
+
+void crew_close(struct crew *crew) {
+    (void)pthread_mutex_lock(&crew->lock);
+    atomic_store(&crew->closing, true);
+    (void)pthread_cond_broadcast(&crew->added);
+    (void)pthread_mutex_unlock(&crew->lock);
+    for (int32_t i = 0; i < crew->threads_len; i++) (void)pthread_join(crew->threads[i], NULL);
+    (void)pthread_cond_destroy(&crew->added);
+    (void)pthread_mutex_destroy(&crew->lock);
 }
 
 struct beside_thread {

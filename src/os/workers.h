@@ -1,5 +1,6 @@
 /*
- * workers - the same step for many items, on a few threads; and one call beside what the caller does.
+ * workers - the same step for many items, on a few threads, all at once or as they come; and one call beside what the
+ * caller does.
  */
 #ifndef UNPIN_OS_WORKERS_H
 #define UNPIN_OS_WORKERS_H
@@ -18,6 +19,18 @@ struct workers_step {
 /* Runs the step for items 0 to len - 1. The err of the lowest item that failed, copied to `arena`; after one, items not
  * yet begun are left out. ERR_INTERRUPTED as well, where a signal is held back and waits. */
 ERR_MUST_CHECK struct err *workers_run(struct arena *arena, const struct workers_step *step, int32_t len);
+
+/* Threads that do items beside what the caller does, in the order in which they are added. */
+struct crew;
+
+/* For items 0 to len - 1, each added once at most. A thread is made when there is something to do. */
+struct crew *crew_open(struct arena *arena, const struct workers_step *step, int32_t len);
+/* An item that fails ends nothing: the step itself notes what is done. Where no thread can be made, none is. */
+void crew_add(struct crew *crew, int32_t i);
+/* True once the crew is being closed, or a signal is held back and waits: a step that takes long had better end. */
+bool crew_ends(const struct crew *crew);
+/* Waits for the items that are begun; the others are left out. What was done is then seen by the caller. */
+void crew_close(struct crew *crew);
 
 /* A call that runs on a thread of its own until beside_end. */
 struct beside {

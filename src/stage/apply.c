@@ -63,12 +63,9 @@ static struct err *make_dir(struct run *run, struct str path) {
     return status ? err_errno(run->arena, status, "cannot make '%.*s'", FMT(path)) : NULL;
 }
 
-/* Downloads what the plan installs into the staging area, all at once; what was built is there already. */
-static struct err *download(struct run *run, struct fetched *ret) {
+/* Where the wheels of the plan will be, each in a directory of its own; what was built is there already. */
+static struct err *places_make(struct run *run, struct fetched *ret) {
     const struct plan *plan = run->plan;
-    const struct artifact **artifacts = arena_new(run->arena, const struct artifact *, plan->changes_len);
-    struct str *paths = arena_new(run->arena, struct str, plan->changes_len);
-    int32_t len = 0;
     for (int32_t i = 0; i < plan->changes_len; i++) {
         const struct plan_change *change = &plan->changes[i];
         struct str filename = change->artifact.filename;
@@ -84,13 +81,8 @@ static struct err *download(struct run *run, struct fetched *ret) {
         struct str dir = str_format(run->arena, "%.*s/%d", FMT(transaction_scratch(run->transaction)), i);
         TRY(make_dir(run, dir));
         ret[i] = (struct fetched){path_join(run->arena, dir, filename), filename};
-        artifacts[len] = &change->artifact;
-        paths[len++] = ret[i].path;
     }
-    if (len == 0) return NULL;
-    if (!run->input->index) return err_make(run->arena, ERR_INTERNAL, "there is no index to download from");
-    tell(run, str_format(run->arena, "downloading %d file%s", len, len == 1 ? "" : "s"));
-    return index_download_all(run->input->index, artifacts, paths, len);
+    return NULL;
 }
 
 static struct err *of_change(struct arena *arena, const struct plan_change *change, struct err *err) {
@@ -158,7 +150,14 @@ struct opening {
     struct arena *arena;
     struct wheel *wheel;
     struct wheel_layout *layout;
+    bool opened;
 };
+
+static void opening_close(struct opening *opening) {
+    if (opening->wheel->mapping.fd >= 0) wheel_close(opening->wheel);
+    arena_close(opening->arena);
+    opening->arena = NULL;
+}
 
 static struct err *wheel_open_one(void *self, struct arena *arena, int32_t i) {
     struct opening *opening = &((struct opening *)self)[i];
@@ -166,6 +165,7 @@ static struct err *wheel_open_one(void *self, struct arena *arena, int32_t i) {
     const struct plan_change *change = opening->change;
     const struct apply_options *o = run->input->options;
     (void)arena;
+    if (opening->opened) return NULL;
     opening->arena = arena_open();
     /* Its hash was checked when it was fetched, or found in the cache; nobody else can write where it is since. */
     const struct wheel_terms terms = {
@@ -182,11 +182,12 @@ static struct err *wheel_open_one(void *self, struct arena *arena, int32_t i) {
     const struct dist *old = environment_find(run->plan->env, change->name);
     if (old && old->requested) options.requested = true;
     if (!err) err = wheel_layout_make(opening->arena, opening->wheel, &run->scheme, &options, opening->layout);
+    opening->opened = !err;
     return of_change(opening->arena, change, err);
 }
 
-/* Opens and verifies every wheel before anything of them is unpacked. */
-static struct err *wheels_open(struct run *run, const struct fetched *fetched) {
+/* What every wheel is opened into. */
+static void openings_make(struct run *run, const struct fetched *fetched) {
     const struct plan *plan = run->plan;
     struct opening *openings = arena_new(run->arena, struct opening, plan->changes_len);
     run->openings = openings;
@@ -208,20 +209,73 @@ static struct err *wheels_open(struct run *run, const struct fetched *fetched) {
                                         .layout = &run->layouts[at]};
         out->layout = &run->layouts[at];
     }
-    const struct workers_step step = {openings, wheel_open_one};
+}
+
+/* Where unpacked files are kept; empty: nowhere. */
+static struct str depot_dir(struct arena *arena, const struct run *run) {
+    struct str cache = run->input->options->cache_dir;
+    return cache.len ? path_join(arena, cache, S("files")) : (struct str){0};
+}
+
+/* What is done with a wheel while others are still to come. One that is refused is so in its turn, by wheels_open. */
+struct ahead {
+    struct run *run;
+    struct crew *crew;
+    int32_t *openings; /* per file that is downloaded */
+};
+
+static struct err *ahead_one(void *self, struct arena *arena, int32_t i) {
+    const struct ahead *ahead = self;
+    struct run *run = ahead->run;
+    struct opening *opening = &run->openings[ahead->openings[i]];
+    struct err *refused = wheel_open_one(run->openings, arena, ahead->openings[i]);
+    if (refused) opening_close(opening);
+    else wheel_unpack_ahead(arena, depot_dir(arena, run), opening->layout, ahead->crew);
+    return NULL;
+}
+
+static void ahead_add(void *self, int32_t i) {
+    const struct ahead *ahead = self;
+    crew_add(ahead->crew, i);
+}
+
+/* Downloads what the plan installs into the staging area, all at once. What has come is opened and unpacked beside. */
+static struct err *download(struct run *run) {
+    const struct artifact **artifacts = arena_new(run->arena, const struct artifact *, run->wheels_len);
+    struct str *paths = arena_new(run->arena, struct str, run->wheels_len);
+    struct ahead ahead = {.run = run, .openings = arena_new(run->arena, int32_t, run->wheels_len)};
+    int32_t len = 0;
+    for (int32_t i = 0; i < run->wheels_len; i++) {
+        const struct opening *opening = &run->openings[i];
+        if (opening->change->artifact.sdist) continue;
+        artifacts[len] = &opening->change->artifact;
+        paths[len] = opening->fetched.path;
+        ahead.openings[len++] = i;
+    }
+    if (len == 0) return NULL;
+    if (!run->input->index) return err_make(run->arena, ERR_INTERNAL, "there is no index to download from");
+    tell(run, str_format(run->arena, "downloading %d file%s", len, len == 1 ? "" : "s"));
+    const struct workers_step step = {&ahead, ahead_one};
+    const struct index_arrivals arrivals = {&ahead, ahead_add};
+    ahead.crew = crew_open(run->arena, &step, len);
+    struct err *err = index_download_all(run->input->index, artifacts, paths, len, &arrivals);
+    crew_close(ahead.crew);
+    return err;
+}
+
+/* Opens and verifies every wheel before anything of them is staged. */
+static struct err *wheels_open(struct run *run) {
+    const struct workers_step step = {run->openings, wheel_open_one};
     TRY(workers_run(run->arena, &step, run->wheels_len));
     for (int32_t i = 0; i < run->wheels_len; i++)
         for (int32_t j = 0; j < run->wheels[i].warnings_len; j++)
-            *vec_push(run->arena, &run->notes) = str_format(run->arena, "%.*s: %.*s", FMT(openings[i].change->raw_name),
-                                                            FMT(run->wheels[i].warnings[j]));
+            *vec_push(run->arena, &run->notes) = str_format(
+                run->arena, "%.*s: %.*s", FMT(run->openings[i].change->raw_name), FMT(run->wheels[i].warnings[j]));
     return NULL;
 }
 
 static void wheels_close(struct run *run) {
-    for (int32_t i = 0; i < run->wheels_len; i++) {
-        if (run->wheels[i].mapping.fd >= 0) wheel_close(&run->wheels[i]);
-        arena_close(run->openings[i].arena);
-    }
+    for (int32_t i = 0; i < run->wheels_len; i++) opening_close(&run->openings[i]);
 }
 
 static bool break_known(const struct plan_break *found, const struct plan_break *known, int32_t len) {
@@ -287,12 +341,6 @@ static struct err *promises_check(struct run *run) {
     return NULL;
 }
 
-/* Where unpacked files are kept; empty: nowhere. */
-static struct str depot_dir(const struct run *run) {
-    struct str cache = run->input->options->cache_dir;
-    return cache.len ? path_join(run->arena, cache, S("files")) : (struct str){0};
-}
-
 static struct err *files_stage(struct run *run) {
     struct wheel_operations operations;
     struct wheel_change_options options = {
@@ -301,7 +349,7 @@ static struct err *files_stage(struct run *run) {
         .modified = run->input->options->modified,
         .allow_startup = run->input->options->allow_startup,
     };
-    options.depot_dir = depot_dir(run);
+    options.depot_dir = depot_dir(run->arena, run);
     tell(run, S("unpacking"));
     TRY(wheel_change_make(run->arena, &options, run->changes, run->changes_len, run->transaction, &operations));
     run->ops.cap = (ptrdiff_t)operations.len + run->plan->lifts_len + run->ops.len;
@@ -400,8 +448,10 @@ static struct str describe(struct run *run) {
 
 static struct err *stage(struct run *run) {
     struct fetched *fetched = arena_new(run->arena, struct fetched, run->plan->changes_len);
-    TRY(download(run, fetched));
-    TRY(wheels_open(run, fetched));
+    TRY(places_make(run, fetched));
+    openings_make(run, fetched);
+    TRY(download(run));
+    TRY(wheels_open(run));
     TRY(promises_check(run));
     TRY(fingerprint_check(run));
     TRY(imports_before(run));
@@ -532,7 +582,7 @@ static struct err *carry_out(struct run *run, struct apply_result *ret) {
     tell(run, S("changing files"));
     TRY(transaction_commit(transaction, run->ops.data, (int32_t)run->ops.len, describe(run), &result));
     for (int32_t i = 0; i < result.warnings_len; i++) *vec_push(run->arena, &run->notes) = result.warnings[i];
-    wheel_unpack_note(run->arena, depot_dir(run), run->layouts, run->wheels_len);
+    wheel_unpack_note(run->arena, depot_dir(run->arena, run), run->layouts, run->wheels_len);
     run->files = result.files;
     run->files_len = result.files_len;
     tell(run, S("verifying"));

@@ -76,9 +76,17 @@ ERR_MUST_CHECK struct err *index_supply_url(struct index *index, struct pool *po
 /* Downloads `artifact` into `path` (created exclusively), hash checked while it arrives. ERR_HASH, ERR_NETWORK, ERR_IO.
  */
 ERR_MUST_CHECK struct err *index_download(struct index *index, const struct artifact *artifact, struct str path);
-/* Several at once; `paths` in the order of `artifacts`. */
+/* Who is told of each file that came from a server, as soon as it is there and verified: its number, on the thread that
+ * downloads. Of files that the cache had nobody is told. */
+struct index_arrivals {
+    void *self;
+    void (*tell)(void *self, int32_t i);
+};
+
+/* Several at once; `paths` in the order of `artifacts`. `arrivals` may be NULL. Where one fails, none stays. */
 ERR_MUST_CHECK struct err *index_download_all(struct index *index, const struct artifact *const *artifacts,
-                                              const struct str *paths, int32_t len);
+                                              const struct str *paths, int32_t len,
+                                              const struct index_arrivals *arrivals);
 
 struct index_stats index_stats(const struct index *index);
 

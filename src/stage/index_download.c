@@ -172,13 +172,15 @@ static struct err *start(struct index *index, struct job *job, int32_t *open) {
 }
 
 /* Takes the answers until all are there. */
-static struct err *receive(struct index *index, int32_t open) {
+static struct err *receive(struct index *index, const struct job *jobs, int32_t open,
+                           const struct index_arrivals *arrivals) {
     struct http_response response;
     struct err *err = NULL;
     while (!err && open > 0 && http_next(index->http, &response)) {
         struct job *job = response.user;
         open--;
         err = settle(index, job, &response);
+        if (!err && arrivals) arrivals->tell(arrivals->self, (int32_t)(job - jobs));
     }
     if (!err && open > 0) err = signals_check(index->arena);
     if (!err && open > 0) err = err_make(index->arena, ERR_NETWORK, "the downloads ended early");
@@ -186,7 +188,7 @@ static struct err *receive(struct index *index, int32_t open) {
 }
 
 struct err *index_download_all(struct index *index, const struct artifact *const *artifacts, const struct str *paths,
-                               int32_t len) {
+                               int32_t len, const struct index_arrivals *arrivals) {
     struct job *jobs = arena_new(index->arena, struct job, len);
     struct index_downloads downloads = {.jobs = jobs, .len = len, .begin_ms = clock_ms()};
     struct err *err = NULL;
@@ -199,7 +201,7 @@ struct err *index_download_all(struct index *index, const struct artifact *const
     }
     if (index->http) downloads.before = http_received(index->http);
     index->downloads = &downloads;
-    if (!err) err = receive(index, open);
+    if (!err) err = receive(index, jobs, open, arrivals);
     index->downloads = NULL;
     if (!err) return NULL;
     index_http_drop(index);
@@ -209,5 +211,5 @@ struct err *index_download_all(struct index *index, const struct artifact *const
 }
 
 struct err *index_download(struct index *index, const struct artifact *artifact, struct str path) {
-    return index_download_all(index, &artifact, &path, 1);
+    return index_download_all(index, &artifact, &path, 1, NULL);
 }

@@ -6,9 +6,9 @@
 #include "os/inflate.h"
 #include "os/signals.h"
 #include "os/term.h"
-#include "os/workers.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +20,8 @@ enum {
     BATCH_FILES = 64,
     BATCH_BYTES = 1 << 20,
     FLUSH_MIN = 512 << 10, /* bytes of a file that the disk had better begin with at once */
+    AHEAD_ROOM = 2,        /* times what is unpacked ahead must be free */
+    AHEAD_NAME_SIZE = 16,
 };
 
 struct job {
@@ -28,6 +30,8 @@ struct job {
     struct str dir;                  /* of its source */
     const char *name;                /* there */
     int parent;                      /* that directory, open */
+    int beside;                      /* that of its wheel, where something lies unpacked there */
+    const struct crew *crew;         /* whose work it is; NULL: the caller waits for it */
     bool repeats;                    /* another job has the same bytes: one file is kept of them */
     char sha256[32];                 /* computed by a worker; its arena does not outlive the item */
 };
@@ -158,6 +162,7 @@ static struct err *stream_run(struct arena *arena, struct stream *stream) {
     bool end = false;
     while (!end) {
         TRY(signals_check(arena));
+        if (stream->job->crew && crew_ends(stream->job->crew)) return err_make(arena, ERR_INTERRUPTED, "not needed");
         TRY(stream_step(arena, stream, &end));
     }
     if (stream->size != entry->size || stream->rest.len)
@@ -208,6 +213,25 @@ static struct err *packed_read(struct arena *arena, const struct job *job, struc
     return NULL;
 }
 
+/* Beside the wheel a file is named by the number of its entry. */
+static void ahead_name(const struct unpack_item *item, char *ret) {
+    (void)snprintf(ret, AHEAD_NAME_SIZE, "%d", (int)(item->file->entry - item->wheel->zip.entries));
+}
+
+/* Moves what was unpacked ahead to its place. False where that is not possible: nothing is there. */
+static bool take_ahead(struct arena *arena, const struct depot *depot, struct job *job, struct err **ret) {
+    const struct wheel_file *file = job->item->file;
+    char name[AHEAD_NAME_SIZE];
+    int fd = -1;
+    if (!file->is_ahead || job->beside < 0) return false;
+    ahead_name(job->item, name);
+    if (sys_open_at(sys_real(), job->beside, name, &fd)) return false;
+    int status = sys_rename_at(sys_real(), job->beside, name, job->parent, job->name);
+    if (status == 0) *ret = finish(arena, depot, job, fd);
+    (void)sys_close(sys_real(), fd);
+    return status == 0;
+}
+
 static struct err *unpack(struct arena *arena, const struct depot *depot, struct job *job) {
     struct wheel_file *file = job->item->file;
     struct str bytes, data;
@@ -216,6 +240,8 @@ static struct err *unpack(struct arena *arena, const struct depot *depot, struct
     if (!job->repeats &&
         depot_take(depot, arena, job->notes, &wanted, job->parent, job->name, &file->staged, &file->kept))
         return NULL;
+    struct err *err = NULL;
+    if (take_ahead(arena, depot, job, &err)) return err;
     if (file->entry->size > UNPACK_MEMORY_MAX) {
         bytes = str_from(job->item->wheel->bytes, (ptrdiff_t)file->entry->offset);
         TRY(zip_data(arena, file->entry, bytes, &data));
@@ -230,23 +256,71 @@ static struct err *unpack(struct arena *arena, const struct depot *depot, struct
     return write_whole(arena, depot, job, text);
 }
 
+static struct str beside_of(const struct wheel *wheel) {
+    return str_slice(wheel->path, 0, str_find_last(wheel->path, '/'));
+}
+
 static struct err *unpack_batch(void *self, struct arena *arena, int32_t i) {
     const struct unpacking *unpacking = self;
     const struct batch *batch = &unpacking->batches[i];
     struct str dir = unpacking->jobs[batch->first].dir;
+    const struct wheel *wheel = NULL;
     struct err *err = NULL;
-    int fd = -1;
+    int fd = -1, beside = -1;
     int status = sys_dir(sys_real(), str_copy_z(arena, dir), &fd);
     if (status) return err_errno(arena, status, "cannot open '%.*s'", FMT(dir));
     for (int32_t k = 0; k < batch->len && !err; k++) {
         struct job *job = &unpacking->jobs[batch->first + k];
         struct arena_mark mark = arena_mark(arena);
         job->parent = fd;
+        if (job->item->file->is_ahead && job->item->wheel != wheel) {
+            wheel = job->item->wheel;
+            if (beside >= 0) (void)sys_close(sys_real(), beside);
+            beside = -1;
+            (void)sys_dir(sys_real(), str_copy_z(arena, beside_of(wheel)), &beside);
+        }
+        job->beside = beside;
         err = unpack(arena, unpacking->depot, job);
         if (!err) arena_rewind(arena, mark);
     }
+    if (beside >= 0) (void)sys_close(sys_real(), beside);
     (void)sys_close(sys_real(), fd);
     return err;
+}
+
+/* Both the unpacked files and those of the transaction find room, whatever becomes of them. */
+static bool has_room(struct arena *arena, const struct wheel_layout *layout, struct str dir) {
+    struct sys_space space;
+    int64_t size = 0;
+    for (int32_t i = 0; i < layout->len; i++)
+        if (layout->files[i].entry) size += layout->files[i].entry->size;
+    if (sys_space(sys_real(), str_copy_z(arena, dir), &space)) return false;
+    return space.bytes_free / AHEAD_ROOM > size && space.inodes_free / AHEAD_ROOM > layout->len;
+}
+
+void wheel_unpack_ahead(struct arena *arena, struct str depot_dir, const struct wheel_layout *layout,
+                        const struct crew *crew) {
+    const struct depot none = {.fd = -1}, kept = {.dir = depot_dir, .fd = -1};
+    struct str dir = beside_of(layout->wheel);
+    struct err *err = NULL;
+    int fd = -1;
+    if (depot_notes_read(arena, &kept, layout->wheel->sha256).len || !has_room(arena, layout, dir)) return;
+    if (sys_dir(sys_real(), str_copy_z(arena, dir), &fd)) return;
+    for (int32_t i = 0; i < layout->len && !err && !crew_ends(crew); i++) {
+        struct arena_mark mark = arena_mark(arena);
+        struct wheel_file file = layout->files[i];
+        const struct unpack_item item = {layout->wheel, &file};
+        char name[AHEAD_NAME_SIZE];
+        if (!file.entry || file.sha256.len == 0) continue;
+        ahead_name(&item, name);
+        file.source = path_join(arena, dir, str_of(name));
+        struct job job = {.item = &item, .dir = dir, .name = name, .parent = fd, .beside = -1, .crew = crew};
+        err = unpack(arena, &none, &job);
+        if (err) (void)sys_unlink(sys_real(), str_copy_z(arena, file.source));
+        else layout->files[i].is_ahead = true;
+        arena_rewind(arena, mark);
+    }
+    (void)sys_close(sys_real(), fd);
 }
 
 static int64_t job_size(const struct job *job) {

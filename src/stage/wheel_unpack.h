@@ -5,6 +5,7 @@
 #define UNPIN_STAGE_WHEEL_UNPACK_H
 
 #include "os/depot.h"
+#include "os/workers.h"
 #include "stage/wheel_layout.h"
 
 struct unpack_item {
@@ -12,8 +13,14 @@ struct unpack_item {
     struct wheel_file *file; /* file->source is the path to create; its sha256 is set where it was not known */
 };
 
-/* Creates the staged file of every item, on a few threads, from the depot where that keeps it, and sets `staged` and
- * `kept` of its file. ERR_WHEEL where the bytes are not those of RECORD. */
+/* Unpacks beside a wheel, into the directory that it alone lies in, what of its files wheel_unpack will want: verified
+ * as there, and marked `is_ahead`. What fails is left out, as is all where the depot `depot_dir` has notes of the
+ * wheel, or the disk has little room; ends early where the crew ends. */
+void wheel_unpack_ahead(struct arena *arena, struct str depot_dir, const struct wheel_layout *layout,
+                        const struct crew *crew);
+
+/* Creates the staged file of every item, on a few threads, from the depot where that keeps it, or from beside its
+ * wheel, and sets `staged` and `kept` of its file. ERR_WHEEL where the bytes are not those of RECORD. */
 ERR_MUST_CHECK struct err *wheel_unpack(struct arena *arena, const struct depot *depot, const struct unpack_item *items,
                                         int32_t len);
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Installing, next to uv and pip: wall time, CPU time and peak memory of whole processes, on the same copy of one environment.
 
-    install.py [--runs N] [--what small,many,overlay] [--tools unpin,uv,...] [--disk memory|DIR] [--out FILE]
+    install.py [--runs N] [--what small,many,overlay] [--tools unpin,uv,...] [--disk memory|DIR] [--link MB] [--out FILE]
 
 small    one wheel of 16 files (itsdangerous) into a virtual environment
 many     30 wheels (numpy, pandas, Django, matplotlib, …): 10,437 files, 249 MB unpacked, 78 MB packed
@@ -19,6 +19,7 @@ pip              pip of the tools, --no-compile, into the same environment by --
 
 The disk is an ext4 in a file in memory by default (--disk memory, needs root): it shows the work of the tools and not the disk's.
 --disk DIR takes a directory of a real disk, where what is made durable costs what that disk needs for it.
+--link MB lets so many megabytes of files through in a second, for all connections together: what is done while they come costs no time.
 """
 import argparse
 import hashlib
@@ -95,6 +96,7 @@ int main(int argc, char **argv) {
 }
 """
 DISK_MIB = 4096
+PIECE = 64 << 10
 
 
 def norm(name):
@@ -104,7 +106,8 @@ def norm(name):
 class Wheelhouse:
     """Real wheels, fetched once from the index that pip is configured for, served on loopback with hashes, metadata files and ranges."""
 
-    def __init__(self):
+    def __init__(self, rate):
+        self.rate, self.lock, self.free_at = rate, threading.Lock(), 0.0
         self.dir = os.path.join(WORK, "wheels")
         wanted = {norm(r.split("==")[0]) for r in [*MANY, SMALL]}
         found = {norm(f.split("-")[0]) for f in os.listdir(self.dir)} if os.path.isdir(self.dir) else set()
@@ -122,6 +125,13 @@ class Wheelhouse:
             self.metadata[file] = text
             line = f'<a href="/files/{file}#sha256={digest}" data-core-metadata="sha256={hashlib.sha256(text).hexdigest()}">{html.escape(file)}</a><br>\n'
             self.pages.setdefault(norm(file.split("-")[0]), []).append(line)
+
+    def pass_link(self, size):
+        """Waits until so many bytes are through."""
+        with self.lock:
+            self.free_at = max(self.free_at, time.monotonic()) + size / self.rate
+            wait = self.free_at - time.monotonic()
+        time.sleep(max(0, wait))
 
     def serve(self):
         house = self
@@ -160,7 +170,12 @@ class Wheelhouse:
                 self.wfile.flush()
                 if self.command == "GET":
                     with open(path, "rb") as f:
-                        self.connection.sendfile(f, first, last - first + 1)
+                        step = PIECE if house.rate else size
+                        for begin in range(first, last + 1, step):
+                            count = min(step, last + 1 - begin)
+                            if house.rate:
+                                house.pass_link(count)
+                            self.connection.sendfile(f, begin, count)
 
             def do_GET(self):
                 path = self.path.split("?")[0]
@@ -331,6 +346,7 @@ def main():
     parser.add_argument("--what", default="small,many,overlay")
     parser.add_argument("--tools", default=ALL_TOOLS)
     parser.add_argument("--disk", default="memory")
+    parser.add_argument("--link", type=float, default=0, metavar="MB", help="megabytes of files in a second; 0: as many as there are")
     parser.add_argument("--out")
     options = parser.parse_args()
     if options.disk == "memory" and os.geteuid() != 0:
@@ -338,7 +354,7 @@ def main():
     whats, tools = options.what.split(","), options.tools.split(",")
     if os.geteuid() != 0 and "overlay" in whats:
         whats.remove("overlay")
-    server, url = Wheelhouse().serve()
+    server, url = Wheelhouse(options.link * 1e6).serve()
     disk = Disk(options.disk)
     try:
         found = Bench(disk, url).measure(whats, tools, options.runs)

@@ -6,8 +6,14 @@ import select
 import shutil
 import subprocess
 import time
+import zipfile
 
 import pytest
+
+import world as worlds
+from index_server import File
+
+LIMIT_S = 60
 
 
 def files_of(env, name):
@@ -45,6 +51,76 @@ def test_unpacked_once(env):
     came = {p for p in again if "pytokens" in p}
     assert came and all(again[p] == first[p] for p in came), "the very files came back"
     record_holds(env)
+
+
+def hold_back(index, project):
+    """From now on the wheels of the project do not arrive."""
+    index.stall_only.update(f.name for f in index.of(project) if f.name.endswith(".whl"))
+    index.stall.set()
+
+
+def ahead_of(env, least):
+    """{inode: size} of what lies unpacked beside a wheel, as soon as so many files do."""
+    end = time.monotonic() + LIMIT_S
+    while time.monotonic() < end:
+        found = {}
+        for folder, _, files in os.walk(os.path.join(env.site, ".unpin")):
+            for file in files:
+                if re.search(r"/scratch/\d+$", folder) and file.isdigit():
+                    st = os.stat(os.path.join(folder, file))
+                    found[st.st_ino] = st.st_size
+        if len(found) >= least:
+            return found
+        time.sleep(0.05)
+    pytest.fail("nothing is unpacked while something else is still to come")
+
+
+def test_unpacked_while_others_come(env, index):
+    hold_back(index, "pytokens")
+    child = subprocess.Popen(env.argv("install", "-y", "asgiref", "pytokens"), env=env.variables, cwd=env.folder, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        ahead = ahead_of(env, 5)
+        assert "asgiref" not in env.installed()
+    finally:
+        index.stall.clear()
+    _, err = child.communicate(timeout=LIMIT_S)
+    assert child.returncode == 0, err
+    assert {"asgiref", "pytokens"} <= set(env.installed())
+    assert len(set(files_of(env, "asgiref").values()) & set(ahead)) >= 5, "the very files were moved"
+    record_holds(env)
+    assert env.run("undo", "-y").status == 0 and "asgiref" not in env.installed()
+
+
+def test_ended_while_unpacked_ahead(env, index):
+    before = env.tree()
+    hold_back(index, "pytokens")
+    child = subprocess.Popen(env.argv("install", "-y", "asgiref", "pytokens"), env=env.variables, cwd=env.folder, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    ahead_of(env, 5)
+    child.terminate()
+    _, err = child.communicate(timeout=LIMIT_S)
+    index.stall.clear()
+    assert child.returncode == 128 + 15, err
+    assert env.tree() == before
+
+
+def test_refused_ahead_as_otherwise(env, index, tmp_path):
+    """A wheel that came is refused with the words for one that was there."""
+    path = worlds.stub_wheel(tmp_path / "wheels", "wrong-record", "1.0", files={"wrong_record/data.py": "x = 1\n"})
+    with zipfile.ZipFile(path) as z:
+        content = [(i, z.read(i)) for i in z.infolist()]
+    with zipfile.ZipFile(path, "w") as z:
+        for info, data in content:
+            z.writestr(info, data.replace(b"x = 1", b"x = 2") if info.filename.endswith("data.py") else data)
+    index.files[os.path.basename(path)] = File(path, None)
+    try:
+        came = env.run("install", "-y", "wrong-record", "asgiref")
+        there = env.run("install", "-y", "wrong-record", "asgiref")
+    finally:
+        del index.files[os.path.basename(path)]
+    assert came.status == there.status and came.err == there.err
+    assert "has not the hash that RECORD gives" in came.err and "asgiref" not in env.installed()
 
 
 def test_no_two_environments_share_a_file(env, tmp_path):

@@ -10,6 +10,7 @@ and, where a test says so, faults. Only the standard library is needed.
         index.broken[filename] = bytes    # served in place of the file, under the true file's hash
         index.status[path] = 503          # served for that path
         index.stall.set()                 # wheels asked for whole do not arrive until it is cleared; index.stalled tells of one
+        index.stall_only.add(filename)    # of these alone
 
 Alone:  index_server.py [--port N] FOLDER ...
 """
@@ -62,7 +63,7 @@ class IndexServer(Serving):
     def __init__(self, folders, dates=None, *, json=True, metadata=True, ranges=True, times=True, port=0):
         self.json, self.metadata, self.ranges, self.times = json, metadata, ranges, times
         self.down, self.broken, self.status, self.requests, self.files = False, {}, {}, [], {}
-        self.stall, self.stalled = threading.Event(), threading.Event()
+        self.stall, self.stalled, self.stall_only = threading.Event(), threading.Event(), set()
         for folder in folders:
             for name in sorted(os.listdir(folder)):
                 if name.endswith((".whl", ".tar.gz", ".zip")):
@@ -76,7 +77,7 @@ class IndexServer(Serving):
     def reset(self):
         """Ends all faults and forgets the requests."""
         self.down = False
-        for state in (self.broken, self.status, self.requests, self.stall, self.stalled):
+        for state in (self.broken, self.status, self.requests, self.stall, self.stalled, self.stall_only):
             state.clear()
 
     def file_url(self, name):
@@ -152,7 +153,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(404, b"")
         if metadata:
             return self.answer(200, f.metadata)
-        if self.index.stall.is_set() and name.endswith(".whl") and not self.headers.get("Range"):
+        held = name in self.index.stall_only if self.index.stall_only else name.endswith(".whl")
+        if self.index.stall.is_set() and held and not self.headers.get("Range"):
             self.index.stalled.set()
             while self.index.stall.is_set():
                 time.sleep(0.05)

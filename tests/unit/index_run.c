@@ -125,7 +125,7 @@ static struct err *supply_rest(struct run *run, char **words, int len) {
         int32_t at;
         TRY(index_supply_url(run->index, &run->pool, word, (struct str){0}, &id, &at));
     }
-    return index_download_all(run->index, artifacts.data, paths.data, (int32_t)paths.len);
+    return index_download_all(run->index, artifacts.data, paths.data, (int32_t)paths.len, NULL);
 }
 
 static void write_pool(struct run *run) {
