@@ -96,8 +96,9 @@ struct config {
 #undef X
     const struct config_pin *pins;
     int32_t pins_len;
-    /* $UNPIN_CACHE_DIR; else, where no_cache and uv_no_cache do not forbid it, $XDG_CACHE_HOME/unpin or ~/.cache/unpin; empty: none.
-     * As with pip, any value of its no-cache-dir forbids it: PIP_NO_CACHE_DIR=off was the way to say so once. */
+    /* $UNPIN_CACHE_DIR; else, where no_cache and uv_no_cache do not forbid it, $XDG_CACHE_HOME/unpin or ~/.cache/unpin;
+     * empty: none. As with pip, any value of its no-cache-dir forbids it: PIP_NO_CACHE_DIR=off was the way to say so
+     * once. */
     struct str cache_dir;
     struct str netrc;        /* $NETRC, ~/.netrc; empty: none */
     const struct str *files; /* configuration files that were read, in order */
