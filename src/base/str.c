@@ -109,6 +109,12 @@ static ptrdiff_t utf8_sequence(struct str s) {
     return n;
 }
 
+bool str_is_hex(struct str s) {
+    for (ptrdiff_t i = 0; i < s.len; i++)
+        if (!char_is_digit(s.data[i]) && (s.data[i] < 'a' || s.data[i] > 'f')) return false;
+    return true;
+}
+
 bool str_is_utf8(struct str s) {
     while (s.len) {
         ptrdiff_t n = utf8_sequence(s);

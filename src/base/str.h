@@ -87,11 +87,19 @@ static inline bool char_is_space(char c) {
 static inline char char_lower(char c) {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
+/* The value of a hexadecimal digit of either case, -1 for other characters. */
+static inline int char_hex(char c) {
+    if (char_is_digit(c)) return c - '0';
+    c = char_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
 
 /* A decimal number of digits only, 0 to INT64_MAX; false for anything else, the empty text included. */
 bool str_to_int(struct str s, int64_t *ret);
 /* True if the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool str_is_utf8(struct str s);
+/* True if `s` has only hexadecimal digits in lower case, as our own names and digests do; the empty one too. */
+bool str_is_hex(struct str s);
 /* 64 bits, eight bytes at a time: for tables and against accidents, not against an adversary. The same only on machines
  * of one byte order. */
 uint64_t str_hash(struct str s);

@@ -72,10 +72,9 @@ static struct err *end_line(struct parser *parser) {
 static struct err *add_point(struct parser *parser, struct buf *buf, ptrdiff_t digits) {
     uint32_t point = 0;
     for (ptrdiff_t i = 0; i < digits; i++) {
-        char c = char_lower(peek(parser));
-        bool letter = c >= 'a' && c <= 'f';
-        if (!char_is_digit(c) && !letter) return fail(parser, "an escape that is no character");
-        point = point * 16 + (uint32_t)(letter ? c - 'a' + 10 : c - '0');
+        int value = char_hex(peek(parser));
+        if (value < 0) return fail(parser, "an escape that is no character");
+        point = point * 16 + (uint32_t)value;
         parser->at++;
     }
     if (point == 0 || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF))

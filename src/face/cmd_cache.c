@@ -170,9 +170,10 @@ static struct err *find_cache(struct session *session, struct job *job) {
     TRY(session_cache_most(session, &job->most, &job->source));
     job->dir = session_cache_dir(session);
     if (job->dir.len == 0)
-        return err_hint(arena,
-                        err_make(arena, ERR_CONFIG, "there is no cache: neither HOME nor UNPIN_CACHE_DIR is set"),
-                        "--cache-dir names one");
+        return err_hint(
+            arena,
+            err_make(arena, ERR_CONFIG, "there is no cache: no-cache-dir is set, or neither HOME nor UNPIN_CACHE_DIR"),
+            "--cache-dir names one; `unpin config` shows what is set");
     if (store_is_private(arena, job->dir, &why)) return NULL;
     return err_hint(arena, err_make(arena, ERR_PERMISSION, "the cache %.*s is not used: %.*s", FMT(job->dir), FMT(why)),
                     "its owner may look at it and clear it");

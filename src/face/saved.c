@@ -7,9 +7,7 @@
 #include "stage/report.h"
 
 static bool is_hash(struct str text, struct str algorithm) {
-    for (ptrdiff_t i = 0; i < text.len; i++)
-        if (!char_is_digit(text.data[i]) && (text.data[i] < 'a' || text.data[i] > 'f')) return false;
-    return str_eq(simple_hash_name(text), algorithm);
+    return str_is_hex(text) && str_eq(simple_hash_name(text), algorithm);
 }
 
 /* The hex of "sha512:HEX" or "sha384:HEX", empty for other texts. */

@@ -66,10 +66,7 @@ static void place(struct str sha256, uint32_t mode, char *ret) {
 
 /* True for a hex SHA-256: what becomes part of a path. */
 static bool is_name(struct str name) {
-    bool good = name.len == NAME_LEN;
-    for (ptrdiff_t i = 0; i < name.len && good; i++)
-        good = char_is_digit(name.data[i]) || (name.data[i] >= 'a' && name.data[i] <= 'f');
-    return good;
+    return name.len == NAME_LEN && str_is_hex(name);
 }
 
 static struct str notes_path(struct arena *arena, struct str dir, struct str name) {

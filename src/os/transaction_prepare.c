@@ -227,18 +227,10 @@ static struct err *adopt(struct transaction_store *store, const struct step *ste
     return status ? err_errno(store->arena, status, "cannot give '%s' its attributes", staged) : NULL;
 }
 
-static int hex_digit(char c) {
-    if (char_is_digit(c)) return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool hash_parse(struct str hex, unsigned char *ret) {
-    if (hex.len != 2 * HASH_SIZE) return false;
-    for (int i = 0; i < HASH_SIZE; i++) {
-        int high = hex_digit(hex.data[2 * i]), low = hex_digit(hex.data[2 * i + 1]);
-        if (high < 0 || low < 0) return false;
-        ret[i] = (unsigned char)(high << 4 | low);
-    }
+    if (hex.len != 2 * HASH_SIZE || !str_is_hex(hex)) return false;
+    for (int i = 0; i < HASH_SIZE; i++)
+        ret[i] = (unsigned char)(char_hex(hex.data[2 * i]) << 4 | char_hex(hex.data[2 * i + 1]));
     return true;
 }
 

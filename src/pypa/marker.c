@@ -96,18 +96,12 @@ static bool add_code_point(struct buf *buf, uint32_t c) {
     return true;
 }
 
-static int hex_digit(char c) {
-    if (char_is_digit(c)) return c - '0';
-    c = char_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The `count` hexadecimal digits of an escape at `*rest`. */
 static bool unescape_hex(struct str *rest, int count, struct buf *buf) {
     uint32_t c = 0;
     if (rest->len < count) return false;
     for (int i = 0; i < count; i++) {
-        int digit = hex_digit(rest->data[i]);
+        int digit = char_hex(rest->data[i]);
         if (digit < 0) return false;
         c = c << 4 | (uint32_t)digit;
     }

@@ -266,18 +266,12 @@ bool requirement_file_is_remote(struct str path) {
     return !str_eq_nocase(str_slice(path, 0, colon), S("file"));
 }
 
-static int hex_digit(char c) {
-    if (char_is_digit(c)) return c - '0';
-    c = char_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 struct str percent_decode(struct arena *arena, struct str text) {
     if (str_find_char(text, '%') < 0) return text;
     struct buf out = {.arena = arena};
     for (ptrdiff_t i = 0; i < text.len; i++) {
-        int high = i + 2 < text.len && text.data[i] == '%' ? hex_digit(text.data[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(text.data[i + 2]) : -1;
+        int high = i + 2 < text.len && text.data[i] == '%' ? char_hex(text.data[i + 1]) : -1;
+        int low = high >= 0 ? char_hex(text.data[i + 2]) : -1;
         buf_add_char(&out, low >= 0 ? (char)(high * 16 + low) : text.data[i]);
         if (low >= 0) i += 2;
     }

@@ -19,12 +19,6 @@ struct scanner {
     struct err *err;
 };
 
-static int hex_digit(char c) {
-    if (char_is_digit(c)) return c - '0';
-    c = char_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool is_hex(struct str text, ptrdiff_t len) {
     /* A table, as pages hold hundreds of thousands of digits. */
     static const unsigned char hex[256] = {
@@ -158,7 +152,7 @@ static uint32_t entity(struct str name) {
     struct str digits = str_from(name, hex ? 2 : 1);
     uint32_t point = 0;
     for (ptrdiff_t i = 0; i < digits.len; i++) {
-        int digit = hex_digit(digits.data[i]);
+        int digit = char_hex(digits.data[i]);
         if (digit < 0 || (!hex && digit > 9)) return 0;
         point = point * (hex ? 16 : 10) + (uint32_t)digit;
         if (point > 0x10FFFF) return 0;
@@ -236,8 +230,8 @@ struct str simple_url_decode(struct arena *arena, struct str text) {
     char *out = arena_alloc(arena, text.len);
     ptrdiff_t len = 0;
     for (ptrdiff_t i = 0; i < text.len; i++) {
-        int high = i + 2 < text.len && text.data[i] == '%' ? hex_digit(text.data[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(text.data[i + 2]) : -1;
+        int high = i + 2 < text.len && text.data[i] == '%' ? char_hex(text.data[i + 1]) : -1;
+        int low = high >= 0 ? char_hex(text.data[i + 2]) : -1;
         out[len++] = low >= 0 ? (char)(high * 16 + low) : text.data[i];
         if (low >= 0) i += 2;
     }

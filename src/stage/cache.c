@@ -64,10 +64,7 @@ struct str cache_kind_name(enum cache_kind kind) {
 }
 
 static bool is_hex(struct str text, ptrdiff_t len) {
-    if (text.len != len) return false;
-    for (ptrdiff_t i = 0; i < len; i++)
-        if (!char_is_digit(text.data[i]) && (text.data[i] < 'a' || text.data[i] > 'f')) return false;
-    return true;
+    return text.len == len && str_is_hex(text);
 }
 
 /* True for the end of a name under which a file is written before it is renamed: ".123-456-7" (os/store), ".AbC123"

@@ -246,8 +246,7 @@ ERR_MUST_CHECK static struct err *git_well(struct arena *arena, const struct pro
 
 static bool is_hex(struct str text) {
     for (ptrdiff_t i = 0; i < text.len; i++)
-        if (!char_is_digit(text.data[i]) && (char_lower(text.data[i]) < 'a' || char_lower(text.data[i]) > 'f'))
-            return false;
+        if (char_hex(text.data[i]) < 0) return false;
     return true;
 }
 
