@@ -17,16 +17,34 @@ static struct str time_text(struct arena *arena, int64_t seconds) {
     return str_copy(arena, str_of(text));
 }
 
+/* What the files of all of these were compared with, if that is one thing and worth a word. */
+static struct str doubt_of(const struct history_change *changes, int32_t len) {
+    struct str doubt = {0};
+    for (int32_t i = 0; i < len; i++) {
+        struct str verified = changes[i].verified;
+        if (i > 0 && !str_eq(doubt, verified)) return (struct str){0};
+        doubt = verified;
+    }
+    return doubt;
+}
+
+static struct str doubt_text(struct str verified) {
+    if (str_eq(verified, S("size"))) return S(" (the index gave a size, but no hash)");
+    if (str_eq(verified, S("nothing"))) return S(" (the index gave no hash)");
+    return (struct str){0};
+}
+
 static struct str changes_text(struct arena *arena, const struct history_change *changes, int32_t len) {
     struct buf buf = {.arena = arena};
+    struct str doubt = doubt_of(changes, len); /* told once, behind the last */
     for (int32_t i = 0; i < len; i++) {
         buf_addf(&buf, "%s%.*s ", i ? ", " : "", FMT(changes[i].name));
         if (changes[i].to.len == 0) buf_addf(&buf, "%.*s removed", FMT(changes[i].from));
         else if (changes[i].from.len == 0) buf_addf(&buf, "%.*s added", FMT(changes[i].to));
         else buf_addf(&buf, "%.*s → %.*s", FMT(changes[i].from), FMT(changes[i].to));
-        if (str_eq(changes[i].verified, S("size"))) buf_add(&buf, S(" (verified by its size alone)"));
-        if (str_eq(changes[i].verified, S("nothing"))) buf_add(&buf, S(" (not verified)"));
+        if (!doubt.len) buf_add(&buf, doubt_text(changes[i].verified));
     }
+    buf_add(&buf, doubt_text(doubt));
     return buf_str(&buf);
 }
 
@@ -168,53 +186,96 @@ static struct str what_is_undone(struct arena *arena, const struct history_entry
                       FMT(changes_text(arena, entry->changes, entry->changes_len)));
 }
 
-/* The transaction to take back: the last one, or that of --only. */
-static struct err *entry_to_undo(struct session *session, const struct history_entry **ret) {
-    const struct history_entry *entries, *found = NULL;
+/* The transaction of --only. */
+static struct err *entry_of_only(struct session *session, const struct history_entry *entries, int32_t len,
+                                 const struct history_entry **ret) {
+    const struct history_entry *found = NULL;
     struct str only = session->options->only;
-    int32_t len = 0;
-    TRY(entries_of(session, &entries, &len));
-    if (only.len == 0) found = history_last(entries, len);
-    for (int32_t i = 0; i < len && only.len; i++)
+    for (int32_t i = 0; i < len; i++)
         if (str_eq(entries[i].transaction.id, only)) found = &entries[i];
-    if (!found && only.len) return err_make(session->arena, ERR_REQUEST, "there is no transaction '%.*s'", FMT(only));
-    if (!found) return err_make(session->arena, ERR_REQUEST, "there is no transaction to undo");
-    if (only.len && found != history_last(entries, len) && !session->options->force)
+    if (!found) return err_make(session->arena, ERR_REQUEST, "there is no transaction '%.*s'", FMT(only));
+    if (found != history_last(entries, len) && !session->options->force)
         TRY(history_undo_check(session->arena, &session->env, found));
     *ret = found;
     return NULL;
 }
 
-/* Takes a transaction back; `asked`: consent was given before. */
-static struct err *undo_one(struct session *session, bool asked, struct str *ret_id) {
-    const struct history_entry *last = NULL;
-    TRY(entry_to_undo(session, &last));
-    struct str what = what_is_undone(session->arena, last);
-    if (!session->options->json) {
-        struct buf buf = {.arena = session->arena};
-        buf_add(&buf, S("Takes back "));
-        term_escape(&buf, what);
-        buf_add_char(&buf, '\n');
-        session_print(session, buf_str(&buf));
+/* What is to be taken back, newest first: the last `count` that are in force, or that of --only. All of them are known
+ * before consent is asked for, so that nobody agrees to what was not shown. */
+static struct err *entries_to_undo(struct session *session, int64_t count, const struct history_entry ***ret) {
+    const struct history_entry *entries, **found;
+    int32_t len = 0;
+    int64_t n = 0;
+    TRY(entries_of(session, &entries, &len));
+    found = arena_new(session->arena, const struct history_entry *, len + 1);
+    if (session->options->only.len) {
+        TRY(entry_of_only(session, entries, len, &found[0]));
+        *ret = found;
+        return NULL;
     }
-    if (!asked) TRY(session_ask(session, S("Undo it? [y/N] ")));
+    for (int32_t left = len; n < count; n++) {
+        found[n] = history_last(entries, left);
+        if (!found[n]) break;
+        left = (int32_t)(found[n] - entries);
+    }
+    if (n == 0) return err_make(session->arena, ERR_REQUEST, "there is no transaction to undo");
+    for (int64_t i = 1; i < n; i++)
+        if (!found[i]->transaction.undoable)
+            return err_hint(session->arena,
+                            err_make(session->arena, ERR_REQUEST,
+                                     "transaction %.*s cannot be undone: what it replaced is not kept",
+                                     FMT(found[i]->transaction.id)),
+                            "unpin undo %lld takes back what is newer", (long long)i);
+    if (n < count)
+        return err_hint(session->arena,
+                        err_make(session->arena, ERR_REQUEST, "there %s only %lld transaction%s to undo",
+                                 n == 1 ? "is" : "are", (long long)n, n == 1 ? "" : "s"),
+                        "unpin undo %lld takes %s back; unpin history lists them", (long long)n,
+                        n == 1 ? "it" : "them all");
+    *ret = found;
+    return NULL;
+}
+
+static void show_what_is_undone(struct session *session, const struct history_entry *const *entries, int64_t len) {
+    struct buf buf = {.arena = session->arena};
+    for (int64_t i = 0; i < len; i++) {
+        buf_add(&buf, S("Takes back "));
+        term_escape(&buf, what_is_undone(session->arena, entries[i]));
+        buf_add_char(&buf, '\n');
+    }
+    session_print(session, buf_str(&buf));
+}
+
+static struct err *undo_one(struct session *session, const struct history_entry *entry) {
     struct transaction_result result;
-    TRY(history_undo(session->arena, &session->env, last->transaction.id, session->options->force, session->argv,
+    TRY(history_undo(session->arena, &session->env, entry->transaction.id, session->options->force, session->argv,
                      session->argv_len, &result));
     session->changed = true;
     for (int32_t i = 0; i < result.warnings_len; i++) session_note(session, result.warnings[i]);
-    *ret_id = last->transaction.id;
     return NULL;
 }
 
 struct err *cmd_undo(struct session *session, int *ret_status) {
     (void)ret_status;
     int64_t count;
+    const struct history_entry **entries;
     TRY(count_of(session, &count));
     if (session->options->only.len && session_words(session).len)
         return err_make(session->arena, ERR_USAGE, "--only takes one transaction back, not a number of them");
+    TRY(entries_to_undo(session, count, &entries));
+    if (!session->options->json) show_what_is_undone(session, entries, count);
+    TRY(session_ask(session, count == 1 ? S("Undo it? [y/N] ") : S("Undo them? [y/N] ")));
     VEC(struct str) undone = {0};
-    for (int64_t i = 0; i < count; i++) TRY(undo_one(session, i > 0, vec_push(session->arena, &undone)));
+    struct buf done = {.arena = session->arena};
+    for (int64_t i = 0; i < count; i++) {
+        struct err *err = undo_one(session, entries[i]);
+        if (err && i > 0)
+            session_note(session, str_format(session->arena, "transaction%s taken back before that: %.*s",
+                                             i == 1 ? "" : "s", FMT(buf_str(&done))));
+        TRY(err);
+        *vec_push(session->arena, &undone) = entries[i]->transaction.id;
+        buf_addf(&done, "%s%.*s", i ? ", " : "", FMT(entries[i]->transaction.id));
+    }
     if (!session->options->json) {
         session_print(session, session->options->only.len ? S("Done: what it changed is as it was before.\n")
                                                           : S("Done: everything is as it was before.\n"));

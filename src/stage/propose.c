@@ -296,6 +296,10 @@ static struct err *plan_with(struct arena *arena, const struct solve_input *give
         plan.reason = solution.reason;
         plan.reason_len = solution.reason_len;
         TRY(propose_ways_out(arena, &input, pool, source, true, &plan));
+        if (plan.suggestions_len == 0 && !want->only_binary.all) {
+            want->builds = true;
+            TRY(propose_ways_out(arena, &input, pool, source, true, &plan));
+        }
     }
     plan.proof.rounds = counter->rounds;
     plan.proof.metadata_fetched = counter->documents;

@@ -354,26 +354,25 @@ static void add_feasible(struct page *page) {
     }
 }
 
-/* How many facts before this one tell of the same distribution's requirements; what follows counts how many do. */
+/* How many of the facts `from` to `to` tell of the same distribution's requirements as the one at `at`. */
 static int32_t alike(const struct plan *plan, int32_t at, int32_t from, int32_t to) {
     int32_t n = 0;
     for (int32_t i = from; i < to; i++)
-        if (i != at && plan->reason[i].kind == FACT_REQUIREMENT && str_eq(plan->reason[i].name, plan->reason[at].name))
-            n++;
+        if (plan->reason[i].kind == FACT_REQUIREMENT && str_eq(plan->reason[i].name, plan->reason[at].name)) n++;
     return n;
 }
 
-/* Requirements of many releases of one project are told by the first few: the argument stays short. */
+/* Requirements of many releases of one project are told by those of the newest, which are asked about: the argument
+ * stays short. Facts come with the oldest releases first, so the first of them stands for what is left out. */
 static bool add_folded(struct page *page, int32_t at) {
     const struct plan *plan = page->plan;
     if (page->look->verbose || plan->reason[at].kind != FACT_REQUIREMENT) return false;
-    int32_t before = alike(plan, at, 0, at);
-    if (before < REPORT_FACTS_ALIKE) return false;
-    if (before > REPORT_FACTS_ALIKE) return true;
-    int32_t more = 1 + alike(plan, at, at, plan->reason_len);
-    if (more == 1) return false;
-    add_text(page, str_format(page->arena, "     and %d more requirements of %.*s like these (-v lists them)", more,
-                              FMT(plan->reason[at].name)));
+    int32_t before = alike(plan, at, 0, at), after = alike(plan, at, at + 1, plan->reason_len);
+    int32_t folded = before + 1 + after - REPORT_FACTS_ALIKE;
+    if (folded < 2 || before >= folded) return false; /* a line that says "1 more" is as long as the fact */
+    if (before > 0) return true;
+    add_text(page, str_format(page->arena, "     %d requirements of older releases of %.*s (-v lists them), and",
+                              folded, FMT(plan->reason[at].name)));
     add_gap(page);
     return true;
 }

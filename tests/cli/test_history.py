@@ -153,10 +153,21 @@ def test_history_says_who_and_how_much_and_prune_frees_it(small):
     freed = small.run("history", "prune", str(most), "--json", "-y").ok().json["freed"]
     assert freed == entries[1]["bytes"] + entries[2]["bytes"]
     assert [e["undoable"] for e in small.run("history", "--json").json["transactions"]] == [True, False, False, False]
-    small.run("undo", "-y", "2").ok(2)
-    assert small.installed()["cat"] == "1.0" and small.installed()["bee"] == "2.0", "the newest could be taken back, the next not"
+    assert "unpin undo 1" in small.run("undo", "-y", "2").ok(2).err
+    assert small.installed()["cat"] == "2.0" and small.installed()["bee"] == "2.0", "refused as a whole, for the second is not kept"
     small.run("history", "prune", "lots").ok(2)
     small.run("history", "prune").ok(2)
+
+
+def test_undo_of_several_shows_all_of_them_before_it_asks(small):
+    for name in ("ant", "bee"):
+        small.upgrade(name).ok()
+    run = small.run("undo", "2").ok(4)
+    assert run.out.count("Takes back transaction") == 2 and "bee" in run.out and "ant" in run.out
+    run = small.run("undo", "-y", "9").ok(2)  # the install of all of them at first kept nothing
+    assert "cannot be undone" in run.err and small.installed()["bee"] == "2.0"
+    small.run("undo", "-y", "2").ok()
+    assert small.installed()["ant"] == small.installed()["bee"] == "1.0"
 
 
 def test_what_is_kept_is_told_before_and_bounded_by_a_setting(small):
