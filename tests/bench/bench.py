@@ -4,14 +4,17 @@
     bench.py                     times (warm and cold caches), then the table of results over all scenarios
     bench.py time [--runs N] [--scenarios a,b] [--tools unpin,uv,pip] [--latency-ms N]
     bench.py table [--tools ...] [--scenarios ...] [--out FILE]
-    bench.py requests [--scenarios a,b] [--with-uv]
-                                 some 210 requests on the environment and on each image of the catalog, each plan judged
-                                 by other means (judge.py); 10 minutes, with uv as the rival some hours at first
+    bench.py requests [--scenarios a,b] [--with-uv] [--resume]
+                                 some 210 requests on the environment, on one with the real lock of an image and its
+                                 Python (3.12), and on each image of the catalog, each plan judged by other means
+                                 (judge.py); 10 minutes, with uv as the rival some hours at first. --resume goes on
+                                 where a run of the same program stopped.
     bench.py documents [--tools ...] [--scenarios ...]
 
 The environment (a stand-in for the image NGC PyTorch 25.04), the tools and a frozen index are made once under
 $UNPIN_BENCH (else unpin-bench in $XDG_CACHE_HOME or ~/.cache): about 5 minutes, 1.5 GB, Python 3.11, and the package
-index that pip is configured for. Times are wall times of whole processes that plan without changing anything
+index that pip is configured for. The second environment (make_image_env.py, under env312) is made when `requests` first
+wants it; where there is no Python 3.12 that is said, and it is left out. Times are wall times of whole processes that plan without changing anything
 (`unpin plan`, `uv pip install --dry-run`, `pip install --dry-run`), interleaved: in each turn every tool once, so that
 what else the machine does hits all of them. The index is stubindex.py on loopback, without network.
 """
@@ -35,12 +38,18 @@ TIMED = "black-25.9.0,modelopt-0.27,transformers-ge-4.51,peft,jsonschema-lt-4.20
 ADAPTERS = {"unpin": "unpin", "uv": "uv-nolock", "uv-lock": "uv-lock", "pip": "pip-nolock", "pip-lock": "pip-lock", "uv-expert": "uv-allbut"}
 
 
-def python311():
-    for path in (sys.executable, "python3.11", *sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.11.*/bin/python3.11")))):
-        done = subprocess.run([path, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, text=True) if shutil.which(path) else None
-        if done and done.stdout.strip() == "(3, 11)":
+def python(minor):
+    """An interpreter of Python 3.minor that makes environments, or None."""
+    name = f"python3.{minor}"
+    for path in (sys.executable, name, *sorted(glob.glob(os.path.expanduser(f"~/.pyenv/versions/3.{minor}.*/bin/{name}")))):
+        done = subprocess.run([path, "-c", "import sys, ensurepip; print(sys.version_info[:2])"], capture_output=True, text=True) if shutil.which(path) else None
+        if done and done.stdout.strip() == f"(3, {minor})":
             return path
-    sys.exit("the environment of the benchmark wants Python 3.11")
+    return None
+
+
+def python311():
+    return python(11) or sys.exit("the environment of the benchmark wants Python 3.11")
 
 
 def prepare():
@@ -167,25 +176,56 @@ def table(run, index, scenarios, tools, out):
             json.dump([r for r in results.values()], f, indent=1)
 
 
-def requests(index, names, with_uv):
+def second(index):
+    """The folder of the environment with an image's true lock and Python, made where it is not; None where Python 3.12 is not."""
+    for folder in (os.path.join(DATA, "env312"), os.path.join(WORK, "env312")):
+        if os.path.exists(os.path.join(folder, "base.json")):
+            return os.path.realpath(folder)
+    interpreter = python(12)
+    if not interpreter:
+        return None
+    print("\nmaking the environment with the real lock of an image (5 to 10 minutes at first)", flush=True)
+    folder = os.path.join(DATA, "env312")
+    subprocess.run([sys.executable, os.path.join(HERE, "make_image_env.py"), "--python", interpreter, "--index-url", index.url, "--dest", folder], check=True)
+    return folder
+
+
+def places(index):
+    """(name, arguments of judge.py) of each environment."""
+    for name, folder in (("stand-in", DATA), ("real-lock-3.12", second(index))):
+        if not folder:
+            yield name, None
+        else:
+            yield name, ["--prefix", os.path.join(folder, "base"), "--lock", os.path.join(folder, "constraint.txt"), "--vendor", os.path.join(folder, "base.json")]
+    for file in sorted(glob.glob(os.path.join(HERE, "../../catalog/images/*.json"))):
+        with open(file) as f:
+            image = json.load(f)["name"]
+        yield image, ["--image", image]
+
+
+def requests(index, names, with_uv, resume):
     """Every request on every environment, judged one by one, then side by side."""
     judge = [sys.executable, os.path.join(HERE, "judge.py"), "--index-url", index.url, "--assets", os.path.join(DATA, "assets")]
     judge += ["--uv", os.path.join(TOOLS, "uv")] if with_uv else []
-    stand_in = ["--prefix", os.path.join(DATA, "base"), "--lock", os.path.join(DATA, "constraint.txt"), "--vendor", os.path.join(DATA, "base.json")]
-    images = [json.load(open(f))["name"] for f in sorted(glob.glob(os.path.join(HERE, "../../catalog/images/*.json")))]
+    judge += ["--resume"] if resume else []
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", "jsonschema"], check=True)
     os.environ["UNPIN_CATALOG"] = os.path.join(HERE, "../../catalog")
-    found, bad = [], 0
-    for name, where in [("stand-in", stand_in), *((i, ["--image", i]) for i in images)]:
+    found, skipped, bad = [], [], 0
+    for name, where in places(index):
+        if not where:
+            skipped.append(f"SKIPPED: {name} (no Python 3.12 that makes virtual environments is here)")
+            print(f"\n{skipped[-1]}", flush=True)
+            continue
         work = os.path.join(WORK, "judge", name.replace(":", "-"))
         os.makedirs(work, exist_ok=True)
         out = os.path.join(work, name.replace(":", "-") + ".jsonl")
         found.append(out)
-        if os.path.exists(out):
+        if os.path.exists(out) and not resume:
             os.remove(out)
         print(f"\n{name}", flush=True)
         bad += subprocess.run([*judge, *where, "--work", work, "--out", out, "--around", *names]).returncode
     subprocess.run([*judge[:2], "--table", *found])
+    print(*skipped, sep="\n")
     return bad
 
 
@@ -193,6 +233,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="?", choices=["time", "table", "documents", "requests"])
     parser.add_argument("--with-uv", action="store_true")
+    parser.add_argument("--resume", action="store_true")
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--scenarios")
     parser.add_argument("--tools")
@@ -207,7 +248,7 @@ def main():
     with Index(options.latency_ms) as index:
         run.PROXY_NOW = run.PROXY = index.url
         if options.what == "requests":
-            sys.exit(1 if requests(index, options.scenarios.split(",") if options.scenarios else [], options.with_uv) else 0)
+            sys.exit(1 if requests(index, options.scenarios.split(",") if options.scenarios else [], options.with_uv, options.resume) else 0)
         known = {s["name"]: s for s in json.load(open(os.path.join(HERE, "scenarios.json")))}
         if options.what in (None, "time"):
             scenarios = [known[n] for n in (options.scenarios or TIMED).split(",")]

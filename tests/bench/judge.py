@@ -14,9 +14,10 @@ the `packaging` library from METADATA read out of the environment (or the catalo
 * ways out work when they are run as told;
 * with --uv: whether uv finds a result with one lift less, or one where unpin says that there is none;
 * with --around: `options` and `why` of what is asked for are of their schemas; `options` and `plan` agree.
+--resume leaves out what --out holds already of the same program (by its SHA-256), judged no less.
 One JSON line per request goes to --out, a table to standard output.  `judge.py --table FILE …` lays such files side by side.
 """
-import argparse, concurrent.futures, email.parser, glob, html, io, itertools, json, os, re, shutil, subprocess, sys, tarfile, tempfile, time, urllib.error, urllib.request, zipfile
+import argparse, concurrent.futures, email.parser, glob, hashlib, html, io, itertools, json, os, re, shutil, subprocess, sys, tarfile, tempfile, time, urllib.error, urllib.request, zipfile
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name as norm, parse_wheel_filename
@@ -160,7 +161,8 @@ class Index:
         if os.path.exists(kept): return json.load(open(kept))
         url = artifact['url'].split('#')[0]
         m = self.of_wheel(url) if artifact['filename'].endswith('.whl') else self.of_sdist(url, artifact['filename'])
-        json.dump(m, open(kept, 'w'))
+        with tempfile.NamedTemporaryFile('w', dir=self.folder, delete=False) as f: json.dump(m, f)
+        os.replace(f.name, kept)  # two judges may share the folder
         return m
 
     def of_wheel(self, url):
@@ -426,6 +428,13 @@ def cell(r):
     return f'{len(r["lifts"])}L {len(r["moved"])}~ {len(r["added"])}+' + (' old' if any('below floor' in x for x in r['added']) else '') + bad
 
 
+def kept(file, program, with_uv):
+    """{name: result} of an earlier run of the same program; what the judge itself could not do is done again."""
+    if not os.path.exists(file): return {}
+    found = {r['name']: r for r in map(json.loads, open(file))}
+    return {n: r for n, r in found.items() if r.get('program') == program and (r.get('with_uv') or not with_uv) and r['status']}
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--prefix'); p.add_argument('--lock'); p.add_argument('--vendor', help='base.json of make_env.py'); p.add_argument('--image')
@@ -433,20 +442,25 @@ def main():
     p.add_argument('--uv', help='a uv to compare with'); p.add_argument('--assets', default=os.path.join(HERE, 'assets')); p.add_argument('--work', help='folder for caches')
     p.add_argument('--cold', action='store_true', help='start with an empty cache for each request'); p.add_argument('--out'); p.add_argument('names', nargs='*')
     p.add_argument('--around', action='store_true', help='judge options and why as well'); p.add_argument('--table', nargs='+', help='print what --out left')
+    p.add_argument('--resume', action='store_true', help='leave out what --out holds of the same program')
     a = p.parse_args()
     if a.table: return table(a.table)
     if not a.work: p.error('--work is required')
     a.cache = os.path.join(a.work, 'cache')
     all_ = [s for f in ('scenarios.json', 'requests.json') for s in json.load(open(os.path.join(HERE, f)))]
+    program = hashlib.sha256(open(a.unpin, 'rb').read()).hexdigest()
+    old = kept(a.out, program, bool(a.uv)) if a.resume and a.out else {}
     judge, bad = Judge(a), 0
     for s in all_:
         if a.names and s['name'] not in a.names: continue
         if a.cold: shutil.rmtree(a.cache, ignore_errors=True)
-        try: r = judge.judge(s)
-        except Exception as e: r = {'name': s['name'], 'status': None, 'exit': -1, 'cold_s': 0, 'warm_s': 0, 'wrong': [f'judge: {type(e).__name__}: {e}']}
+        r = old.get(s['name'])
+        if not r:
+            try: r = judge.judge(s)
+            except Exception as e: r = {'name': s['name'], 'status': None, 'exit': -1, 'cold_s': 0, 'warm_s': 0, 'wrong': [f'judge: {type(e).__name__}: {e}']}
+            if a.out: open(a.out, 'a').write(json.dumps({**r, 'program': program, 'with_uv': bool(a.uv)}) + '\n')
         bad += any(not w.startswith('note') for w in r['wrong'])
         print(row(r), flush=True)
-        if a.out: open(a.out, 'a').write(json.dumps(r) + '\n')
     sys.exit(1 if bad else 0)
 
 
