@@ -36,7 +36,7 @@ instruments:
 bench: build/unpin
 	@python3 tests/bench/bench.py
 	@python3 tests/bench/bench.py requests
-	@python3 tests/bench/install.py
+	@python3 tests/bench/speed.py
 
 # A plan for a vendor image, from the catalog and recorded answers of the index: works without network.
 demo: deps build/unpin

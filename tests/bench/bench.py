@@ -92,6 +92,13 @@ class Index:
             self.server.wait()
 
 
+def use_tools(script):
+    """Starts the script again in the interpreter of the tools, if this is another one."""
+    if os.path.realpath(sys.prefix) != os.path.realpath(os.path.dirname(TOOLS)):
+        python = os.path.join(TOOLS, "python")
+        os.execv(python, [python, os.path.abspath(script), *sys.argv[1:]])
+
+
 def runner():
     sys.path.insert(0, HERE)
     import run  # needs the packaging library, which the interpreter of the tools has
@@ -241,9 +248,7 @@ def main():
     parser.add_argument("--out")
     options = parser.parse_args()
     prepare()
-    if os.path.realpath(sys.prefix) != os.path.realpath(os.path.dirname(TOOLS)):
-        python = os.path.join(TOOLS, "python")
-        os.execv(python, [python, os.path.abspath(__file__), *sys.argv[1:]])
+    use_tools(__file__)
     run = runner()
     with Index(options.latency_ms) as index:
         run.PROXY_NOW = run.PROXY = index.url

@@ -284,18 +284,10 @@ class Bench:
                 *requests]
         return argv, clean_env(PIP_CACHE_DIR=cache)
 
-    def run(self, tool, what):
-        """One installation: wall seconds, CPU seconds, peak MiB with the programs that it runs, and without."""
-        prefix, drop = self.copy(what)
-        lock = os.path.join(self.root, "lock.txt")
-        if what == "overlay":
-            shutil.copy(os.path.join(DATA, "constraint.txt"), lock)
-        else:
-            with open(lock, "w") as f:
-                f.write("\n".join([*MANY, SMALL]) + "\n")
-        argv, env = self.command(tool, what, prefix, lock)
-        os.sync()
+    def figures(self, argv, env, label, statuses=(0,)):
+        """One whole process: wall seconds, CPU seconds, peak MiB with the programs that it runs, and without. Another status ends the benchmark."""
         log = os.path.join(self.root, "log")
+        os.sync()
         with open(log, "wb") as out:
             begin = time.monotonic()
             subprocess.run([self.spawn, log + ".used", *argv], env={**env, "TMPDIR": self.tmp}, cwd=self.root, stdin=subprocess.DEVNULL, stdout=out,
@@ -303,15 +295,27 @@ class Bench:
             wall = time.monotonic() - begin
         with open(log + ".used") as f:
             status, cpu, peak, own = f.read().split()
-        if status != "0":
-            sys.exit(f"{tool}, {what}: status {status}\n{open(log).read()}")
+        if os.waitstatus_to_exitcode(int(status)) not in statuses:
+            sys.exit(f"{label}: status {status}\n{open(log).read()}")
+        return wall, float(cpu), int(peak) / 1024, int(own) / 1024
+
+    def run(self, tool, what):
+        """One installation, measured: see figures()."""
+        prefix, drop = self.copy(what)
+        lock = os.path.join(self.root, "lock.txt")
+        if what == "overlay":
+            shutil.copy(os.path.join(DATA, "constraint.txt"), lock)
+        else:
+            with open(lock, "w") as f:
+                f.write("\n".join([*MANY, SMALL]) + "\n")
+        figures = self.figures(*self.command(tool, what, prefix, lock), f"{tool}, {what}")
         site = next(os.path.join(prefix, "lib", d, "site-packages") for d in os.listdir(os.path.join(prefix, "lib")) if d.startswith("python3"))
         for request in REQUESTS[what]:
             name, version = request.split("==")
             if not any(norm(d) == norm(f"{name}-{version}.dist-info") for d in os.listdir(site)):
                 sys.exit(f"{tool}, {what}: {request} is not there")
         drop()
-        return wall, float(cpu), int(peak) / 1024, int(own) / 1024
+        return figures
 
     def measure(self, whats, tools, runs):
         found = {}
