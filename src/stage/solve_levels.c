@@ -146,17 +146,20 @@ static void add_presence(struct model *model, struct node *node) {
 }
 
 /* The slot of the newest final release uploaded on or before the floor's date, -1: not known. What the lock names is
- * part of the image, however old it is: the floor is not above it. */
+ * part of the image, however old it is: the floor is not above the newest release that it allows. */
 static int32_t floor_slot(const struct model *model, const struct node *node) {
     const struct project *project = &model->pool->projects.data[node->project];
     int64_t date = solve_floor_date(model->input->env->image_date);
-    bool pinned = lock_is_pin(model, node);
+    bool locked = node->locks.len > 0, pinned = locked && lock_is_pin(model, node), met = false;
     int32_t floor = -1;
     if (date == INT64_MIN || !project->has_dates) return -1;
     for (int32_t k = node->slots_len - 1; k >= 0; k--) {
         const struct release *release = &project->releases[node->slots[k]];
-        if (floor < 0 && !release->prerelease && !release->yanked && release->uploaded <= date) floor = k;
-        else if (floor >= 0 && pinned && lock_holds(model, node, &release->version)) floor = k;
+        bool final = !release->prerelease && !release->yanked && release->uploaded <= date, lowered = floor >= 0;
+        bool held = locked && lock_holds(model, node, &release->version);
+        if (!lowered && !final) continue;
+        if (!lowered || (held && (pinned || (final && !met)))) floor = k;
+        met = met || (held && final);
     }
     return floor;
 }

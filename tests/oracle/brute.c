@@ -250,21 +250,23 @@ static void set_wishes(struct brute *brute, struct subject *subject) {
     }
 }
 
-/* True if the active lines of the lock on a project hold for the version, and one of them pins it. */
-static bool is_pinned(const struct brute *brute, struct str name, const struct version *version) {
+/* True if the lock has active lines on a project and they hold for the version. `ret_pinned`: one of them pins it. */
+static bool is_locked_at(const struct brute *brute, struct str name, const struct version *version, bool *ret_pinned) {
     const struct lock_set *locks = &brute->world->locks;
-    bool pinned = false;
+    bool named = false;
+    *ret_pinned = false;
     for (int32_t i = 0; i < locks->lines_len; i++) {
         const struct requirement *requirement = &locks->lines[i].requirement;
         if (!locks->lines[i].active || !str_eq(requirement->name, name)) continue;
         if (requirement->url.len || !specifier_set_match(&requirement->specifiers, version)) return false;
+        named = true;
         for (int32_t j = 0; j < requirement->specifiers.len; j++) {
             const struct specifier *specifier = &requirement->specifiers.items[j];
-            pinned = pinned || specifier->op == SPECIFIER_ARBITRARY ||
-                     (specifier->op == SPECIFIER_EQ && !specifier->wildcard);
+            *ret_pinned = *ret_pinned || specifier->op == SPECIFIER_ARBITRARY ||
+                          (specifier->op == SPECIFIER_EQ && !specifier->wildcard);
         }
     }
-    return pinned;
+    return named;
 }
 
 static void set_floor(struct brute *brute, struct subject *subject) {
@@ -275,10 +277,19 @@ static void set_floor(struct brute *brute, struct subject *subject) {
         const struct option *option = &subject->options[i];
         if (option->ranked && option->final && option->uploaded <= date) subject->floor = i;
     }
-    /* What a pin of the lock names is part of the image. */
-    for (int32_t i = subject->floor - 1; i >= 0; i--)
-        if (subject->options[i].ranked && is_pinned(brute, subject->name, &subject->options[i].version))
+    /* What the lock allows is part of the image: a pin's release, else the newest one. */
+    int32_t newest = -1;
+    for (int32_t i = 0; i <= subject->floor; i++) {
+        const struct option *option = &subject->options[i];
+        bool pinned;
+        if (!option->ranked || !is_locked_at(brute, subject->name, &option->version, &pinned)) continue;
+        if (pinned) {
             subject->floor = i;
+            return;
+        }
+        if (option->final && option->uploaded <= date) newest = i;
+    }
+    if (newest >= 0) subject->floor = newest;
 }
 
 static void set_lifts(struct brute *brute, struct subject *subject) {

@@ -348,8 +348,11 @@ class Problem:
             return None
         date = (datetime.datetime.fromisoformat(self.case.date) - datetime.timedelta(days=FLOOR_GRACE_DAYS)).isoformat()
         fit = [r for r in page if not r.version.is_prerelease and r.date and full(r.date) <= date and "yanked" not in r.flags]
-        pins = [Version(s.version) for l in self.case.locks if canonicalize_name(l.name) == name for s in l.specifier if s.operator == "=="]
+        locks = [l for l in self.case.locks if canonicalize_name(l.name) == name]
+        pins = [Version(s.version) for l in locks for s in l.specifier if s.operator == "=="]
         fit = [r for r in fit if all(r.version <= pin for pin in pins)]
+        if not pins:
+            fit = [r for r in fit if all(holds(l, r.version) for l in locks)] or fit
         return fit[-1] if fit else None
 
     def bounds(self, release, target):
