@@ -23,6 +23,7 @@ import glob
 import json
 import os
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -33,6 +34,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.environ.get("UNPIN_BENCH") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "unpin-bench")
 WORK = os.environ.get("UNPIN_BENCH_WORK") or DATA
 TOOLS = os.path.join(DATA, "tools", "bin")
+PORT = 8090
 # An addition, one lift, lockstep lifts, a downgrade, and many changes; each possible for all tools once the lock is away.
 TIMED = "black-25.9.0,modelopt-0.27,transformers-ge-4.51,peft,jsonschema-lt-4.20"
 ADAPTERS = {"unpin": "unpin", "uv": "uv-nolock", "uv-lock": "uv-lock", "pip": "pip-nolock", "pip-lock": "pip-lock", "uv-expert": "uv-allbut"}
@@ -65,6 +67,19 @@ def prepare():
         subprocess.run([python311(), os.path.join(HERE, "make_assets.py"), os.path.join(DATA, "assets")], check=True)
 
 
+def free_port():
+    """PORT if nothing listens there, so that caches of the run before are of the same index; else any."""
+    for port in (PORT, 0):
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+                return s.getsockname()[1]
+            except OSError:
+                continue
+    sys.exit("no port is free for the index")
+
+
 class Index:
     """The frozen index on loopback, ended with the block. One that serves $UNPIN_BENCH_INDEX already is left alone."""
 
@@ -73,7 +88,7 @@ class Index:
 
     def __enter__(self):
         if not self.url:
-            port = 8090
+            port = free_port()
             self.url = f"http://127.0.0.1:{port}/simple/"
             argv = [os.path.join(TOOLS, "python"), os.path.join(HERE, "stubindex.py"), "--port", str(port), "--store", os.path.join(WORK, "store"),
                     "--pep658", "--budget-mb", "6000", "--latency-ms", str(self.latency_ms)]

@@ -30,6 +30,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROBE = ('import json,os,sys,platform;from pip._vendor.packaging.markers import default_environment as d;from pip._vendor.packaging.tags import sys_tags;'
          'print(json.dumps([d(),[str(t) for t in sys_tags()]]))')
 BUILD_S = 120  # for the metadata of a source distribution
+AWAY = 7  # the exit status where the index is not there, or lies
 VALUED = {'--only-binary', '--no-binary', '-r', '--remove', '--keep', '--no-lift', '--replace', '--ignore-advisory', '--exclude-newer', '-c', '--image', '--lock', '--python', '-i'}
 
 
@@ -260,7 +261,10 @@ class Judge:
         out['levels'] = {l['name']: l['cost'] for l in doc.get('proof', {}).get('levels', [])}
         out['rounds'] = doc.get('proof', {}).get('rounds'); out['warnings'] = doc.get('warnings', []) + doc.get('notes', [])
         out['proven'] = doc.get('proof', {}).get('optimal')
-        if doc['status'] == 'error': out['error'] = doc.get('error'); return out
+        if doc['status'] == 'error':
+            out['error'] = doc.get('error')
+            if code == AWAY: wrong.append(f'the index: {doc["error"]["what"]}')
+            return out
         if (code, doc['status']) not in ((0, 'feasible'), (0, 'satisfied'), (3, 'infeasible')): wrong.append(f'exit {code} with status {doc["status"]}')
         if doc['status'] == 'infeasible': self.judge_reason(doc, args, requires, out)
         else: self.judge_plan(doc, args, requires, out)
@@ -383,13 +387,14 @@ class Judge:
                 argv = ['plan', *(x for n in names for x in ('--remove', n)), *argv[1 + len(names):]]
             if argv[:1] != ['plan']: out['wrong'].append(f'suggestion {s["argv"]}'); continue
             code, told, err, took = self.run([*argv, '--json'])
-            if code != 0 or told.get('status') != 'feasible': out['wrong'].append(f'suggestion does not work ({code} {told.get("status")}): {" ".join(argv)}')
+            if code != 0 or told.get('status') != 'feasible': out['wrong'].append(f'suggestion does not work ({code} {told.get("error", {}).get("what") or told.get("status")}): {" ".join(argv)}')
 
     # ---- what is told of the same matter by other commands ----
     def around(self, args, doc, wrong):
         """`options` and `why` of the projects asked for by name, next to the plan."""
         for name in [norm(x) for x in args if re.fullmatch(r'[A-Za-z0-9._-]+', x) and not x.startswith('-')][:2] if '--remove' not in args and len(args) == 1 else []:
             code, told, err, took = self.unpin([name], 'options')
+            if told.get('status') == 'error': wrong.append(f'options {name}: {told["error"]["what"]}'); continue
             wrong += [f'options {name}: {w}' for w in self.schemas.wrong(told)]
             rows = {o['version']: o for o in told.get('options', [])}
             chosen = next((c['to'] for c in doc['changes'] if c['name'] == name), self.env.dists.get(name, {}).get('version'))
@@ -418,7 +423,7 @@ def table(files):
         bad = [n for n, r in c.items() if any(not w.startswith('note') for w in r['wrong'])]
         warm = sorted(r['warm_s'] for r in c.values())
         print(f'{os.path.basename(f)}: {len(c)} requests, {sum(r["exit"] == 0 for r in c.values())} planned, {sum(r["exit"] == 3 for r in c.values())} impossible, '
-              f'{len(bad)} wrong; warm median {warm[len(warm) // 2] * 1000:.0f} ms, most {warm[-1] * 1000:.0f} ms' + (f' ({", ".join(bad)})' if bad else ''))
+              f'{sum(r["status"] == "error" for r in c.values())} refused, {len(bad)} wrong; warm median {warm[len(warm) // 2] * 1000:.0f} ms, most {warm[-1] * 1000:.0f} ms' + (f' ({", ".join(bad)})' if bad else ''))
 
 
 def cell(r):
@@ -429,10 +434,10 @@ def cell(r):
 
 
 def kept(file, program, with_uv):
-    """{name: result} of an earlier run of the same program; what the judge itself could not do is done again."""
+    """{name: result} of an earlier run of the same program; what could not be judged, or not be asked of the index, is done again."""
     if not os.path.exists(file): return {}
     found = {r['name']: r for r in map(json.loads, open(file))}
-    return {n: r for n, r in found.items() if r.get('program') == program and (r.get('with_uv') or not with_uv) and r['status']}
+    return {n: r for n, r in found.items() if r.get('program') == program and (r.get('with_uv') or not with_uv) and r['status'] and r['exit'] != AWAY}
 
 
 def main():
