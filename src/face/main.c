@@ -12,6 +12,7 @@
 #include "face/command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,14 @@ static void catch_signals(void) {
     /* A closed or limited output must never stop a transaction: writes fail instead. */
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
+}
+
+/* A stream that the caller closed is held by a descriptor that fails: else the first file that is opened, such as the
+ * lock of the cache or the journal, would take its number and get what is printed. */
+static void hold_streams(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+            return; /* lower numbers are taken, so the next one would not be `fd` either */
 }
 
 /* What users of pip and uv type, and which command does here what they mean. */
@@ -115,6 +124,7 @@ static const struct str *words_of(struct arena *arena, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    hold_streams();
     arena_keep_memory();
     struct arena *arena = arena_open();
     struct options options = {0};

@@ -141,9 +141,10 @@ static struct err *read_file(struct reader *reader, struct str path) {
 
 struct str config_user_dir(const struct reader *reader, struct str variable, struct str tail) {
     struct str dir = config_variable(reader->variables, variable);
-    if (dir.len) return dir;
+    bool ignored = str_starts(variable, S("XDG_")) && !str_starts(dir, S("/"));
+    if (dir.len && !ignored) return dir;
     struct str home = config_variable(reader->variables, S("HOME"));
-    return home.len ? path_join(reader->arena, home, tail) : home;
+    return str_starts(home, S("/")) ? path_join(reader->arena, home, tail) : (struct str){0};
 }
 
 static struct err *read_user_files(struct reader *reader) {

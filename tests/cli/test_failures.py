@@ -1,5 +1,6 @@
 """Everything that may go wrong: kills, read-only disks, broken downloads, indexes that are down, others at work."""
 import fcntl
+import glob
 import json
 import os
 import pty
@@ -347,6 +348,17 @@ def test_a_closed_stdout_does_not_change_the_transaction(env):
             assert "standard output" in done.stderr
     assert env.installed()["click"] == "8.1.8"
     assert not files_left(env)
+
+
+def test_closed_streams_are_not_mistaken_for_files(env):
+    """What is printed goes nowhere, and not into the file that was opened first."""
+    env.run("plan", "click==8.1.8").ok()  # the cache is there
+
+    for closed in ((1,), (0, 1, 2)):
+        done = subprocess.run(env.argv("plan", "click==8.1.8"), env=env.variables, cwd=env.folder, preexec_fn=lambda: [os.close(fd) for fd in closed])
+        assert done.returncode == 1, "the plan could not be shown"
+    found = [path for path in glob.glob(os.path.join(env.home, "**"), recursive=True) if os.path.isfile(path) and b"Plan for" in open(path, "rb").read()]
+    assert not found
 
 
 def test_no_network_is_needed_for_what_is_local(env, index):

@@ -89,6 +89,12 @@ static void test_order(void **state) {
     assert_true(str_eq(config.cache_dir, S("/home/u/.cache/unpin")));
     assert_true(str_eq(config.netrc, S("/home/u/.netrc")));
 
+    const char *relative[] = {"HOME=/home/u", "XDG_CACHE_HOME=cache", NULL}, *lost[] = {"HOME=u", NULL};
+    assert_null(read_config(arena, files, relative, &config));
+    assert_true(str_eq(config.cache_dir, S("/home/u/.cache/unpin")));
+    assert_null(read_config(arena, files, lost, &config));
+    assert_int_equal(config.cache_dir.len, 0);
+
     const char *null[] = {"HOME=/home/u", "PIP_CONFIG_FILE=/dev/null", NULL};
     assert_null(read_config(arena, files, null, &config));
     assert_int_equal(config.files_len, 0);
