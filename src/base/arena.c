@@ -110,7 +110,7 @@ static void block_push(struct arena *arena, ptrdiff_t need) {
     arena->top = block;
 }
 
-void *arena_alloc(struct arena *arena, ptrdiff_t size) {
+static void *take(struct arena *arena, ptrdiff_t size) {
     if (size < 0 || size > PTRDIFF_MAX - ALIGN - (ptrdiff_t)sizeof(struct block)) arena_out_of_memory();
     ptrdiff_t need = (size + ALIGN - 1) & ~(ptrdiff_t)(ALIGN - 1);
     if (need == 0) need = ALIGN;
@@ -118,8 +118,11 @@ void *arena_alloc(struct arena *arena, ptrdiff_t size) {
     unsigned char *data = arena->top->data + arena->top->used;
     arena->top->used += need;
     UNPOISON(data, (size_t)size);
-    memset(data, 0, (size_t)size);
     return data;
+}
+
+void *arena_alloc(struct arena *arena, ptrdiff_t size) {
+    return memset(take(arena, size), 0, (size_t)size);
 }
 
 void *arena_array(struct arena *arena, ptrdiff_t size, ptrdiff_t count) {
@@ -144,8 +147,9 @@ static bool grow_in_place(struct arena *arena, void *old, ptrdiff_t old_size, pt
 void *arena_grow(struct arena *arena, void *old, ptrdiff_t old_size, ptrdiff_t new_size) {
     if (new_size <= old_size) return old;
     if (grow_in_place(arena, old, old_size, new_size)) return old;
-    void *data = arena_alloc(arena, new_size);
+    char *data = take(arena, new_size);
     if (old_size > 0) memcpy(data, old, (size_t)old_size);
+    memset(data + old_size, 0, (size_t)(new_size - old_size));
     return data;
 }
 
