@@ -252,6 +252,8 @@ static void add_floor(struct model *model, struct node *node) {
     literals[n++] = node->ge[node->floor];
     literals[n++] = cost;
     model_clause(model, -1, literals, n);
+    model_clause(model, -1, (int[]){-cost, -node->ge[node->floor]}, 2);
+    node->below = cost;
     *vec_push(model->arena, &model->below) =
         (struct mark){.literal = cost, .node = node->project, .target = -1, .rule = -1, .advisory = -1};
 }
@@ -315,29 +317,56 @@ static bool is_asked_away(const struct model *model, const struct node *node) {
     return false;
 }
 
-/* Older releases of `at` that do not state the bound which the reference release states on `target`. What is installed
- * and may stay does not move to one of them: that would break it where no metadata tell. */
-static void add_lax_pair(struct model *model, int32_t at, int32_t reference, int32_t target, int32_t bound) {
-    const struct node *node = &model->nodes[at];
-    const struct project *project = &model->pool->projects.data[at];
-    struct str name = model->pool->projects.data[target].name;
-    bool refused = node->installed >= 0 && !is_asked_away(model, node);
-    int32_t fact = -1;
-    int cost = 0;
-    for (int32_t k = 0; k < reference; k++) {
-        const struct release *release = &project->releases[node->slots[k]];
-        if (release->meta_state != META_KNOWN || states_bound(model, release->metadata, name)) continue;
-        if (refused && fact < 0 && model->explaining) {
-            fact = model_fact(model, FACT_STALE, at, -1, -1);
-            model->facts.data[fact].target = target;
-        } else if (!refused && !cost) {
-            cost = model_cost(model, LEVEL_AGE);
-            *vec_push(model->arena, &model->lax) =
-                (struct mark){.literal = cost, .node = at, .target = target, .rule = -1, .advisory = -1};
-        }
-        int literals[] = {-node->ge[k], node->ge[k + 1], -model->nodes[target].ge[bound], cost};
-        model_clause(model, fact, literals, refused ? 3 : 4);
+/* Older releases that do not state the bound which the reference release states on `target`. */
+struct lax_pair {
+    int32_t at, reference, target, bound;
+    int literal; /* true where the plan has one of them and leaves the bound; 0: not made yet, or refused */
+    int32_t fact;
+};
+
+/* A release that is added counts once, however many bounds it lacks and however old it is: that it is old is told, and
+ * no lock is worth lifting for bounds of a release which is not the one chosen. So the literal costs nothing, and is
+ * true only where it says the truth. */
+static void add_lax_added(struct model *model, struct lax_pair *pair) {
+    const struct node *node = &model->nodes[pair->at];
+    struct str name = model->pool->projects.data[pair->target].name;
+    int lax = pair->literal;
+    model_clause(model, -1, (int[]){-lax, node->below}, 2);
+    model_clause(model, -1, (int[]){-lax, node->ge[0]}, 2);
+    model_clause(model, -1, (int[]){-lax, -node->ge[pair->reference]}, 2);
+    model_clause(model, -1, (int[]){-lax, model->nodes[pair->target].ge[pair->bound]}, 2);
+    for (int32_t k = 0; k < pair->reference; k++) {
+        const struct release *release = model_release(model, node, k);
+        if (release->meta_state == META_KNOWN && !states_bound(model, release->metadata, name)) continue;
+        model_clause(model, -1, (int[]){-lax, -node->ge[k], node->ge[k + 1]}, 3);
     }
+}
+
+static void make_lax(struct model *model, struct lax_pair *pair, bool refused) {
+    if (refused && pair->fact < 0 && model->explaining) {
+        pair->fact = model_fact(model, FACT_STALE, pair->at, -1, -1);
+        model->facts.data[pair->fact].target = pair->target;
+    } else if (!refused && !pair->literal) {
+        bool added = model->nodes[pair->at].installed < 0;
+        pair->literal = added ? sat_variable(model->sat) : model_cost(model, LEVEL_AGE);
+        *vec_push(model->arena, &model->lax) = (struct mark){
+            .literal = pair->literal, .node = pair->at, .target = pair->target, .rule = -1, .advisory = -1};
+    }
+}
+
+/* What is installed and may stay does not move to a lax release: that would break it where no metadata tell. */
+static void add_lax_pair(struct model *model, struct lax_pair pair) {
+    const struct node *node = &model->nodes[pair.at];
+    struct str name = model->pool->projects.data[pair.target].name;
+    bool refused = node->installed >= 0 && !is_asked_away(model, node);
+    for (int32_t k = 0; k < pair.reference; k++) {
+        const struct release *release = model_release(model, node, k);
+        if (release->meta_state != META_KNOWN || states_bound(model, release->metadata, name)) continue;
+        make_lax(model, &pair, refused);
+        int literals[] = {-node->ge[k], node->ge[k + 1], -model->nodes[pair.target].ge[pair.bound], pair.literal};
+        model_clause(model, pair.fact, literals, refused ? 3 : 4);
+    }
+    if (node->installed < 0 && pair.literal) add_lax_added(model, &pair);
 }
 
 /* The slots of `target` from `from` on lie above what a release allows. */
@@ -375,7 +404,11 @@ static void add_lax(struct model *model, int32_t at) {
         if (bound < bounds.data[known].from) bounds.data[known].from = bound;
     }
     for (ptrdiff_t i = 0; i < bounds.len; i++)
-        add_lax_pair(model, at, reference, bounds.data[i].target, bounds.data[i].from);
+        add_lax_pair(model, (struct lax_pair){.at = at,
+                                              .reference = reference,
+                                              .target = bounds.data[i].target,
+                                              .bound = bounds.data[i].from,
+                                              .fact = -1});
 }
 
 /* The cost of leaving a bound of a node; extras that state the same bound share it. */

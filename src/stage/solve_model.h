@@ -56,6 +56,7 @@ struct node {
     int32_t scope_at;   /* position in model.scope */
     int support;        /* literal: there is a reason for it in the result; 0: not made yet */
     int32_t floor;      /* slot of its floor, -1: none known */
+    int below;          /* literal: below its floor or lax, and that counts; 0: no floor, or installed */
     VEC(struct node_extra) extras;
     VEC(int32_t) locks; /* lines of the locks about it, positions in lock_set.lines */
 };

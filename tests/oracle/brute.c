@@ -737,7 +737,9 @@ static void add_costs(const struct brute *brute, int32_t p, int64_t *costs) {
     const struct option *option = option_of(brute, p);
     if (!option || subject->fixed) return;
     bool changed = brute->chosen[p] != subject->installed;
-    costs[0] += lax_count(brute, p) + below_floor(brute, p);
+    int64_t lax = lax_count(brute, p);
+    bool stale = below_floor(brute, p) || lax > 0;
+    costs[0] += subject->installed < 0 ? stale : lax; /* what is added counts once */
     costs[0] += subject->requested ? lacking_extras(brute, p) : 0;
     costs[2] += option->lift;
     costs[3] += changed && subject->installed >= 0;

@@ -387,7 +387,8 @@ class Problem:
                         refused = mine.installed and name not in away
                         for other in above:
                             pair = [-self.variable(name, release), -self.variable(target, other)]
-                            self.wcnf.append(pair if refused else [*pair, self.cost(LEVELS[0], name, target)])
+                            # What is added counts once, however many bounds it lacks and however old it is.
+                            self.wcnf.append(pair if refused else [*pair, self.cost(LEVELS[0], name, *([target] if mine.installed else []))])
 
     def add_floors(self):
         """A release below its floor that nothing in the result keeps there."""
