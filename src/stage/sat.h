@@ -2,9 +2,6 @@
  * sat - the SAT engine behind an IPASIR-shaped interface (Balyo et al., "SAT Race 2015"): add, assume, solve, value,
  * failed.
  *
- * Two engines: `cdcl`, which is quick to give clauses to, and CaDiCaL, which gets them all where the problem turns out
- * to be hard (thousands of conflicts, a million clauses).
- *
  * Literals are non-zero ints, negative for negation, as in DIMACS. Deterministic: the same calls give the same answers.
  * Variables prefer false, so encodings choose polarities that make the installed state all false.
  */
@@ -19,8 +16,8 @@ struct sat;
 
 enum sat_result { SAT_UNKNOWN = 0, SAT_SATISFIABLE = 10, SAT_UNSATISFIABLE = 20 };
 
-/* Close it with sat_close: CaDiCaL has memory of its own. With `hard` it is asked from the beginning. */
-struct sat *sat_open(struct arena *arena, bool hard);
+/* Close it with sat_close: the engine has memory of its own. */
+struct sat *sat_open(struct arena *arena);
 void sat_close(struct sat *sat);
 
 /* A fresh variable as its positive literal. */

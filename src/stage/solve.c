@@ -53,8 +53,7 @@ void model_clause(struct model *model, int32_t fact, const int *literals, int32_
 struct err *model_build(struct arena *arena, const struct solve_input *input, struct pool *pool, bool explaining,
                         struct model *ret) {
     struct model model = {.arena = arena, .input = input, .pool = pool, .explaining = explaining};
-    /* Explanations rest on the engine's cores, and CaDiCaL's are small. */
-    model.sat = sat_open(arena, explaining);
+    model.sat = sat_open(arena);
     model.yes = sat_variable(model.sat);
     sat_clause(model.sat, &model.yes, 1);
     model.guess = sat_variable(model.sat);
