@@ -110,6 +110,24 @@ static void test_recognize(void **state) {
     arena_close(arena);
 }
 
+/* Where it was said, or beside the program as it was built or installed. */
+static void test_find(void **state) {
+    (void)state;
+    struct arena *arena = arena_open();
+    struct str found;
+    assert_null(catalog_find(arena, fs_real(), S("/said"), S("/nowhere"), &found));
+    assert_true(str_eq(found, S("/said")));
+    assert_null(catalog_find(arena, fs_real(), S(""), path_join(arena, DIR, S("../build")), &found));
+    const struct catalog_item *items;
+    int32_t len;
+    assert_null(catalog_list(arena, fs_real(), found, &items, &len));
+    assert_int_equal(len, 3);
+    struct err *err = catalog_find(arena, fs_real(), S(""), S("/nowhere/bin"), &found);
+    assert_int_equal(err->kind, ERR_CONFIG);
+    assert_true(err->hint.len > 0);
+    arena_close(arena);
+}
+
 static void test_unknown_image(void **state) {
     (void)state;
     struct arena *arena = arena_open();
@@ -126,7 +144,7 @@ static void test_unknown_image(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_list),      cmocka_unit_test(test_images),        cmocka_unit_test(test_vendor_builds),
-        cmocka_unit_test(test_recognize), cmocka_unit_test(test_unknown_image),
+        cmocka_unit_test(test_recognize), cmocka_unit_test(test_unknown_image), cmocka_unit_test(test_find),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

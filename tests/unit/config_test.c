@@ -25,6 +25,7 @@ static int fake_read(void *self, struct arena *arena, const char *path, int64_t 
     (void)arena;
     const struct file *file = find_file(self, path);
     if (!file) return ENOENT;
+    if (strcmp(file->text, "!") == 0) return EACCES;
     *ret = str_of(file->text);
     return ret->len > limit ? EFBIG : 0;
 }
@@ -170,6 +171,69 @@ static void test_uv(void **state) {
     arena_close(arena);
 }
 
+/* A pyproject.toml says where single projects come from, and which index is the default; what is not uv's is passed by.
+ */
+static void test_uv_files(void **state) {
+    (void)state;
+    struct arena *arena = arena_open();
+    struct file files[] = {
+        {"/project/sub/pyproject.toml", "[project]\nname = 'no [tool.uv.x'\n"},
+        {"/project/pyproject.toml", "[tool.uv]\nhttp-timeout = 9\noffline = true\n"
+                                    "[[tool.uv.index]]\nname = 'gpu'\nurl = 'https://gpu/simple//'\nexplicit = true\n"
+                                    "[[tool.uv.index]]\nurl = 'https://more/simple'\n"
+                                    "[[tool.uv.index]]\nurl = 'https://main/simple'\ndefault = true\n"
+                                    "[tool.uv.sources]\nTorch_Vision = {index = 'gpu'}\nother = {index = 'unknown'}\n"},
+        {NULL, NULL},
+    };
+    struct config config;
+    assert_null(read_config(arena, files, NULL, &config));
+    assert_int_equal(config.files_len, 1);
+    assert_true(str_eq(config_text(&config.index_url), S("https://main/simple")));
+    assert_true(str_eq(config.index_url.source, S("/project/pyproject.toml [tool.uv.index]")));
+    assert_int_equal(config.uv_index.len, 1);
+    assert_true(str_eq(config_text(&config.uv_index), S("https://more/simple")));
+    assert_int_equal(config.pins_len, 1);
+    assert_true(str_eq(config.pins[0].project, S("torch-vision")));
+    assert_true(str_eq(config.pins[0].url, S("https://gpu/simple")));
+    assert_true(config_truth(&config.offline));
+    struct file broken[] = {{"/project/uv.toml", "offline = \n"}, {NULL, NULL}};
+    struct err *err = read_config(arena, broken, NULL, &config);
+    assert_int_equal(err->kind, ERR_CONFIG);
+    assert_int_equal(err->line, 1);
+    arena_close(arena);
+}
+
+/* A file of another user is none of ours; one that is too large is refused. */
+static void test_unreadable(void **state) {
+    (void)state;
+    struct arena *arena = arena_open();
+    char *large = memset(arena_alloc(arena, CONFIG_FILE_MAX + 2), '#', CONFIG_FILE_MAX + 1);
+    static const char *const places[] = {"/etc/pip.conf", "/project/uv.toml"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        struct config config;
+        struct file files[] = {{places[i], large}, {NULL, NULL}};
+        struct err *err = read_config(arena, files, NULL, &config);
+        assert_int_equal(err->kind, ERR_CONFIG);
+        assert_non_null(err->cause);
+        struct file secret[] = {{places[i], "!"}, {NULL, NULL}};
+        assert_null(read_config(arena, secret, NULL, &config));
+        assert_int_equal(config.files_len, 0);
+    }
+    arena_close(arena);
+}
+
+/* Of a variable that stands twice the first counts; there may be no environment at all. */
+static void test_variables(void **state) {
+    (void)state;
+    struct arena *arena = arena_open();
+    char first[] = "A=1", second[] = "A=2", *environ_of[] = {first, second, NULL};
+    struct config_variables variables = config_variables_make(arena, environ_of);
+    assert_int_equal(variables.len, 2);
+    assert_true(str_eq(config_variable(&variables, S("A")), S("1")));
+    assert_int_equal(config_variables_make(arena, NULL).len, 0);
+    arena_close(arena);
+}
+
 static void test_refused(void **state) {
     (void)state;
     struct arena *arena = arena_open();
@@ -191,8 +255,9 @@ static void test_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults), cmocka_unit_test(test_order), cmocka_unit_test(test_named_file),
-        cmocka_unit_test(test_lists),    cmocka_unit_test(test_uv),    cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_defaults), cmocka_unit_test(test_order),      cmocka_unit_test(test_named_file),
+        cmocka_unit_test(test_lists),    cmocka_unit_test(test_uv),         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_uv_files), cmocka_unit_test(test_unreadable), cmocka_unit_test(test_variables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
