@@ -13,6 +13,7 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "server")]
 import world as worlds
+from copies import Copies
 from index_server import IndexServer
 
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -32,8 +33,12 @@ def unpin_binary():
 
 
 @pytest.fixture(scope="session")
-def world():
-    return worlds.World()
+def world(tmp_path_factory):
+    made = worlds.World()
+    folder = tmp_path_factory.mktemp("copies")
+    made.copies = Copies(made.base, folder)
+    yield made
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -168,13 +173,18 @@ def make_environment(world, unpin_binary, folder, index_url, kind):
         prefix = mount_overlay(world.base, folder)
     else:
         prefix = os.path.join(folder, "env")
-        subprocess.run(["cp", "-a", world.base, prefix], check=True)
+        if world.copies:
+            world.copies.take(prefix)
+        else:
+            subprocess.run(["cp", "-a", world.base, prefix], check=True)
     return Environment(world, unpin_binary, prefix, folder, index_url)
 
 
 def drop_environment(env, kind):
     if kind == "overlay":
         subprocess.run(["umount", "-l", env.prefix], check=True)
+    elif env.world.copies:
+        env.world.copies.give(os.path.join(env.folder, "env"))
     shutil.rmtree(env.folder, ignore_errors=True)
 
 

@@ -141,6 +141,8 @@ def index_environment():
 class World:
     """What all tests with one version of Python share."""
 
+    copies = None  # of the base, to take turns with (copies.py)
+
     def __init__(self, version=None):
         self.version = version or min(interpreters(), key=lambda v: v != sys.version_info[:2])
         self.python = interpreters()[self.version]
@@ -217,7 +219,19 @@ class World:
         return found
 
 
-def tree(prefix, site=None):
+HASHES = {}  # {(device, inode, size, times of change): SHA-256}
+
+
+def file_hash(path, s):
+    """The SHA-256 of a file, read again if anything was done to it since."""
+    key = (s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns)
+    if key not in HASHES:
+        with open(path, "rb") as f:
+            HASHES[key] = hashlib.sha256(f.read()).hexdigest()
+    return HASHES[key]
+
+
+def tree(prefix):
     """{path: (kind, mode, uid, gid, size, mtime in ns, SHA-256 or link text)} of everything below `prefix` but unpin's own
     state and byte code. A directory's size and time are left out: they change with its entries."""
     found = {}
@@ -230,7 +244,6 @@ def tree(prefix, site=None):
             if stat.S_ISLNK(s.st_mode):
                 row += (os.readlink(path),)
             elif stat.S_ISREG(s.st_mode):
-                with open(path, "rb") as f:
-                    row += (s.st_size, s.st_mtime_ns, hashlib.sha256(f.read()).hexdigest())
+                row += (s.st_size, s.st_mtime_ns, file_hash(path, s))
             found[os.path.relpath(path, prefix)] = row
     return found
