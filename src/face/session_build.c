@@ -29,8 +29,7 @@ ERR_MUST_CHECK static struct err *make_dir(struct session *session, const char *
 }
 
 static bool is_allowed(const struct session *session, struct str name) {
-    const struct want *want = &session->want;
-    return want->build_all || str_among(want->build, want->build_len, name);
+    return want_names_build(&session->want, name);
 }
 
 static bool changes_something(const struct session *session) {

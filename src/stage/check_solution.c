@@ -120,7 +120,7 @@ static bool prerelease_admissible(const struct trial *trial, const struct projec
             specifier_set_names_prerelease(&want->requests[i].requirement.specifiers))
             return true;
     for (int32_t i = 0; i < project->releases_len; i++)
-        if (solve_is_final(want, &project->releases[i])) return false;
+        if (solve_is_final(want, project, &project->releases[i])) return false;
     return true;
 }
 
@@ -141,7 +141,7 @@ static struct err *check_candidates(const struct trial *trial) {
             return violation(trial, project->name, "was chosen without its metadata");
         if (request_by_url(trial, project->name)) continue; /* what the user points at is taken as it is */
         if (!release->on_index) return violation(trial, project->name, "is on no index");
-        if (solve_bars(trial->input->want, release))
+        if (solve_bars(trial->input->want, project, release))
             return violation(trial, project->name, "does not fit this interpreter or the options");
         if (release->yanked && !pinned_by_user(trial, project->name, &release->version))
             return violation(trial, project->name, "is yanked");

@@ -127,7 +127,8 @@ static void add_release(struct buf *buf, const struct project *project, const st
         add_date(buf, release->uploaded);
     }
     if (release->yanked) buf_add(buf, S(" yanked"));
-    if (release->artifact.sdist) buf_add(buf, S(" sdist"));
+    if (release->bars & BAR_WHEELS) buf_add(buf, S(" other-python"));
+    else if (release->artifact.sdist) buf_add(buf, S(" sdist"));
     if (release->bars & BAR_TAGS) buf_add(buf, S(" other-platform"));
     if (release->bars & BAR_QUARANTINED) buf_add(buf, S(" quarantined"));
     struct specifier_set page = {0};

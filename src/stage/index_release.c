@@ -200,11 +200,6 @@ static struct terms terms_of(const struct index *index, const struct index_packe
                           !want || want_takes_wheels(want, name)};
 }
 
-static bool may_build(const struct index *index, struct str name) {
-    const struct want *want = index->options.want;
-    return want && (want->build_all || str_among(want->build, want->build_len, name));
-}
-
 void index_load(struct index *index, struct pool *pool, struct project_id id, const struct index_packed *packed,
                 struct str url) {
     int32_t len = index_packed_releases(packed), n = 0;
@@ -227,8 +222,8 @@ void index_load(struct index *index, struct pool *pool, struct project_id id, co
         index_cache_write(index, "views", index_view_identity(index, index->scratch, url), made.bytes);
     }
     if (pool->projects.data[id.n].installed >= 0) bar_older_sdists(releases, n);
-    for (int32_t i = 0; i < n && may_build(index, pool->projects.data[id.n].name); i++)
-        releases[i].bars &= ~(uint32_t)BAR_WHEELS;
+    bool builds = index->options.want && want_names_build(index->options.want, pool->projects.data[id.n].name);
+    for (int32_t i = 0; i < n && builds; i++) releases[i].bars &= ~(uint32_t)BAR_WHEELS;
     pool_add_page(pool, id, releases, n);
     pool->projects.data[id.n].status = status.status;
     pool->projects.data[id.n].status_reason = status.reason;

@@ -104,6 +104,8 @@ struct plan_argv plan_argv_of(struct arena *arena, const struct want *given, con
     if (want->pre) add_word(arena, &argv, S("--pre"));
     if (want->upgrade) add_word(arena, &argv, S("-U"));
     add_formats(arena, &argv, given, want);
+    for (int32_t i = 0; i < want->build_len; i++)
+        if (!want_names_build(given, want->build[i])) add_option(arena, &argv, "--build", &want->build[i], 1);
     if (want->no_allowances) add_word(arena, &argv, S("--no-allowances"));
     if (want->stale) add_word(arena, &argv, S("--allow-stale"));
     if (want->no_lifts) add_word(arena, &argv, S("--no-lifts"));

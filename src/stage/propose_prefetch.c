@@ -66,7 +66,7 @@ static int32_t likely_release(const struct prefetch *prefetch, const struct lead
     bool pre = prefetch->input->want->pre || specifier_set_names_prerelease(lead->specifiers);
     for (int32_t r = project->releases_len - 1; r >= 0; r--) {
         const struct release *release = &project->releases[r];
-        if (!release->on_index || solve_bars(prefetch->input->want, release)) continue;
+        if (!release->on_index || solve_bars(prefetch->input->want, project, release)) continue;
         if (release->meta_state == META_UNREADABLE) continue;
         if (release->prerelease && !pre) continue;
         if (release->yanked && !specifier_set_pins(lead->specifiers, &release->version)) continue;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRIALS_MAX = 24, WAYS_MAX = 6, WAY_MAX = 16, SMALLEST_MAX = 3 };
+enum { TRIALS_MAX = 24, WAYS_MAX = 6, WAY_MAX = 16, SMALLEST_MAX = 3, YEAR_S = 365 * SOLVE_DAY_S, OLD_YEARS = 2 };
 
 /* The gravest kinds come last. */
 enum relaxation {
@@ -20,6 +20,7 @@ enum relaxation {
     RELAX_NEWER,    /* without --exclude-newer */
     RELAX_ALLOW,    /* without --no-allowances */
     RELAX_PRE,      /* pre-releases are candidates */
+    RELAX_BUILD,    /* an sdist whose wheels are for other versions of Python is built */
     RELAX_SDIST,    /* without --only-binary */
     RELAX_WHEEL,    /* without --no-binary */
     RELAX_STALE,    /* old releases that merely lack a bound are candidates */
@@ -41,6 +42,9 @@ struct way {
     int32_t len;
     int32_t lifts, changes, replaced;
     struct str version; /* what the first request gets */
+    struct str asked;   /* the release that it asked for, or the nearest */
+    int32_t years;      /* by which what it gets was uploaded earlier, 0 where the index does not tell */
+    bool built;         /* what it gets has to be built, and what it asked for does not */
 };
 
 struct outs {
@@ -190,6 +194,21 @@ static bool reason_is(const struct plan *plan, enum plan_fact_kind kind) {
     return false;
 }
 
+/* Source distributions that nothing but the wheels beside them speaks against. */
+static void add_builds(struct outs *outs, const struct plan *plan) {
+    for (int32_t i = 0; i < plan->reason_len; i++) {
+        struct str name = plan->reason[i].name;
+        const struct project *project = pool_find(outs->pool, name);
+        bool barred = false;
+        if (plan->reason[i].kind != FACT_VERSIONS && plan->reason[i].kind != FACT_REQUEST) continue;
+        for (int32_t r = 0; project && r < project->releases_len; r++)
+            barred = barred || solve_bars(outs->input->want, project, &project->releases[r]) == BAR_WHEELS;
+        if (barred)
+            trial_add(outs, (struct trial){RELAX_BUILD, project->name, -1, S(""),
+                                           str_format(outs->arena, "build %.*s from source", FMT(project->name))});
+    }
+}
+
 /* The limits that the user set himself and that no fact names: what they hide may be what is lacking. */
 static void add_limits(struct outs *outs, const struct plan *plan) {
     const struct want *want = outs->input->want;
@@ -281,6 +300,9 @@ static struct err *want_relaxed(struct arena *arena, const struct trial *trial, 
         break;
     case RELAX_BOUNDS: drop_constraints(arena, want, trial->name); break;
     case RELAX_NEWER: want->exclude_newer = INT64_MAX; break;
+    case RELAX_BUILD:
+        want->build = names_with(arena, want->build, want->build_len, trial->name, &want->build_len);
+        break;
     case RELAX_SDIST: want->only_binary = (struct want_names){0}; break;
     case RELAX_WHEEL: want->no_binary = (struct want_names){0}; break;
     case RELAX_ALLOW: want->no_allowances = false; break;
@@ -301,6 +323,36 @@ static struct err *want_relaxed(struct arena *arena, const struct trial *trial, 
     return NULL;
 }
 
+/* The newest release that the request asked for, else the one nearest to it; NULL: none. */
+static const struct release *asked_release(const struct project *project, const struct requirement *asked) {
+    const struct release *newest = NULL, *above = NULL, *below = NULL;
+    for (int32_t r = 0; r < project->releases_len && asked->specifiers.len; r++) {
+        const struct release *release = &project->releases[r];
+        if (!release->on_index) continue;
+        if (specifier_set_match(&asked->specifiers, &release->version)) newest = release;
+        if (version_cmp(&release->version, &asked->specifiers.items[0].version) < 0) below = release;
+        else if (!above) above = release;
+    }
+    return newest ? newest : above ? above : below;
+}
+
+/* How old what the request gets is beside what it asked for. */
+static void weigh_age(const struct outs *outs, const struct project *project, const struct release *gets,
+                      struct way *way) {
+    const struct requirement *asked = &outs->input->want->requests[way->trials[0].request].requirement;
+    const struct release *was = asked_release(project, asked);
+    if (!was || version_cmp(&gets->version, &was->version) >= 0) return;
+    way->asked = was->version.text;
+    way->built = gets->artifact.sdist && !was->artifact.sdist;
+    if (gets->uploaded != INT64_MIN && was->uploaded > gets->uploaded)
+        way->years = (int32_t)((was->uploaded - gets->uploaded) / YEAR_S);
+}
+
+/* A release of long before what was asked for, or of before the project had wheels, is hardly what was meant. */
+static bool is_old(const struct way *way) {
+    return way->built || way->years >= OLD_YEARS;
+}
+
 static void weigh_way(const struct outs *outs, const struct solution *solution, struct way *way) {
     way->lifts = solution->lifted_len;
     for (int32_t p = 0; p < solution->chosen_len; p++) {
@@ -308,8 +360,10 @@ static void weigh_way(const struct outs *outs, const struct solution *solution, 
         if (solution->chosen[p] == project->installed) continue;
         way->changes++;
         if (project->installed >= 0 && project->held) way->replaced++;
-        if (way->trials[0].request >= 0 && str_eq(project->name, way->trials[0].name) && solution->chosen[p] >= 0)
-            way->version = project->releases[solution->chosen[p]].version.text;
+        if (way->trials[0].request < 0 || !str_eq(project->name, way->trials[0].name) || solution->chosen[p] < 0)
+            continue;
+        way->version = project->releases[solution->chosen[p]].version.text;
+        weigh_age(outs, project, &project->releases[solution->chosen[p]], way);
     }
 }
 
@@ -370,6 +424,7 @@ static struct err *try_all(struct outs *outs) {
 
 static int way_order(const void *a, const void *b) {
     const struct way *x = a, *y = b;
+    if (is_old(x) != is_old(y)) return is_old(x) ? 1 : -1;
     if (x->replaced != y->replaced) return x->replaced < y->replaced ? -1 : 1;
     enum relaxation kx = x->trials[x->len - 1].kind, ky = y->trials[y->len - 1].kind;
     if (kx != ky) return kx < ky ? -1 : 1;
@@ -397,6 +452,18 @@ static void add_clause(struct buf *buf, const struct way *way, int32_t at) {
     if (!builds) buf_add(buf, S(" warn of"));
 }
 
+/* "0.0.12, 3 years older than 0.0.29.post3, to be built": what the first request gets where the trial does not say it,
+ * and what speaks against it; empty: nothing to say. */
+static struct str version_text(struct arena *arena, const struct way *way) {
+    struct buf buf = {.arena = arena};
+    if (way->version.len && way->trials[0].specifiers.len == 0) buf_add(&buf, way->version);
+    if (is_old(way) && way->years > 0)
+        buf_addf(&buf, "%s%d year%s older than %.*s", buf.len ? ", " : "", way->years, way->years == 1 ? "" : "s",
+                 FMT(way->asked));
+    if (way->built) buf_addf(&buf, "%sto be built", buf.len ? ", " : "");
+    return buf_str(&buf);
+}
+
 static struct str way_text(struct arena *arena, const struct way *way) {
     int32_t of_kind[RELAX_REPLACE + 1] = {0};
     struct buf buf = {.arena = arena};
@@ -407,8 +474,8 @@ static struct str way_text(struct arena *arena, const struct way *way) {
         else buf_addf(&buf, "%s%.*s", buf.len ? "; " : "", FMT(way->trials[i].text));
     }
     struct str text = buf_str(&buf);
-    if (way->version.len && way->trials[0].specifiers.len == 0)
-        text = str_format(arena, "%.*s (%.*s)", FMT(text), FMT(way->version));
+    struct str version = version_text(arena, way);
+    if (version.len) text = str_format(arena, "%.*s (%.*s)", FMT(text), FMT(version));
     text = str_format(arena, "%.*s: %d lock%s lifted, %d change%s", FMT(text), way->lifts, way->lifts == 1 ? "" : "s",
                       way->changes, way->changes == 1 ? "" : "s");
     if (way->replaced)
@@ -450,6 +517,7 @@ struct err *propose_ways_out(struct arena *arena, const struct solve_input *inpu
                              const struct source *source, bool versions, struct plan *plan) {
     struct outs outs = {.arena = arena, .input = input, .pool = pool, .source = source, .versions = versions};
     for (int32_t i = 0; i < plan->reason_len; i++) add_fact(&outs, &plan->reason[i]);
+    add_builds(&outs, plan);
     add_limits(&outs, plan);
     TRY(try_all(&outs));
     if (outs.ways.len) qsort(outs.ways.data, (size_t)outs.ways.len, sizeof *outs.ways.data, way_order);

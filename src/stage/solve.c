@@ -13,17 +13,18 @@ bool solve_has_extra(struct arena *arena, const struct metadata *metadata, const
     return false;
 }
 
-uint32_t solve_bars(const struct want *want, const struct release *release) {
+uint32_t solve_bars(const struct want *want, const struct project *project, const struct release *release) {
     uint32_t bars = release->bars;
     if (want->exclude_newer == INT64_MAX) bars &= ~(uint32_t)BAR_DATE;
     if (!want_limits_sdists(want)) bars &= ~(uint32_t)BAR_SDIST;
     if (!want_limits_wheels(want)) bars &= ~(uint32_t)BAR_BINARY;
+    if ((bars & BAR_WHEELS) && want_names_build(want, project->name)) bars &= ~(uint32_t)BAR_WHEELS;
     return bars;
 }
 
-bool solve_is_final(const struct want *want, const struct release *release) {
+bool solve_is_final(const struct want *want, const struct project *project, const struct release *release) {
     if (!release->on_index || release->yanked || release->prerelease) return false;
-    return (solve_bars(want, release) & ~(uint32_t)BAR_SDIST) == 0;
+    return (solve_bars(want, project, release) & ~(uint32_t)BAR_SDIST) == 0;
 }
 
 int64_t solve_floor_date(int64_t image_date) {

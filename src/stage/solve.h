@@ -21,13 +21,13 @@ enum { SOLVE_FLOOR_GRACE_DAYS = 90, SOLVE_DAY_S = 86400 };
 /* The date up to which a release makes a floor; INT64_MIN where the image's date is not known. */
 int64_t solve_floor_date(int64_t image_date);
 
-/* Why the release is no candidate for `want` (bits of release_bar). A page is read under the limits of the user's own
- * request; where a relaxed one is tried, those that it does not have do not bar. */
-uint32_t solve_bars(const struct want *want, const struct release *release);
+/* Why the release of the project is no candidate for `want` (bits of release_bar). A page is read under the limits of
+ * the user's own request; where a relaxed one is tried, those that it does not have do not bar. */
+uint32_t solve_bars(const struct want *want, const struct project *project, const struct release *release);
 
 /* True if the release keeps pre-releases of its project from being candidates: a final one that could be had, be it as
  * an sdist that --only-binary leaves out. */
-bool solve_is_final(const struct want *want, const struct release *release);
+bool solve_is_final(const struct want *want, const struct project *project, const struct release *release);
 
 /* True if the metadata know the extra: by its name, or by a requirement that it switches on. */
 bool solve_has_extra(struct arena *arena, const struct metadata *metadata, const struct marker_env *markers,

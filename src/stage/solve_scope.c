@@ -41,7 +41,7 @@ static bool pinned_by_user(const struct model *model, struct str name, const str
 
 static bool only_prereleases(const struct want *want, const struct project *project) {
     for (int32_t i = 0; i < project->releases_len; i++)
-        if (solve_is_final(want, &project->releases[i])) return false;
+        if (solve_is_final(want, project, &project->releases[i])) return false;
     return true;
 }
 
@@ -61,7 +61,7 @@ static bool builds_admissible(const struct model *model, const struct project *p
     if (model->input->want->builds || project->installed < 0) return true;
     for (int32_t i = 0; i < project->releases_len; i++) {
         const struct release *release = &project->releases[i];
-        if (!release->on_index || solve_bars(model->input->want, release)) continue;
+        if (!release->on_index || solve_bars(model->input->want, project, release)) continue;
         if (release->yanked || release->artifact.sdist) continue;
         if (release->meta_state == META_UNREADABLE && !release->installed) continue;
         if (requests_hold(model, project->name, &release->version)) return false;
@@ -109,7 +109,8 @@ static void mention_all(struct model *model) {
 static bool is_admissible(struct model *model, const struct project *project, const struct release *release,
                           const struct admission *admission) {
     if (release->installed) return true;
-    if (!release->on_index || solve_bars(model->input->want, release) || release->meta_state == META_UNREADABLE)
+    if (!release->on_index || solve_bars(model->input->want, project, release) ||
+        release->meta_state == META_UNREADABLE)
         return false;
     if (model->input->known_only && release->meta_state != META_KNOWN) return false;
     if (release->yanked && !pinned_by_user(model, project->name, &release->version)) return false;

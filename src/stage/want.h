@@ -103,6 +103,8 @@ ERR_MUST_CHECK struct err *want_formats_add(struct arena *arena, struct want *wa
 /* True if sdists (wheels) of the project of this normalized name may be candidates. */
 bool want_takes_sdists(const struct want *want, struct str name);
 bool want_takes_wheels(const struct want *want, struct str name);
+/* True if --build names the project of this normalized name, or all. */
+bool want_names_build(const struct want *want, struct str name);
 /* True if sdists of any project are left out for --only-binary; true if wheels are for --no-binary. */
 bool want_limits_sdists(const struct want *want);
 bool want_limits_wheels(const struct want *want);

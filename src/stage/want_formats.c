@@ -61,6 +61,10 @@ bool want_takes_wheels(const struct want *want, struct str name) {
     return !want->no_binary.all && !str_among(want->no_binary.items, want->no_binary.len, name);
 }
 
+bool want_names_build(const struct want *want, struct str name) {
+    return want->build_all || str_among(want->build, want->build_len, name);
+}
+
 bool want_limits_sdists(const struct want *want) {
     return want->only_binary.all || want->only_binary.len;
 }

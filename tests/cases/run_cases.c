@@ -46,7 +46,7 @@ static bool word_in(struct str word, const char *const *words) {
 
 /* Lines that ask for something instead of showing a line of the plan. */
 static bool is_directive(struct str line) {
-    static const char *const words[] = {"cost", "documents", "warn", "none", "rounds", "unproven", NULL};
+    static const char *const words[] = {"cost", "documents", "warn", "none", "rounds", "unproven", "last", NULL};
     return word_in(first_word(line), words);
 }
 
@@ -116,12 +116,18 @@ static bool first_unproven(const struct plan *plan, struct str level) {
     return false;
 }
 
-/* "documents <= 12", "cost lifts 2", "warn TEXT", "none suggest". */
+/* True if the last way out says this text. */
+static bool last_way_says(const struct plan *plan, struct str text) {
+    return plan->suggestions_len > 0 && str_find(plan->suggestions[plan->suggestions_len - 1].text, text) >= 0;
+}
+
+/* "documents <= 12", "cost lifts 2", "warn TEXT", "last TEXT", "none suggest". */
 static bool directive_holds(const struct trial *trial, struct str line, struct str actual) {
     struct str word = first_word(line), value = str_trim(str_from(line, word.len));
     int64_t number = 0;
     if (str_eq(word, S("cost"))) return cost_is(&trial->plan, value);
     if (str_eq(word, S("unproven"))) return first_unproven(&trial->plan, value);
+    if (str_eq(word, S("last"))) return last_way_says(&trial->plan, value);
     if (str_eq(word, S("warn"))) return has_warning(&trial->plan, value);
     if (str_eq(word, S("none")))
         return str_eq(value, S("warn")) ? trial->plan.warnings_len == 0

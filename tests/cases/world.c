@@ -191,6 +191,7 @@ static struct err *index_flag(const struct reader *reader, struct str word, stru
     if (str_eq(word, S("yanked"))) release->yanked = true;
     else if (str_eq(word, S("sdist"))) release->artifact.sdist = true;
     else if (str_eq(word, S("other-platform"))) release->bars |= BAR_TAGS;
+    else if (str_eq(word, S("other-python"))) release->artifact.sdist = true, release->bars |= BAR_WHEELS;
     else if (str_eq(word, S("quarantined"))) release->bars |= BAR_QUARANTINED;
     else if (str_eq(word, S("unreadable"))) item->unreadable = true;
     else if (str_eq(word, S("unrecorded"))) item->unrecorded = true;
@@ -633,7 +634,7 @@ static void supply_metadata(struct world *world, struct pool *pool, const struct
     else if (!found) note_misuse(world, "metadata of what is not there", project->name, version);
     else if (found->unrecorded) note_misuse(world, "metadata outside the recorded world", project->name, version);
     /* A way out may be without the limits of the request. */
-    else if (release->bars & ~(uint32_t)(BAR_DATE | BAR_SDIST))
+    else if (release->bars & ~(uint32_t)(BAR_DATE | BAR_SDIST | BAR_WHEELS))
         note_misuse(world, "metadata of a release that is no candidate", project->name, version);
     bool readable = found && !found->unreadable && !found->unrecorded;
     release->meta_state = readable ? META_KNOWN : META_UNREADABLE;
