@@ -291,10 +291,12 @@ static struct err *plan_with(struct arena *arena, const struct solve_input *give
         TRY(propose_hashes(arena, &plan));
         TRY(tell_freshness(arena, &input, pool, &plan));
         TRY(tell_stale_requests(arena, &input, pool, source, &solution, &plan));
+        plan_tell_unreadable(arena, pool, &solution, &plan);
     } else {
         plan = (struct plan){.status = PLAN_INFEASIBLE, .env = env, .locks = input.locks, .want = want};
         plan.reason = solution.reason;
         plan.reason_len = solution.reason_len;
+        plan_tell_unreadable(arena, pool, NULL, &plan);
         TRY(propose_ways_out(arena, &input, pool, source, true, &plan));
         if (plan.suggestions_len == 0 && !want->only_binary.all) {
             want->builds = true;

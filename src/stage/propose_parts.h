@@ -37,6 +37,10 @@ void plan_explain_changes(struct arena *arena, const struct solve_input *input, 
 /* Adds to `plan` what `stale`, a solution with fewer lifts, would do, and the command for it. */
 void plan_tell_freshness(struct arena *arena, const struct solve_input *input, const struct pool *pool,
                          const struct solution *stale, struct plan *plan);
+/* Says which releases were left out because their metadata cannot be had: newer ones of what `solution` changes; with
+ * NULL, where there is no plan, all. */
+void plan_tell_unreadable(struct arena *arena, const struct pool *pool, const struct solution *solution,
+                          struct plan *plan);
 /* Says why `name`, which was asked for, is not a current release: the reason of `other`, the same request with a lower
  * bound; its ways out become suggestions of `plan`. */
 void plan_tell_stale(struct arena *arena, struct str name, const struct plan *other, struct plan *plan);

@@ -520,6 +520,35 @@ static void add_warning(struct arena *arena, struct plan *plan, struct str sente
     plan->warnings = warnings;
 }
 
+/* True if the plan might have the release were its metadata known: a newer one of what changes; with no plan, any. */
+static bool is_missed(const struct pool *pool, const struct solution *solution, int32_t p, int32_t r) {
+    const struct project *project = &pool->projects.data[p];
+    const struct release *release = &project->releases[r];
+    if (release->meta_state != META_UNREADABLE || release->installed || release->bars || release->yanked) return false;
+    if (!solution) return true;
+    int32_t chosen = p < solution->chosen_len ? solution->chosen[p] : -1;
+    return chosen >= 0 && chosen != project->installed && r > chosen && !release->prerelease;
+}
+
+void plan_tell_unreadable(struct arena *arena, const struct pool *pool, const struct solution *solution,
+                          struct plan *plan) {
+    struct sentences which = {0};
+    for (int32_t p = 0; p < (int32_t)pool->projects.len; p++) {
+        const struct project *project = &pool->projects.data[p];
+        for (int32_t r = project->releases_len - 1; r >= 0; r--)
+            if (is_missed(pool, solution, p, r))
+                *vec_push(arena, &which) =
+                    str_format(arena, "%.*s %.*s", FMT(project->name), FMT(project->releases[r].version.text));
+    }
+    if (which.len == 0) return;
+    bool one = which.len == 1;
+    add_warning(arena, plan,
+                str_format(arena,
+                           "the metadata of %.*s cannot be had: %s left out, and what is proven is so for the other "
+                           "releases (-v says more)",
+                           FMT(some_of(arena, &which)), one ? "it was" : "they were"));
+}
+
 void plan_tell_floor(struct arena *arena, const struct pool *pool, struct plan *plan) {
     struct sentences who = {0};
     bool collateral = false;
