@@ -203,15 +203,31 @@ static void print_done(struct session *session, const struct apply_result *resul
     buf_addf(&buf, " in %.1f s: transaction %.*s", seconds, FMT(result->id));
     if (result->imported > 0)
         buf_addf(&buf, ", verified with %.*s", FMT(report_count(arena, result->imported, "import", "imports")));
-    struct str undo = S("unpin undo");
-    if (session->env.layer.of.len) {
-        struct str words[] = {undo, S("--python"), session->env.prefix};
+    struct str undo = S("unpin undo"), given = session->options->python;
+    if (session->env.layer.of.len || given.len) {
+        struct str words[] = {undo, S("--python"), session->env.layer.of.len ? session->env.prefix : given};
         undo = str_format(arena, "%.*s %.*s", FMT(undo), FMT(report_shell(arena, words + 1, 2)));
     }
     if (session->options->no_undo) buf_add(&buf, S(".\n"));
     else buf_addf(&buf, ". `%.*s` takes it back.\n", FMT(undo));
     session_print(session, buf_str(&buf));
     if (session->env.layer.coming) print_layer(session);
+}
+
+/* What failed before the environment was changed, or was taken back, says so: it is the first that one wants to know.
+ */
+static void reassure(struct session *session, struct err *err) {
+    if (err->hint.len) return;
+    if (err->kind == ERR_SPACE) {
+        err_hint(
+            session->arena, err,
+            "nothing was changed; make room in that file system, or clear the cache (unpin cache), and run it again");
+        return;
+    }
+    static const enum err_kind before[] = {ERR_IO,    ERR_PERMISSION, ERR_LIMIT,   ERR_MALFORMED, ERR_WHEEL,
+                                           ERR_BUILD, ERR_INDEX,      ERR_NETWORK, ERR_HASH};
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++)
+        if (err->kind == before[i]) err_hint(session->arena, err, "nothing was changed");
 }
 
 struct err *session_offer(struct session *session, const struct plan *plan, bool *again, int *ret_status) {
@@ -238,6 +254,7 @@ struct err *session_offer(struct session *session, const struct plan *plan, bool
     session->changed = !err && result.id.len;
     if (session->changed) keep_bound(session, &kept);
     if (session->changed) bound_cache(session, cache_most);
+    if (err) reassure(session, err);
     if (json) print_json(session, plan, &result, &kept, err);
     if (err) return err;
     if (plan->status == PLAN_INFEASIBLE) *ret_status = err_exit_status(ERR_INFEASIBLE);

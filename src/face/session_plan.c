@@ -6,6 +6,7 @@
 
 #include "os/scratch.h"
 #include "os/store.h"
+#include "stage/apply.h"
 #include "stage/cache.h"
 #include "stage/dump.h"
 
@@ -405,6 +406,19 @@ static struct str next_command(struct session *session) {
     return report_mask(session->arena, report_shell(session->arena, argv.data, (int32_t)argv.len));
 }
 
+/* Why `install` would refuse to change the environment, if it would: a plan that is saved, or made in a layer, is none
+ * of its own. */
+static struct str obstacle_of(struct session *session, const struct plan *plan) {
+    const struct options *o = session->options;
+    const struct apply_options options = {.break_system_packages = o->break_system_packages};
+    const struct apply_input input = {session->fs, proc_real(), session->index, plan, &options};
+    if (session->env.layer.coming || o->output.len) return S("");
+    const struct err *err = apply_allowed(session->arena, &input);
+    return err ? str_format(session->arena, "%.*s: 'unpin install' needs --into DIR here, which makes a layer",
+                            FMT(err->what))
+               : S("");
+}
+
 struct report_extra session_extra(struct session *session, const struct plan *plan) {
     struct report_extra extra = {.command = session->command, .scan_us = session->scan_us};
     VEC(struct str) notes = {0};
@@ -419,11 +433,14 @@ struct report_extra session_extra(struct session *session, const struct plan *pl
     const struct str *problems = session->index ? index_problems(session->index, &problems_len) : NULL;
     for (int32_t i = 0; session->options->verbose && i < problems_len; i++)
         *vec_push(session->arena, &notes) = problems[i];
-    extra.notes = notes.data;
-    extra.notes_len = (int32_t)notes.len;
     extra.total_us = session_clock_us() - session->started_us;
     bool offers = str_eq(session->command, S("plan")) && plan->status == PLAN_FEASIBLE;
+    struct str obstacle = offers && session->live ? obstacle_of(session, plan) : S("");
+    if (obstacle.len) *vec_push(session->arena, &notes) = obstacle;
+    extra.notes = notes.data;
+    extra.notes_len = (int32_t)notes.len;
     if (offers) extra.next = next_command(session);
+    if (obstacle.len) extra.next = str_format(session->arena, "%.*s --into layer", FMT(extra.next));
     if (offers && !session->live) extra.next = str_format(session->arena, "in the image: %.*s", FMT(extra.next));
     return extra;
 }

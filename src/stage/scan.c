@@ -7,6 +7,7 @@
 #include "stage/scan_sites.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -41,6 +42,37 @@ static struct err *tell_unfit(struct arena *arena, struct str path) {
                     "%s", hint);
 }
 
+/* True if the file is a script: what it starts may depend on variables, the working directory and files of its own. */
+static bool is_script(struct arena *arena, struct str path) {
+    char head[2];
+    int fd = open(str_copy_z(arena, path), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t len = fd < 0 ? -1 : read(fd, head, sizeof head);
+    if (fd >= 0) (void)close(fd);
+    return len == (ssize_t)sizeof head && head[0] == '#' && head[1] == '!';
+}
+
+/* The interpreter that a script starts (a shim of pyenv, asdf or mise, a wrapper), asked as the user would start it:
+ * afterwards it runs in other places, with few variables, where the script might choose another. A script that does not
+ * tell stays what is asked. */
+static struct str interpreter_behind(struct arena *arena, struct str script) {
+    VEC(struct str) env = {0};
+    struct str argv[] = {script, S("-I"), S("-S"), S("-c"), S("import sys; sys.stdout.write('\\n' + sys.executable)")};
+    struct proc_result result;
+    for (char **variable = environ; variable && *variable && env.len < SCAN_VARIABLES_MAX; variable++)
+        *vec_push(arena, &env) = str_of(*variable);
+    struct proc_call call = {.argv = argv,
+                             .argv_len = sizeof argv / sizeof *argv,
+                             .env = env.data,
+                             .env_len = (int32_t)env.len,
+                             .output_max = SCAN_FACTS_MAX,
+                             .timeout_ms = SCAN_TIMEOUT_MS};
+    if (proc_run(proc_real(), arena, &call, &result) || result.status || result.timed_out || result.too_much)
+        return script;
+    struct str path = str_from(result.output, str_find_last(result.output, '\n') + 1);
+    if (!str_starts(path, S("/")) || access(str_copy_z(arena, path), X_OK) || is_script(arena, path)) return script;
+    return path;
+}
+
 struct err *scan_find_python(struct arena *arena, struct str given, struct str *ret) {
     struct str active = str_of(getenv("VIRTUAL_ENV")), name = given, path;
     if (name.len == 0) name = active.len ? path_join(arena, active, S("bin/python")) : S("python3");
@@ -54,7 +86,7 @@ struct err *scan_find_python(struct arena *arena, struct str given, struct str *
     if (!found)
         return err_hint(arena, err_make(arena, ERR_ENVIRONMENT, "there is no interpreter '%.*s'", FMT(name)),
                         "name one with --python PATH, or its environment with --python DIR");
-    *ret = path;
+    *ret = is_script(arena, path) ? interpreter_behind(arena, path) : path;
     return NULL;
 }
 

@@ -16,6 +16,7 @@
 enum {
     SCAN_DISTS_MAX = 100000,
     SCAN_RECORD_MAX = 64 << 20, /* bytes of a RECORD */
+    SCAN_VARIABLES_MAX = 10000, /* of the environment that a script which starts the interpreter gets */
 };
 
 struct scan_options {
@@ -26,8 +27,9 @@ struct scan_options {
     bool no_state;   /* leave environment.state out, which only a fingerprint is made of: saves looking at RECORDs */
 };
 
-/* The interpreter to scan: `given` (--python) if not empty, else that of $VIRTUAL_ENV, else `python3` on PATH.
- * ERR_ENVIRONMENT where there is none. */
+/* The interpreter to scan: `given` (--python) if not empty, else that of $VIRTUAL_ENV, else `python3` on PATH; where
+ * that is a script (a shim of pyenv, a wrapper), the interpreter that it starts here and now. ERR_ENVIRONMENT where
+ * there is none. */
 ERR_MUST_CHECK struct err *scan_find_python(struct arena *arena, struct str given, struct str *ret);
 
 /* ERR_ENVIRONMENT where the interpreter cannot be asked or is older than Python 3.8. */

@@ -182,7 +182,7 @@ enum { PASSED_VARIABLES = sizeof passed_variables / sizeof *passed_variables, CA
 
 struct err *scan_facts_parse(struct arena *arena, struct str text, struct scan_facts *ret) {
     if (!str_starts(text, FACTS_BEGIN) || !str_ends(text, FACTS_END))
-        return err_make(arena, ERR_MALFORMED, "the interpreter's answer is not one");
+        return err_make(arena, ERR_MALFORMED, "what answers is no interpreter of Python");
     VEC(struct str) keys = {0}, values = {0};
     struct str rest = text;
     while (rest.len) {
@@ -233,10 +233,21 @@ static struct str identity(struct arena *arena, const struct fs *fs, struct str 
     return buf_str(&key);
 }
 
-/* The last lines of what an interpreter wrote to standard error, for the message. */
-static struct str last_words(struct str error) {
+/* What an interpreter wrote to standard error, in one line: of a traceback the last one, else the first. */
+static struct str telling_line(struct str error) {
     struct str trimmed = str_trim(error);
-    return str_from(trimmed, str_find_last(trimmed, '\n') + 1);
+    if (str_find(trimmed, S("Traceback")) >= 0) return str_from(trimmed, str_find_last(trimmed, '\n') + 1);
+    return str_cut(&trimmed, '\n');
+}
+
+static struct err *tell_silence(struct arena *arena, struct str python, const struct proc_result *result) {
+    struct str line = telling_line(result->error), why;
+    if (result->timed_out) why = str_format(arena, "nothing came for %d s", SCAN_TIMEOUT_MS / 1000);
+    else if (result->too_much) why = S("it wrote too much");
+    else why = str_format(arena, "status %d%s%.*s", result->status, line.len ? ": " : "", FMT(line));
+    return err_hint(
+        arena, err_make(arena, ERR_ENVIRONMENT, "the interpreter '%.*s' does not answer: %.*s", FMT(python), FMT(why)),
+        "name another with --python PATH; Python 3.8 or newer is needed");
 }
 
 ERR_MUST_CHECK static struct err *ask(struct arena *arena, const struct proc *proc, struct str python, struct str into,
@@ -257,11 +268,7 @@ ERR_MUST_CHECK static struct err *ask(struct arena *arena, const struct proc *pr
     if (err && err->kind == ERR_INTERRUPTED) return err;
     if (err)
         return err_because(err_make(arena, ERR_ENVIRONMENT, "cannot run the interpreter '%.*s'", FMT(python)), err);
-    if (result.timed_out || result.too_much || result.status)
-        return err_hint(arena,
-                        err_make(arena, ERR_ENVIRONMENT, "the interpreter '%.*s' does not answer (status %d): %.*s",
-                                 FMT(python), result.status, FMT(last_words(result.error))),
-                        "name another with --python PATH; Python 3.8 or newer is needed");
+    if (result.timed_out || result.too_much || result.status) return tell_silence(arena, python, &result);
     *ret = result.output;
     return NULL;
 }
@@ -277,10 +284,9 @@ struct err *scan_facts_read(struct arena *arena, const struct fs *fs, const stru
         return NULL;
     TRY(ask(arena, proc, python, into, &answer));
     struct err *err = scan_facts_parse(arena, answer, ret);
-    if (err) {
-        err->kind = ERR_ENVIRONMENT;
-        return err;
-    }
+    if (err)
+        return err_hint(arena, err_because(err_make(arena, ERR_ENVIRONMENT, "'%.*s' cannot be used", FMT(python)), err),
+                        "name an interpreter with --python PATH, or its environment with --python DIR");
     struct buf file = {.arena = arena};
     buf_add(&file, key);
     buf_add(&file, answer);

@@ -277,7 +277,8 @@ def test_a_read_only_environment_is_told_before_anything_is_fetched(frozen, inde
     assert run.json["error"]["code"] == "U011" and "--into DIR" in run.json["error"]["hint"]
     assert index.requests == []
     frozen.run("install", "click").ok(0)
-    frozen.run("plan", "click==8.1.8").ok()
+    run = frozen.run("plan", "click==8.1.8").ok()
+    assert "Read-only" in run.out and run.out.endswith(" --into layer\n"), "the plan tells it, and what works"
 
 
 def test_a_read_only_environment_gets_a_layer(frozen):

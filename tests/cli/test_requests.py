@@ -4,6 +4,7 @@ import http.server
 import json
 import os
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -214,3 +215,23 @@ def test_hostile_names_reach_no_terminal(env, tmp_path):
     asked.write_bytes(b"click==8.1.8\nab\x1b[31mc==1\n")
     run = env.run("plan", "-r", asked)
     assert "\x1b" not in run.out + run.err
+
+
+def test_a_shim_stands_for_the_interpreter_that_it_starts_here(env, tmp_path):
+    """As pyenv's: which interpreter `python3` is depends on a variable, or on the working directory."""
+    shim = tmp_path / "shims" / "python3"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\necho a banner\nif [ "$WHICH" = env ] || [ -e which-env ]; then exec "{env.python}" "$@"; fi\nexec "{sys.executable}" "$@"\n')
+    shim.chmod(0o755)
+    variables = {"VIRTUAL_ENV": "", "PATH": f"{shim.parent}:{os.environ['PATH']}"}
+
+    def prefix(**more):
+        settings = env.run("config", "--json", **variables, **more).ok().json["settings"]
+        return next(s["value"] for s in settings if s["name"] == "prefix")
+
+    assert prefix(WHICH="env") == env.prefix and prefix() != env.prefix, "the answer of before is not kept"
+    open(os.path.join(env.folder, "which-env"), "w").close()
+    assert prefix() == env.prefix
+    shim.write_text("#!/bin/sh\necho 'nothing set: python3' >&2\necho 'see the manual' >&2\nexit 3\n")
+    assert "nothing set" in env.run("config", **variables).ok(1).err
+    assert "/bin/true" in env.run("config", "--python", "/bin/true").ok(1).err
