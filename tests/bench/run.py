@@ -90,6 +90,7 @@ def index_meta(name, version):
     if os.path.exists(f): return rd(f)
     os.makedirs(os.path.dirname(f), exist_ok=True)
     if stubindex.A is None:
+        stubindex.make_store(os.path.join(WORK, 'store'))
         stubindex.A = argparse.Namespace(store=os.path.join(WORK, 'store'), offline=False, pep658=False, budget_mb=3500)
     _tags = _tags or {str(t): i for i, t in enumerate(tags.sys_tags())}
     page = stubindex.page(name)

@@ -37,6 +37,10 @@ CTX = ssl.create_default_context()
 def norm(n): return re.sub(r'[-_.]+', '-', n).lower()
 
 
+def make_store(store):
+    for d in ('simple', 'files', 'stubs', 'head', 'meta'): os.makedirs(os.path.join(store, d), exist_ok=True)
+
+
 def keylock(k):
     with lock:
         return keylocks.setdefault(k, threading.Lock())
@@ -277,7 +281,7 @@ def main():
     p.add_argument('--pep658', action='store_true'); p.add_argument('--latency-ms', type=float, default=0)
     p.add_argument('--offline', action='store_true'); p.add_argument('--budget-mb', type=int, default=500); p.add_argument('--stub-min-kb', type=int, default=512)
     A = p.parse_args()
-    for d in ('simple', 'files', 'stubs', 'head', 'meta'): os.makedirs(os.path.join(A.store, d), exist_ok=True)
+    make_store(A.store)
     ThreadingHTTPServer.request_queue_size = 1024  # else a client with 50 connections waits on SYN retries
     srv = ThreadingHTTPServer(('127.0.0.1', A.port), H); srv.daemon_threads = True
     print(f'stubindex on http://127.0.0.1:{A.port}/simple/ store {A.store}', flush=True)
