@@ -258,9 +258,9 @@ struct str options_help(struct arena *arena, uint32_t groups) {
     return buf_str(&buf);
 }
 
-/* Edit distance (insertions, deletions, substitutions); both at most DISTANCE_MAX_LEN bytes. */
-static int32_t distance(struct str a, struct str b) {
+int32_t options_distance(struct str a, struct str b) {
     int32_t row[DISTANCE_MAX_LEN + 1] = {0};
+    if (a.len > DISTANCE_MAX_LEN || b.len > DISTANCE_MAX_LEN) return INT32_MAX;
     for (int32_t k = 0; k <= (int32_t)b.len; k++) row[k] = k;
     for (int32_t i = 1; i <= (int32_t)a.len; i++) {
         int32_t diagonal = row[0];
@@ -281,8 +281,7 @@ struct str options_nearest(struct str word, const struct str *candidates, int32_
     int32_t best_distance = word.len <= 3 ? 2 : word.len <= 6 ? 3 : 4; /* this far is no longer near */
     if (word.len == 0 || word.len > DISTANCE_MAX_LEN) return best;
     for (int32_t i = 0; i < len; i++) {
-        if (candidates[i].len > DISTANCE_MAX_LEN) continue;
-        int32_t d = str_starts(candidates[i], word) ? 1 : distance(word, candidates[i]);
+        int32_t d = str_starts(candidates[i], word) ? 1 : options_distance(word, candidates[i]);
         if (d >= best_distance) continue;
         best_distance = d;
         best = candidates[i];

@@ -429,7 +429,9 @@ struct report_extra session_extra(struct session *session, const struct plan *pl
         *vec_push(session->arena, &notes) =
             str_format(session->arena, "%d lines of the lock are kept but not understood (unpin locks -v)",
                        session->locks.problems_len);
-    int32_t problems_len = 0;
+    int32_t names_len = 0, problems_len = 0;
+    const struct str *names = session_tell_names(session, plan, &names_len);
+    for (int32_t i = 0; i < names_len; i++) *vec_push(session->arena, &notes) = names[i];
     const struct str *problems = session->index ? index_problems(session->index, &problems_len) : NULL;
     for (int32_t i = 0; session->options->verbose && i < problems_len; i++)
         *vec_push(session->arena, &notes) = problems[i];

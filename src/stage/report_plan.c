@@ -52,7 +52,9 @@ static struct str environment_text(struct arena *arena, const struct plan *plan)
 
 static void add_head(struct page *page, const char *verdict) {
     struct str requests = requests_text(page->arena, page->plan->want);
-    report_paint(&page->buf, page->look, "1", str_format(page->arena, "%s %.*s", verdict, FMT(requests)));
+    struct str title = str_format(page->arena, "%s %.*s", verdict, FMT(requests));
+    if (requests.len == 0) title = S("Nothing to do: no request applies here"); /* markers leave all of them out */
+    report_paint(&page->buf, page->look, "1", title);
     add_text(page, str_format(page->arena, "  (%.*s)", FMT(environment_text(page->arena, page->plan))));
     add_gap(page);
 }

@@ -41,6 +41,14 @@ def test_extras_bring_their_requirements(seen):
     assert_sound(seen, web, ["kitchen[web]==1.0"])
 
 
+def test_a_name_that_was_not_meant_is_told(seen):
+    for asked, meant in (("rihc", ""), ("werkzeg", "werkzeug"), ("jinja3", "jinja2"), ("dateutil", "python-dateutil"), ("attr", "attrs")):
+        run = seen.run("plan", asked).ok(3)
+        assert (f" {meant}" in run.out.partition("note: ")[2]) if meant else "note: " not in run.out, run.out
+    assert "note: " not in seen.run("plan", "kitchen").ok().out
+    assert "no request applies" in seen.run("plan", "click==8.1.8 ; sys_platform == 'win32'").ok().out
+
+
 def test_markers_drop_a_request(seen):
     plan = seen.plan("click==8.1.8 ; sys_platform == 'win32'", "filelock==3.18.0 ; sys_platform == 'linux'")
     assert set(changed(plan)) == {"filelock"}
