@@ -32,8 +32,8 @@ static int number_order(const void *a, const void *b) {
     return str_cmp(*x, *y);
 }
 
-/* The numbers of finished transactions, ascending. */
-static struct err *ids_list(struct transaction_store *store, struct str **ret, int32_t *ret_len) {
+/* The numbers of finished transactions, ascending. With `strict` one that cannot be looked at is an error. */
+static struct err *ids_list(struct transaction_store *store, bool strict, struct str **ret, int32_t *ret_len) {
     struct str *names = NULL;
     int32_t len = 0, kept = 0;
     struct sys_stat st;
@@ -44,7 +44,9 @@ static struct err *ids_list(struct transaction_store *store, struct str **ret, i
         int64_t n;
         if (names[i].len >= 10 || !str_to_int(names[i], &n)) continue;
         const char *path = str_format(store->arena, "%s/%.*s/done", store->dir, FMT(names[i])).data;
-        if (sys_stat(store->sys, path, &st) == 0 && st.type == SYS_FILE) names[kept++] = names[i];
+        status = sys_stat(store->sys, path, &st);
+        if (status && strict) return err_errno(store->arena, status, "cannot look at '%s'", path);
+        if (status == 0 && st.type == SYS_FILE) names[kept++] = names[i];
     }
     if (kept) qsort(names, (size_t)kept, sizeof *names, number_order);
     *ret = names;
@@ -81,15 +83,17 @@ static void undone_mark(struct transaction_entry *entries, int32_t len) {
         if (entries[i].undone_by.len) entries[i].undoable = false;
 }
 
-static struct err *entries_list(struct transaction_store *store, struct transaction_entry **ret, int32_t *ret_len,
-                                str_vec *problems) {
+/* What cannot be read is a problem; with `strict` only what is damaged is one, and all else an error. */
+static struct err *entries_list(struct transaction_store *store, bool strict, struct transaction_entry **ret,
+                                int32_t *ret_len, str_vec *problems) {
     struct str *ids = NULL;
     int32_t ids_len = 0;
     VEC(struct transaction_entry) entries = {0};
-    TRY(ids_list(store, &ids, &ids_len));
+    TRY(ids_list(store, strict, &ids, &ids_len));
     for (int32_t i = 0; i < ids_len; i++) {
         struct journal journal;
         struct err *err = done_read(store, ids[i], &journal);
+        if (err && strict && err->kind != ERR_MALFORMED) return err;
         if (err) *vec_push(store->arena, problems) = err_format(store->arena, err);
         else entry_fill(store, &journal, vec_push(store->arena, &entries));
     }
@@ -108,7 +112,7 @@ struct err *transaction_list(struct arena *arena, const struct sys *sys, struct 
     str_vec problems = {0};
     if (!realpath(str_copy_z(arena, site), real)) return err_errno(arena, errno, "cannot resolve '%.*s'", FMT(site));
     store.dir = str_format(arena, "%s/.unpin", real).data;
-    TRY(entries_list(&store, &entries, ret_len, &problems));
+    TRY(entries_list(&store, false, &entries, ret_len, &problems));
     *ret = entries;
     if (ret_problems) *ret_problems = problems.data;
     if (ret_problems_len) *ret_problems_len = (int32_t)problems.len;
@@ -318,17 +322,20 @@ static struct err *undo_ops(struct undoing *undoing, const struct transaction_op
 }
 
 /* Notes what a later transaction that stays in place has touched. */
-static void later_note(struct undoing *undoing, struct str id) {
+static struct err *later_note(struct undoing *undoing, struct str id) {
     struct arena *arena = undoing->store->arena;
     struct journal journal;
-    if (done_read(undoing->store, id, &journal)) {
+    struct err *err = done_read(undoing->store, id, &journal);
+    if (err && !undoing->force) return err;
+    if (err) {
         undoing->unknown = true;
-        return;
+        return NULL;
     }
     for (int32_t i = 0; i < journal.touched_len; i++)
         map_add(arena, &undoing->later, str_of(journal.touched[i].path), 1);
     for (int32_t i = 0; i < journal.steps_len; i++)
         if (journal.steps[i].edit) map_add(arena, &undoing->later, str_of(journal.steps[i].path), 1);
+    return NULL;
 }
 
 /* May it be undone; and what later ones stay in place? */
@@ -337,12 +344,13 @@ static struct err *undo_allowed(struct undoing *undoing, struct str id) {
     struct transaction_entry *entries;
     int32_t len;
     str_vec problems = {0};
-    TRY(entries_list(store, &entries, &len, &problems));
+    /* Of what cannot be read it is not known whether it is in the way: nothing is undone by halves because of it. */
+    TRY(entries_list(store, !undoing->force, &entries, &len, &problems));
     undoing->unknown = problems.len > 0;
     for (int32_t i = 0; i < len; i++) {
         if (!str_eq(entries[i].id, id)) {
             if (number_order(&entries[i].id, &id) > 0 && !entries[i].undone_by.len && !entries[i].undoes.len)
-                later_note(undoing, entries[i].id);
+                TRY(later_note(undoing, entries[i].id));
             continue;
         }
         if (entries[i].undone_by.len)

@@ -103,6 +103,23 @@ def test_times_come_back_where_no_later_one_changed_them(small):
     small.run("undo", "-y").ok()
 
 
+def test_a_later_one_that_cannot_be_read_stops_an_undo_before_anything_changes(small):
+    """Its times would be given back by halves: of what cannot be read it is not known what it has changed."""
+    first = small.upgrade("ant", "--json").ok().json["transaction"]
+    later = small.upgrade("bee", "--json").ok().json["transaction"]
+    done = os.path.join(small.site, ".unpin", later, "done")
+    with open(done, "rb") as f:
+        text = f.read()
+    os.truncate(done, 300 << 20)  # above any journal's limit
+    before = worlds.tree(small.prefix)
+    run = small.run("undo", "-y", "--only", first).ok(1)
+    assert os.path.join(later, "done") in run.err and worlds.tree(small.prefix) == before
+    with open(done, "wb") as f:
+        f.write(text)
+    small.run("undo", "-y", "--only", first).ok()
+    assert small.installed()["ant"] == "1.0" and small.installed()["bee"] == "2.0"
+
+
 def test_what_later_ones_need_is_not_taken_back_alone(small):
     bee = small.upgrade("bee", "--json").ok().json["transaction"]
     elk = small.upgrade("elk", "--json").ok().json["transaction"]

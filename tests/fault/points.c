@@ -34,9 +34,10 @@ static void bad(struct run *run, enum tally tally, const char *what, const struc
                 const char *message) {
     run->bad[tally]++;
     if (run->shown++ >= SHOWN_MAX) return;
-    (void)printf("BAD %s%s: %s: %s: call %lld, fault %d, killed at %lld, error %s: %s\n", scenario_names[act->scenario],
-                 act->undo ? " (undo)" : "", tally_names[tally], what, (long long)rig->when, (int)rig->fault,
-                 (long long)rig->end, rig->error ? strerror(rig->error) : "none", message);
+    (void)printf("BAD %s%s: %s: %s: call %lld of kind %d, fault %d, killed at %lld, error %s: %s\n",
+                 scenario_names[act->scenario], act->undo ? " (undo)" : "", tally_names[tally], what,
+                 (long long)rig->when, (int)rig->kind, (int)rig->fault, (long long)rig->end,
+                 rig->error ? strerror(rig->error) : "none", message);
     if (getenv("UNPIN_TORTURE_STOP")) exit(1);
 }
 
@@ -188,8 +189,9 @@ static void error_point(struct run *run, const struct act *act, const struct tru
     /* Once it is done, staging directories that cannot be removed are left to the next opening. */
     struct world seen = *run->world;
     seen.no_sides = outcome == DONE;
-    if (outcome != NEEDS_RECOVERY && !(state_now(&seen, truth) & allowed))
-        bad(run, tally, outcome == DONE ? "success, but not new" : "failure, but not old", act, rig, message);
+    bool wrong = outcome != NEEDS_RECOVERY && !(state_now(&seen, truth) & allowed);
+    if (wrong && getenv("UNPIN_TORTURE_DIFF")) difference_print(run, truth);
+    if (wrong) bad(run, tally, outcome == DONE ? "success, but not new" : "failure, but not old", act, rig, message);
     else recover_and_judge(run, tally, act, rig, truth, allowed, NULL);
 }
 
