@@ -29,6 +29,7 @@ except ImportError: jsonschema = None  # then only the keys are compared
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROBE = ('import json,os,sys,platform;from pip._vendor.packaging.markers import default_environment as d;from pip._vendor.packaging.tags import sys_tags;'
          'print(json.dumps([d(),[str(t) for t in sys_tags()]]))')
+COMMAND_S = 1800  # for one command, on a machine that does much else
 BUILD_S = 120  # for the metadata of a source distribution
 AWAY = 7  # the exit status where the index is not there, or lies
 VALUED = {'--only-binary', '--no-binary', '-r', '--remove', '--keep', '--no-lift', '--replace', '--ignore-advisory', '--exclude-newer', '-c', '--image', '--lock', '--python', '-i'}
@@ -242,7 +243,7 @@ class Judge:
     def run(self, words):
         argv = [self.a.unpin, *words]
         t, env = time.time(), {**os.environ, 'UNPIN_CACHE_DIR': self.a.cache}
-        done = subprocess.run(argv, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, timeout=300)
+        done = subprocess.run(argv, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, timeout=COMMAND_S)
         try: doc = json.loads(done.stdout)
         except ValueError: doc = {}
         return done.returncode, doc, done.stderr, time.time() - t
@@ -345,7 +346,7 @@ class Judge:
             argv = [self.a.uv, 'pip', 'compile', '-q', os.path.join(d, 'in'), '-c', os.path.join(d, 'c'), *self.env.uv_argv, '--index-url', self.a.index_url, '--find-links', self.env.stubs,
                     '--no-annotate', '--no-header', '--allow-insecure-host', '127.0.0.1', '--no-emit-index-url', '--only-binary', ':all:']
             env = {**os.environ, 'UV_CACHE_DIR': os.path.join(self.a.work, 'uv'), 'UV_HTTP_TIMEOUT': '120'}
-            done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=300)
+            done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=COMMAND_S)
         if done.returncode: return None, done.stderr[-600:]
         return dict((norm(l.split('[')[0].split('==')[0].strip()), l.split('==')[1].split()[0]) for l in done.stdout.splitlines() if '==' in l), ''
 
