@@ -10,7 +10,11 @@
 #include "stage/cache.h"
 #include "stage/dump.h"
 
+#include <time.h>
+
 enum { BUILD_ROUNDS_MAX = 20 /* plans that builds may upset */ };
+
+enum { TIME_MAX = 32 };
 
 /* Words of a command line. */
 struct words {
@@ -419,12 +423,30 @@ static struct str obstacle_of(struct session *session, const struct plan *plan) 
                : S("");
 }
 
+/* What stands in for an index that does not answer is told, with its age. */
+static void tell_old_pages(struct session *session, struct words *notes) {
+    struct index_stats stats = session->index ? index_stats(session->index) : (struct index_stats){0};
+    time_t oldest = (time_t)stats.oldest;
+    struct tm parts;
+    char since[TIME_MAX];
+    if (stats.old_pages == 0 || !gmtime_r(&oldest, &parts)) return;
+    if (strftime(since, sizeof since, "%Y-%m-%d %H:%MZ", &parts) == 0) return;
+    struct str pages = report_count(session->arena, stats.old_pages, "page", "pages");
+    *vec_push(session->arena, notes) =
+        str_format(session->arena, "the index does not answer: %.*s of the cache stand in for it, the oldest of %s",
+                   FMT(pages), since);
+}
+
 struct report_extra session_extra(struct session *session, const struct plan *plan) {
     struct report_extra extra = {.command = session->command, .scan_us = session->scan_us};
-    VEC(struct str) notes = {0};
+    struct words notes = {0};
     if (session->index && index_stats(session->index).used_recorded)
         *vec_push(session->arena, &notes) =
             S("planned from recorded answers of the index, without asking it; they may be older than what it has now");
+    tell_old_pages(session, &notes);
+    if (session->catalog.len == 0)
+        *vec_push(session->arena, &notes) = S("no catalog was found: combinations that are known to fail are not "
+                                              "avoided (UNPIN_CATALOG names its directory)");
     if (session->locks.problems_len > 0)
         *vec_push(session->arena, &notes) =
             str_format(session->arena, "%d lines of the lock are kept but not understood (unpin locks -v)",

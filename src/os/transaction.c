@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { INTENT_MAX = 256 << 20, LOCK_TEXT_MAX = 128 };
+enum { INTENT_MAX = 256 << 20, LOCK_TEXT_MAX = 128, TIME_TEXT_MAX = 32 };
 
 static struct err *resolve(struct arena *arena, struct str path, struct str *ret) {
     char real[PATH_MAX];
@@ -58,6 +58,15 @@ static struct err *busy(struct transaction_store *store, const char *path, int f
     return err_hint(store->arena, err, "try again when it is done");
 }
 
+/* "2026-11-21 12:30:05Z", as the history has it. */
+static struct str now_text(struct arena *arena) {
+    time_t now = time(NULL);
+    struct tm parts;
+    char text[TIME_TEXT_MAX];
+    if (!gmtime_r(&now, &parts) || strftime(text, sizeof text, "%Y-%m-%d %H:%M:%SZ", &parts) == 0) return S("");
+    return str_copy(arena, str_of(text));
+}
+
 static struct err *lock_take(struct transaction_store *store, const char *path, bool own) {
     int fd;
     int status = sys_open(store->sys, path, true, &fd);
@@ -73,7 +82,7 @@ static struct err *lock_take(struct transaction_store *store, const char *path, 
     }
     store->lock_fds[store->lock_fds_len++] = fd;
     if (!own) return NULL;
-    struct str who = str_format(store->arena, "process %ld since %lld\n", (long)getpid(), (long long)time(NULL));
+    struct str who = str_format(store->arena, "process %ld since %.*s\n", (long)getpid(), FMT(now_text(store->arena)));
     /* Who holds it is told as a kindness; a full disk must not keep us from recovering. */
     if (sys_write(store->sys, fd, who.data, who.len, 0) == 0) (void)sys_truncate(store->sys, fd, who.len);
     return NULL;

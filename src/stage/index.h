@@ -50,6 +50,8 @@ struct index_stats {
     int64_t bytes;                     /* received */
     int32_t rounds;                    /* batches */
     bool used_recorded;                /* some answers came from `recorded` */
+    int32_t old_pages;                 /* served from the cache for want of an answer, though they should be asked again */
+    int64_t oldest;                    /* seconds since 1970 of the answer that the oldest of these is */
     int64_t us;                        /* time spent */
 };
 

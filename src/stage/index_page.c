@@ -197,6 +197,8 @@ static struct err *confirm(struct index *index, struct pool *pool, struct jobs *
 static struct err *fail(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job, struct err *err,
                         bool unreachable) {
     if (job->have_stale && unreachable && !index_packed_facts(&job->stale).absent) {
+        int64_t fetched = index_packed_facts(&job->stale).fetched;
+        if (index->stats.old_pages++ == 0 || fetched < index->stats.oldest) index->stats.oldest = fetched;
         job->page = job->stale;
         return take(index, pool, jobs, job);
     }

@@ -372,9 +372,19 @@ def test_no_network_is_needed_for_what_is_local(env, index):
 
 def test_offline_plans_from_the_cache(env, index):
     warm = env.plan("click==8.1.8")
+    index.status["/simple/click/"] = 503
+    old = env.plan("--refresh", "click==8.1.8", PIP_RETRIES="0")
+    assert "does not answer: 1 page of the cache" in old["notes"][0], old["notes"]
     index.down = True
     cold = env.plan("--offline", "click==8.1.8")
     assert cold["changes"] == warm["changes"] and cold["lifts"] == warm["lifts"]
+
+
+def test_a_program_without_its_catalog_says_what_it_does_not_know(env):
+    assert env.plan("click==8.1.8")["notes"] == []
+    alone = shutil.copy(env.binary, env.folder)
+    done = subprocess.run([alone, "plan", "--json", "click==8.1.8"], env=env.variables, cwd=env.folder, capture_output=True, text=True)
+    assert "no catalog" in json.loads(done.stdout)["notes"][0], done.stderr
 
 
 def test_a_broken_distribution_does_not_stop_the_scan(env):
