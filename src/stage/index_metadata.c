@@ -1,12 +1,15 @@
 /*
- * Metadata of releases, the cheapest way first: the cache, the file beside the artifact (PEP 658), the last bytes of
- * the wheel, more of the wheel, all of it; of an sdist all of it, and where that is too large its head (setuptools
- * sorts the files, so that PKG-INFO is among the first).
+ * Metadata of releases, the cheapest way first: the cache, a neighbour's file where the page's hash tells that it is
+ * the same but for the version (index_twin.c), the file beside the artifact (PEP 658), the last bytes of the wheel,
+ * more of the wheel, all of it; of an sdist all of it, and where that is too large its head (setuptools sorts the
+ * files, so that PKG-INFO is among the first).
  */
 #include "stage/index_parts.h"
 
 #include "base/arena.h"
 #include "os/digest.h"
+
+#include <stdlib.h>
 
 enum step { STEP_FILE, STEP_TAIL, STEP_SPAN, STEP_WHOLE, STEP_SDIST, STEP_HEAD };
 
@@ -21,6 +24,8 @@ struct job {
     int64_t size;           /* of the wheel, once it is known */
     int32_t tails;          /* how often its end was asked for */
     struct zip_entry entry; /* STEP_SPAN: METADATA */
+    bool waits;             /* for the file of a neighbour, which may stand for it */
+    bool fetched;
     bool done, found;
     struct index_document document;
     struct err *err; /* why it cannot be had; with `fatal` because a server failed, not the file */
@@ -30,6 +35,13 @@ struct job {
 struct jobs {
     struct job *items;
     int32_t len, open;
+    struct job **sorted; /* by project and release */
+};
+
+enum {
+    TWIN_NEAR = 4,   /* releases at most so far apart are asked for one after the other */
+    TWIN_STRIDE = 8, /* of a row of these one in so many is asked for at first */
+    TWIN_FEW = 1,    /* so few are asked for at once */
 };
 
 static void ask(struct index *index, struct jobs *jobs, struct job *job, enum step step, struct str range) {
@@ -126,11 +138,17 @@ static struct err *begin(struct index *index, struct pool *pool, struct jobs *jo
     }
     TRY(index_http(index));
     struct index_host *host = index_host(index, artifact->url);
+    job->waits = artifact->has_metadata && artifact->metadata_sha256.len > 0 && !artifact->sdist;
+    if (job->waits) return NULL;
     if (artifact->has_metadata || (!artifact->sdist && !host->metadata_lacking))
         ask(index, jobs, job, STEP_FILE, (struct str){0});
     else if (artifact->sdist) ask(index, jobs, job, STEP_SDIST, (struct str){0});
     else ask_tail(index, jobs, job, INDEX_TAIL);
     return NULL;
+}
+
+static struct str job_version(const struct pool *pool, const struct job *job) {
+    return pool->projects.data[job->id.n].releases[job->release].version.text;
 }
 
 static void settle_file(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job,
@@ -142,6 +160,8 @@ static void settle_file(struct index *index, struct pool *pool, struct jobs *job
         if (promised.len && !str_eq(promised, response->sha256))
             give_up(job, err_make(index->arena, ERR_HASH, "its metadata file has not the hash that the index gives"));
         else succeed(job, pool->arena, (struct index_document){.text = response->body, .sha256 = response->sha256});
+        if (job->found && promised.len)
+            index_twin_keep(index, job->id, job->release, job_version(pool, job), response->body);
         return;
     }
     if (!job->artifact.has_metadata) index_host_learn(index, host, false);
@@ -285,6 +305,63 @@ static struct err *finish(struct index *index, struct pool *pool, struct job *jo
     return NULL;
 }
 
+static int job_order(const void *a, const void *b) {
+    const struct job *x = *(struct job *const *)a, *y = *(struct job *const *)b;
+    if (x->id.n != y->id.n) return x->id.n < y->id.n ? -1 : 1;
+    return (x->release > y->release) - (x->release < y->release);
+}
+
+static void sort_jobs(struct index *index, struct jobs *jobs) {
+    jobs->sorted = arena_new(index->arena, struct job *, jobs->len);
+    for (int32_t i = 0; i < jobs->len; i++) jobs->sorted[i] = &jobs->items[i];
+    qsort(jobs->sorted, (size_t)jobs->len, sizeof(struct job *), job_order);
+}
+
+/* Files that those which are here stand for. */
+static void take_twins(struct index *index, struct pool *pool, struct jobs *jobs) {
+    for (int32_t i = 0; i < jobs->len; i++) {
+        struct job *job = &jobs->items[i];
+        struct arena_mark mark = arena_mark(index->scratch);
+        struct index_document document = {.sha256 = job->artifact.metadata_sha256};
+        if (job->waits && index_twin_find(index, index->scratch, job->id, job->release, job_version(pool, job),
+                                          document.sha256, &document.text)) {
+            succeed(job, pool->arena, document);
+            job->waits = false;
+        }
+        arena_rewind(index->scratch, mark);
+    }
+}
+
+static void ask_waiting(struct index *index, struct jobs *jobs, struct job *job) {
+    job->waits = false;
+    job->fetched = true;
+    ask(index, jobs, job, STEP_FILE, (struct str){0});
+}
+
+/* Asks for some files of those that wait: of each row of releases without a file between them one in TWIN_STRIDE. */
+static void ask_some(struct index *index, struct jobs *jobs) {
+    struct job **row = arena_new(index->arena, struct job *, jobs->len);
+    for (int32_t i = 0; i < jobs->len;) {
+        int32_t len = 0, first = i;
+        for (; i < jobs->len; i++) {
+            struct job *job = jobs->sorted[i];
+            bool near = i == first || (job->id.n == jobs->sorted[i - 1]->id.n &&
+                                       job->release - jobs->sorted[i - 1]->release <= TWIN_NEAR);
+            if (!near || (job->fetched && i > first)) break;
+            if (job->waits) row[len++] = job;
+        }
+        int32_t step = len <= TWIN_FEW ? 1 : TWIN_STRIDE;
+        int32_t start = len <= TWIN_FEW ? 0 : (len < TWIN_STRIDE ? len : TWIN_STRIDE) / 2;
+        for (int32_t k = start; k < len; k += step) ask_waiting(index, jobs, row[k]);
+    }
+}
+
+static bool some_wait(const struct jobs *jobs) {
+    for (int32_t i = 0; i < jobs->len; i++)
+        if (jobs->items[i].waits) return true;
+    return false;
+}
+
 struct err *index_supply_metadata(struct index *index, struct pool *pool, const struct needs *needs) {
     struct jobs jobs = {.items = arena_new(index->arena, struct job, needs->len)};
     for (int32_t i = 0; i < needs->len; i++) {
@@ -299,13 +376,18 @@ struct err *index_supply_metadata(struct index *index, struct pool *pool, const 
     if (jobs.len == 0) return NULL;
     index->stats.metadata += jobs.len;
     for (int32_t i = 0; i < jobs.len; i++) TRY(begin(index, pool, &jobs, &jobs.items[i]));
-    int32_t total = jobs.open;
-    struct http_response response;
-    while (jobs.open > 0 && http_next(index->http, &response)) {
-        jobs.open--;
-        settle(index, pool, &jobs, response.user, &response);
-        index_progress(index, S("metadata"), total > jobs.open ? total - jobs.open : 0, total);
-    }
+    sort_jobs(index, &jobs);
+    do {
+        take_twins(index, pool, &jobs);
+        ask_some(index, &jobs);
+        int32_t total = jobs.open;
+        struct http_response response;
+        while (jobs.open > 0 && http_next(index->http, &response)) {
+            jobs.open--;
+            settle(index, pool, &jobs, response.user, &response);
+            index_progress(index, S("metadata"), total > jobs.open ? total - jobs.open : 0, total);
+        }
+    } while (jobs.open == 0 && some_wait(&jobs));
     for (int32_t i = 0; i < jobs.len; i++) TRY(finish(index, pool, &jobs.items[i]));
     return NULL;
 }

@@ -4,8 +4,8 @@
  * index.c opens and closes; index_config.c says which indexes there are; index_login.c who is trusted and finds
  * passwords; index_cache.c keeps documents, index_cached.c says what one is about; index_pack.c is the packed form of a
  * page and index_release.c makes releases of it; index_page.c fetches pages, index_links.c lists find-links;
- * index_metadata.c fetches metadata, index_wheel.c and index_sdist.c find them in files, index_document.c says what
- * they mean; index_url.c serves requests by URL; index_download.c fetches artifacts.
+ * index_metadata.c fetches metadata (index_twin.c: where it must), index_wheel.c and index_sdist.c find them in files,
+ * index_document.c says what they mean; index_url.c serves requests by URL; index_download.c fetches artifacts.
  */
 #ifndef UNPIN_STAGE_INDEX_PARTS_H
 #define UNPIN_STAGE_INDEX_PARTS_H
@@ -43,6 +43,13 @@ struct index_host {
     int32_t failed;        /* metadata files that were not advertised and not there */
 };
 
+/* A metadata file, and where in it the version of its release stands. */
+struct index_twin {
+    int32_t project, release; /* positions in the pool, and in the project's releases */
+    ptrdiff_t version_at, version_len;
+    struct str text;
+};
+
 struct index_downloads;
 
 struct index {
@@ -68,6 +75,8 @@ struct index {
     struct str cpython; /* tag of the interpreter's version: "cp312" */
     VEC(struct index_host) hosts;
     VEC(struct str) problems;
+    VEC(struct index_twin) twins; /* files that may stand for those of other releases */
+    int64_t twins_bytes;
     struct index_stats stats;
     bool unreachable; /* a server could not be reached in this run */
     int64_t now;      /* seconds since 1970 when the index was opened */
@@ -180,6 +189,13 @@ void index_load(struct index *index, struct pool *pool, struct project_id id, co
                 struct str url);
 /* The identity of the view of the page at `url` for this environment and these wishes. */
 struct str index_view_identity(struct index *index, struct arena *arena, struct str url);
+
+/* index_twin.c */
+/* Keeps the metadata file of a release, unless it is too large. */
+void index_twin_keep(struct index *index, struct project_id id, int32_t release, struct str version, struct str text);
+/* The metadata file of the release, whose SHA-256 its page gives: one that is kept, but for the version. */
+bool index_twin_find(struct index *index, struct arena *arena, struct project_id id, int32_t release,
+                     struct str version, struct str sha256, struct str *ret);
 
 /* index_page.c, index_links.c, index_metadata.c */
 /* Reads a page of `content_type` (empty: by its look) found at `url`. */

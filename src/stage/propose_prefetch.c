@@ -158,10 +158,11 @@ struct err *propose_follow(struct arena *arena, const struct solve_input *input,
     return walk(&prefetch, source);
 }
 
-/* Versions that begin with a year (2025.3.1, 25.1) tell their date: the newest of them bound the image's date best. */
+/* Versions that begin with a year (2025.3.1, 25.1) tell their date: the newest of them bound the image's date best. A
+ * number above those of the years to come is no year (setuptools 70). */
 static int64_t calendar_rank(const struct version *version) {
     int64_t year = version->release_len ? version->release[0] : 0;
-    if (year >= 15 && year < 100) year += 2000;
+    if (year >= 15 && year < 36) year += 2000;
     if (year < 2015 || year > 2099) return -1;
     int64_t month = version->release_len > 1 ? version->release[1] : 0;
     int64_t day = version->release_len > 2 ? version->release[2] : 0;
@@ -169,7 +170,7 @@ static int64_t calendar_rank(const struct version *version) {
     return (year * 100 + month) * 100 + (day > 31 ? 0 : day);
 }
 
-enum { DATE_SAMPLES = 4 };
+enum { DATE_SAMPLES = 3 };
 
 struct err *propose_image_date(const struct environment *env, struct pool *pool, const struct source *source,
                                int64_t *ret) {

@@ -114,6 +114,17 @@ def metadata(path):
         return d
 
 
+hashes = {}
+
+
+def metadata_hash(path):
+    """What the page says of METADATA of a wheel. PyPI gives the SHA-256 of each, the index that the store came from may not: where the
+    store has the file, its hash is given."""
+    f = os.path.join(A.store, 'meta', hashlib.sha1(path.encode()).hexdigest())
+    if path not in hashes and os.path.exists(f): hashes[path] = 'sha256=' + hashlib.sha256(open(f, 'rb').read()).hexdigest()
+    return hashes.get(path, 'true')
+
+
 def make_stub(path, size, dest):
     real = os.path.join(A.store, 'files', path.lstrip('/'))
     z = zipfile.ZipFile(real if os.path.exists(real) else io.BufferedReader(Remote(path, size), 1 << 16))
@@ -193,7 +204,7 @@ def page(name):
             u = html.unescape(m[1]); u, _, frag = u.partition('#')
             u = '/files' + urlparse(u).path
             if frag and not heavy: u += '#' + frag
-            extra = ' data-core-metadata="true" data-dist-info-metadata="true"' if A.pep658 and urlparse(u).path.endswith('.whl') else ''
+            extra = f' data-core-metadata="{metadata_hash(u.partition("#")[0][6:])}"' if A.pep658 and urlparse(u).path.endswith('.whl') else ''
             return f'<a href="{u}"{extra}'
         b = re.sub(r'<a href="([^"]*)"', sub, t).encode()
         pages[n] = b

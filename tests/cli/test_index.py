@@ -206,6 +206,71 @@ def test_metadata_with_another_hash(server, run):
     assert release(document)["meta_state"] == META_UNREADABLE and "hash" in document["problems"][0]
 
 
+def histories(server, texts, hashes=True):
+    """A page of wheels a-VERSION with these metadata files, each beside its wheel."""
+    files = []
+    for version, text in texts.items():
+        name = f"a-{version}-py3-none-any.whl"
+        files.append((name, version.encode(), {"core-metadata": {"sha256": sha256(text)} if hashes else True}))
+        server.routes[f"/files/{name}.metadata"] = text
+    server.routes["/simple/a/"] = page(*files)
+
+
+def asked_metadata(server):
+    return [p.split("-")[1] for p in server.paths() if p.endswith(".metadata")]
+
+
+def test_a_neighbours_metadata_with_another_version_are_known_by_their_hash(server, run):
+    # 40 releases, from the 21st on with another requirement: two files tell them all.
+    texts = {f"1.{i}": metadata(version=f"1.{i}", requires=("idna>=2",) if i < 20 else ("idna>=3",)) for i in range(40)}
+    histories(server, texts)
+    document = run(*[f"a==1.{i}" for i in range(40)])
+    assert [release(document, v)["requires"] for v in texts] == [["idna>=2"]] * 20 + [["idna>=3"]] * 20
+    assert 2 <= len(asked_metadata(server)) <= 8 and not document["problems"]
+    # They are in the cache like what was fetched.
+    before = len(server.seen)
+    again = run(*[f"a==1.{i}" for i in range(40)])
+    assert [r["requires"] for r in again["projects"]["a"]["releases"]] == [r["requires"] for r in document["projects"]["a"]["releases"]]
+    assert len(server.seen) == before
+
+
+def test_a_neighbours_metadata_stand_for_nothing_else(server, run):
+    # Each differs by more than the version: all are fetched, none is taken from a neighbour.
+    texts = {f"1.{i}": metadata(version=f"1.{i}", requires=(f"idna>={i}",)) for i in range(12)}
+    histories(server, texts)
+    document = run(*[f"a==1.{i}" for i in range(12)])
+    assert [release(document, v)["requires"] for v in texts] == [[f"idna>={i}"] for i in range(12)]
+    assert sorted(asked_metadata(server)) == sorted(texts)
+
+
+def test_without_hashes_all_metadata_are_fetched(server, run):
+    texts = {f"1.{i}": metadata(version=f"1.{i}") for i in range(12)}
+    histories(server, texts, hashes=False)
+    document = run(*[f"a==1.{i}" for i in range(12)])
+    assert [release(document, v)["requires"] for v in texts] == [["idna>=2"]] * 12
+    assert sorted(asked_metadata(server)) == sorted(texts)
+
+
+def test_a_neighbour_that_lies_about_its_version_stands_for_none(server, run):
+    # What says the version twice, or among the description, or another one, is no pattern.
+    odd = b"Metadata-Version: 2.1\nName: a\n\nVersion: 1.0\n"
+    histories(server, {"1.0": odd, "1.1": metadata(version="9.9"), "1.2": metadata(version="1.2"), "1.3": metadata(version="1.3")})
+    document = run(*[f"a==1.{i}" for i in range(4)])
+    assert [release(document, f"1.{i}")["meta_state"] for i in range(4)] == [META_UNREADABLE, META_UNREADABLE, META_KNOWN, META_KNOWN]
+
+
+def test_a_file_that_is_gone_does_not_keep_its_neighbours(server, run):
+    texts = {f"1.{i}": metadata(version=f"1.{i}", requires=(f"idna>={i // 4}",)) for i in range(12)}
+    histories(server, texts)
+    for i in range(12):
+        if i % 4 == 2:
+            server.routes[f"/files/a-1.{i}-py3-none-any.whl.metadata"] = (404, {}, b"")
+    document = run(*[f"a==1.{i}" for i in range(12)])
+    known = [r for r in document["projects"]["a"]["releases"] if r["meta_state"] == META_KNOWN]
+    assert len(known) >= 9
+    assert all(r["requires"] == [f"idna>={int(r['version'][2:]) // 4}"] for r in known)
+
+
 def test_choice_and_bars(server, run):
     name = "a-{}-{}.whl".format
     server.routes["/simple/a/"] = page(
