@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FACTS_ALIKE = 3 /* requirements of one project that a warning tells, those of the newest releases */ };
+
 static const struct release *chosen_release(const struct pool *pool, const struct solution *solution, int32_t p) {
     if (p >= solution->chosen_len || solution->chosen[p] < 0) return NULL;
     return &pool->projects.data[p].releases[solution->chosen[p]];
@@ -571,11 +573,23 @@ void plan_tell_floor(struct arena *arena, const struct pool *pool, struct plan *
                 FMT(some_of(arena, &who))));
 }
 
+/* How many facts behind this one tell of requirements of the same project: of newer releases. */
+static int32_t newer_alike(const struct plan *plan, int32_t at) {
+    int32_t n = 0;
+    for (int32_t i = at + 1; i < plan->reason_len; i++)
+        n += plan->reason[i].kind == FACT_REQUIREMENT && plan->reason[at].kind == FACT_REQUIREMENT &&
+             str_eq(plan->reason[i].name, plan->reason[at].name);
+    return n;
+}
+
 void plan_tell_stale(struct arena *arena, struct str name, const struct plan *other, struct plan *plan) {
     struct buf why = {.arena = arena};
     for (int32_t i = 0; i < other->reason_len; i++) {
-        if (other->reason[i].kind == FACT_REQUEST) continue;
-        buf_addf(&why, "%s%.*s", why.len ? "; " : "", FMT(other->reason[i].sentence));
+        const struct plan_fact *fact = &other->reason[i];
+        if (fact->kind == FACT_REQUEST || newer_alike(other, i) >= FACTS_ALIKE) continue;
+        struct str sentence = fact->sentence;
+        if (fact->kind == FACT_REQUIREMENT) sentence = str_trim(str_cut(&sentence, ';')); /* its marker holds */
+        buf_addf(&why, "%s%.*s", why.len ? "; " : "", FMT(sentence));
     }
     add_warning(arena, plan, str_format(arena, "no current release of %.*s fits: %.*s", FMT(name), FMT(buf_str(&why))));
     if (plan->suggestions_len) return;

@@ -267,7 +267,7 @@ static void add_unproven(struct page *page) {
         struct str level;
         const char *words;
     } claims[] = {
-        {S_INIT("soft"), "no bound of an extra could be kept that is left"},
+        {S_INIT("soft"), "as few bounds of extras as possible are passed over"},
         {S_INIT("builds"), "nothing less could be built"},
         {S_INIT("requested-age"), "what was asked for is the newest that fits"},
         {S_INIT("collateral-distance"), "the other changes are the smallest that fit"},

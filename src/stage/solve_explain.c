@@ -5,6 +5,7 @@
 #include "stage/solve_model.h"
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 enum { EXPLAIN_FACTS_MAX = 64 };
 
@@ -144,6 +145,19 @@ static void tell_stale(struct model *model, const struct fact *fact, struct plan
                                FMT(ret->name), FMT(ret->version), FMT(ret->text));
 }
 
+/* "both" of its text are those that it is about: they are named. */
+static void tell_advisory(const struct model *model, const struct advisory *advisory, struct plan_fact *told) {
+    struct buf buf = {.arena = model->arena};
+    buf_addf(&buf, "advisory %.*s", FMT(advisory->id));
+    for (int32_t i = 0; i < advisory->when_len; i++)
+        buf_addf(&buf, "%s%.*s", i == 0 ? ", " : " with ", FMT(advisory->when[i].text));
+    buf_addf(&buf, ": %.*s", FMT(advisory->text));
+    if (advisory->fix.len) buf_addf(&buf, " (%.*s)", FMT(advisory->fix));
+    told->name = advisory->id;
+    told->text = advisory->text;
+    told->sentence = buf_str(&buf);
+}
+
 struct plan_fact model_tell(struct model *model, const struct fact *fact) {
     struct plan_fact told = {.kind = fact->kind};
     switch (fact->kind) {
@@ -154,13 +168,7 @@ struct plan_fact model_tell(struct model *model, const struct fact *fact) {
     case FACT_KEEP:
     case FACT_REMOVE: tell_node(model, fact, &told); break;
     case FACT_STALE: tell_stale(model, fact, &told); break;
-    case FACT_ADVISORY: {
-        const struct advisory *advisory = &model->input->advisories->items[fact->advisory];
-        told.name = advisory->id;
-        told.text = advisory->text;
-        told.sentence = str_format(model->arena, "advisory %.*s: %.*s", FMT(advisory->id), FMT(advisory->text));
-        break;
-    }
+    case FACT_ADVISORY: tell_advisory(model, &model->input->advisories->items[fact->advisory], &told); break;
     case FACT_VERSIONS:
     case FACT_ABSENT: break;
     }
