@@ -89,6 +89,7 @@ def head(path):
     f = os.path.join(A.store, 'head', hashlib.sha1(path.encode()).hexdigest())
     if os.path.exists(f): return int(open(f).read())
     st, h, _ = upstream('HEAD', FILE_HOST, path)
+    if st not in (200, 404, 410): raise OSError(f'head {st}')  # not 404 to the client: who is told that proves things by it
     if st != 200: return None
     n = int(h['content-length'])
     with open(f + f'.{threading.get_ident()}', 'w') as o: o.write(str(n))
@@ -171,6 +172,7 @@ def local_file(path, whole):
     with keylock(path):
         if os.path.exists(real): return real
         st, h, b = upstream('GET', FILE_HOST, path)
+        if st not in (200, 404, 410): raise OSError(f'get {st}')
         if st != 200: return False
         os.makedirs(os.path.dirname(real), exist_ok=True)
         with open(real + '.part', 'wb') as o: o.write(b)
