@@ -67,6 +67,7 @@ static struct err *compare(struct session *session, const struct saved *saved, s
             return err_make(arena, ERR_HASH, "%.*s %.*s has another hash than in the saved plan", FMT(changes[i].name),
                             FMT(changes[i].to));
         changes[i].requested = old->requested;
+        if (old->because_len) changes[i].because = old->because, changes[i].because_len = old->because_len;
         changes[i].artifact.demanded = old->artifact.demanded;
         changes[i].artifact.demanded_len = old->artifact.demanded_len;
     }

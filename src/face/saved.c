@@ -93,6 +93,7 @@ static struct err *change_of(struct arena *arena, const struct json *json, struc
         return err_make(arena, ERR_SNAPSHOT, "%.*s: an action that this version does not know", FMT(change.name));
     if (change.action != PLAN_REMOVE && change.to.len == 0)
         return err_make(arena, ERR_SNAPSHOT, "%.*s: the version lacks", FMT(change.name));
+    texts_of(arena, json_find_array(json, S("because")), &change.because, &change.because_len);
     texts_of(arena, json_find_array(artifact, S("demanded")), &change.artifact.demanded, &change.artifact.demanded_len);
     if (change.artifact.sha256.len > 0 && !is_hash(change.artifact.sha256, S("sha256")))
         return err_make(arena, ERR_SNAPSHOT, "%.*s: not a SHA-256", FMT(change.name));

@@ -23,7 +23,8 @@ struct saved {
     int32_t requests_len, remove_len, ignored_len;
     const struct plan_lift *lifts;
     int32_t lifts_len;
-    const struct plan_change *changes; /* artifact: filename, sha256, and the url of what a request named */
+    const struct plan_change *changes; /* artifact: filename, sha256, and the url of what a request named;
+                                         because: as the file has it, for people to read */
     int32_t changes_len;
     const struct saved_lock *locks;
     int32_t locks_len;

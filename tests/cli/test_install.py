@@ -308,6 +308,8 @@ def test_a_saved_plan_names_the_command_that_carries_it_out(env):
     done = env.run(*next_command.split()[2:], "-y").ok()
     assert done.out.startswith("Plan for click==8.1.8  (")
     assert "--python and --lock" in env.run("apply", path, "-y").ok(75).err
+    env.run("plan", "nvidia-modelopt==0.27.0", "-o", path).ok()
+    assert "0.27.0 requires nvidia-modelopt-core==0.27.0" in env.run("apply", path).ok(4).out, "why, as the plan told it"
 
 
 def test_what_cannot_be_written_is_told(env):
