@@ -259,6 +259,10 @@ struct err *want_word_parse(struct arena *arena, const struct fs *fs, struct str
     if (is_list(arena, fs, trimmed))
         return err_hint(arena, err_make(arena, ERR_REQUEST, "'%.*s' is a file, not a request", FMT(trimmed)),
                         "to read requirements from it: -r %.*s", FMT(trimmed));
+    if (str_ends(trimmed, S(".txt")))
+        return err_hint(
+            arena, err_make(arena, ERR_REQUEST, "the file '%.*s' is not there", FMT(trimmed)),
+            "-r FILE reads requirements from a file; a project of that name is asked for with - for the dot");
     if (named_url || (!err && !requirement.url.len && archive_suffix(trimmed).len == 0)) {
         *ret = requirement;
         return NULL;

@@ -84,6 +84,7 @@ static const struct {
     {"numpy@1.2", "numpy==1.2"},
     {"numpy=>1.2", "numpy>=1.2"},
     {"requirements.txt", "-r requirements.txt"},
+    {"dev-requirements.txt", "-r FILE"}, /* it is not there: nor is a project of that name meant */
     {"https://h.example/x", "NAME @ https://h.example/x"},
     {"-e /w/nowhere", ""},
     {"-e /w/r.txt", ""},
