@@ -56,7 +56,6 @@ static void find_vendor(struct session *session, struct findings *found) {
         struct str text;
     } reasons[] = {
         {VENDOR_LOCAL_VERSION, S_INIT("its version is a local one, which no index gives")},
-        {VENDOR_DEV_NOT_ON_INDEX, S_INIT("it is a development release that the index lacks")},
         {VENDOR_URL_GONE, S_INIT("it was installed from a path that is gone")},
         {VENDOR_NOT_ON_INDEX, S_INIT("the index does not have it")},
         {VENDOR_LOCAL_BUILD, S_INIT("it was built by the vendor, or here: no index takes wheels with its tag")},

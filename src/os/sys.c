@@ -211,14 +211,6 @@ int sys_dir(const struct sys *sys, const char *path, int *ret) {
     return tell(sys, &event, status);
 }
 
-int sys_dir_at(const struct sys *sys, int dir, const char *name, int *ret) {
-    struct sys_event event = {.call = SYS_OPEN, .path = name, .fd = -1};
-    int status = ask(sys, &event);
-    if (status == 0) REPEAT(status, event.fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (status == 0) *ret = event.fd;
-    return tell(sys, &event, status);
-}
-
 int sys_open_at(const struct sys *sys, int dir, const char *name, int *ret) {
     struct sys_event event = {.call = SYS_OPEN, .path = name, .fd = -1};
     int status = ask(sys, &event);

@@ -36,8 +36,7 @@ enum sys_call {
     SYS_XATTR_LIST,
     SYS_XATTR_SET,
     SYS_STATFS,
-    SYS_FLOCK,
-    SYS_CALLS /* their number */
+    SYS_FLOCK
 };
 
 /* A call that is about to happen, for the seam. */
@@ -88,7 +87,6 @@ int sys_create(const struct sys *sys, const char *path, uint32_t mode, int *ret)
 /* A directory held open (sys_close), for what is done in it by name: the way to a file can cost more than the file.
  * Names hold no slash; the directory itself may be moved meanwhile. */
 int sys_dir(const struct sys *sys, const char *path, int *ret);
-int sys_dir_at(const struct sys *sys, int dir, const char *name, int *ret);
 /* As sys_create, but the umask applies: compare with sys_stat_at. */
 int sys_create_at(const struct sys *sys, int dir, const char *name, uint32_t mode, int *ret);
 /* For reading. */

@@ -293,7 +293,6 @@ struct setting {
     struct arena *scratch;
     const struct marker_env *env;
     struct str extra;
-    const struct marker_sets *sets; /* NULL: both are empty */
 };
 
 /* The value of one side: a literal's own, a variable's from the setting. */
@@ -322,16 +321,6 @@ static struct str side_value(const struct setting *setting, const struct side *s
     return side->text;
 }
 
-static bool set_eval(const struct setting *setting, const struct marker *marker) {
-    static const struct marker_sets none = {0};
-    const struct marker_sets *sets = setting->sets ? setting->sets : &none;
-    bool extras = marker->right.operand == OPERAND_EXTRAS, found = false;
-    const struct str *items = extras ? sets->extras : sets->groups;
-    int32_t len = extras ? sets->extras_len : sets->groups_len;
-    for (int32_t i = 0; i < len; i++) found |= str_eq(items[i], marker->left.text);
-    return found == (marker->op == MARKER_IN);
-}
-
 static bool text_eval(enum marker_op op, struct str left, struct str right) {
     switch (op) {
     case MARKER_IN: return str_find(right, left) >= 0;
@@ -350,7 +339,7 @@ static bool text_eval(enum marker_op op, struct str left, struct str right) {
 }
 
 static bool comparison_eval(const struct setting *setting, const struct marker *marker) {
-    if (is_set(marker->right.operand)) return set_eval(setting, marker);
+    if (is_set(marker->right.operand)) return marker->op == MARKER_NOT_IN; /* both sets are empty */
     bool variable_left = marker->left.operand != OPERAND_LITERAL;
     struct str left = side_value(setting, &marker->left);
     struct str right = variable_left ? marker->right.text : side_value(setting, &marker->right);
@@ -380,12 +369,6 @@ static bool list_eval(const struct setting *setting, const struct marker *list) 
 
 bool marker_eval(struct arena *scratch, const struct marker *marker, const struct marker_env *env, struct str extra) {
     struct setting setting = {.scratch = scratch, .env = env, .extra = extra};
-    return !marker || list_eval(&setting, marker);
-}
-
-bool marker_eval_lock(struct arena *scratch, const struct marker *marker, const struct marker_env *env,
-                      const struct marker_sets *sets) {
-    struct setting setting = {.scratch = scratch, .env = env, .sets = sets};
     return !marker || list_eval(&setting, marker);
 }
 

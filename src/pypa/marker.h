@@ -44,19 +44,6 @@ ERR_MUST_CHECK struct err *marker_scan(struct scanner *scanner, const struct mar
  * is not defined (`~=` of texts that are no versions) is false. */
 bool marker_eval(struct arena *scratch, const struct marker *marker, const struct marker_env *env, struct str extra);
 
-/* What a lock file (PEP 751) is installed with: names, normalized. */
-struct marker_sets {
-    const struct str *extras;
-    int32_t extras_len;
-    const struct str *groups;
-    int32_t groups_len;
-};
-
-/* The value of a marker of a lock file, where `extras` and `dependency_groups` stand for sets (`"dev" in
- * dependency_groups`); marker_eval takes both as empty. */
-bool marker_eval_lock(struct arena *scratch, const struct marker *marker, const struct marker_env *env,
-                      const struct marker_sets *sets);
-
 /* True if the marker mentions `extra` anywhere. */
 bool marker_has_extra(const struct marker *marker);
 

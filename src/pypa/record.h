@@ -14,7 +14,6 @@ enum {
     RECORD_MAX_SIZE = 64 << 20,
     RECORD_ROWS_MAX = 400000, /* installed RECORDs list a .pyc for most files */
     RECORD_PATH_MAX = 4096,
-    RECORD_DIGEST_MAX = 64,
 };
 
 enum record_hash {

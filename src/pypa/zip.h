@@ -24,7 +24,6 @@ enum {
     ZIP_NAME_MAX = 4096,          /* bytes of a path */
     ZIP_PART_MAX = 255,           /* bytes of one of its parts */
     ZIP_DEPTH_MAX = 128,          /* parts */
-    ZIP_TAIL_MIN = 22,            /* the least tail from which something can be said */
     ZIP_RATIO_MAX = 300,          /* unpacked : packed, of entries and of archives of more than ZIP_RATIO_FROM bytes */
     ZIP_RATIO_FROM = 32 << 20,
 };

@@ -5,8 +5,6 @@
 
 #include <stdlib.h>
 
-enum { SHA256_SIZE = 32 };
-
 const struct dist *environment_find(const struct environment *env, struct str name) {
     int32_t at = map_find(&env->by_name, name);
     return at < 0 ? NULL : &env->dists[at];
@@ -16,16 +14,9 @@ struct str environment_runs(const struct environment *env) {
     return env->layer.coming ? env->layer.of : env->python;
 }
 
-uint32_t environment_vendor_confirm(const struct dist *dist, bool on_index) {
-    uint32_t by_index = VENDOR_LOCAL_VERSION | VENDOR_DEV_NOT_ON_INDEX | VENDOR_NOT_ON_INDEX;
-    if (on_index) return dist->vendor & ~by_index;
-    bool prerelease = dist->version_valid && version_is_prerelease(&dist->version);
-    return dist->vendor | (prerelease ? VENDOR_DEV_NOT_ON_INDEX : VENDOR_NOT_ON_INDEX);
-}
-
 struct str environment_fingerprint(struct arena *arena, const struct environment *env) {
     if (env->fingerprint.len || env->state.len == 0) return env->fingerprint;
-    return digest_hex(arena, digest_make(arena, env->state, SHA256_SIZE));
+    return digest_hex(arena, digest_make(arena, env->state, DIGEST_SHA256));
 }
 
 static int dist_order(const void *a, const void *b) {

@@ -21,7 +21,6 @@ enum dist_form {
 /* Why a distribution counts as a vendor build (bits). No configured index can give it again. */
 enum vendor_reason {
     VENDOR_LOCAL_VERSION = 1,    /* a local version: +nv25.04 */
-    VENDOR_DEV_NOT_ON_INDEX = 2, /* a pre- or development release that the index lacks */
     VENDOR_URL_GONE = 4,         /* direct_url.json names a path that is gone */
     VENDOR_NOT_ON_INDEX = 8,     /* the index has the project but not this version, or not the project */
     VENDOR_LOCAL_BUILD = 32, /* its WHEEL has a plain linux_… tag, which no index takes: built by the vendor, or here */
@@ -47,8 +46,6 @@ struct dist {
     struct str installer;        /* INSTALLER; empty: none */
     bool requested;              /* REQUESTED (PEP 376) is there */
     uint32_t vendor;             /* bits of vendor_reason; 0: not a vendor build */
-    const struct str *top_level; /* importable top-level names it owns (from RECORD); may be empty in snapshots */
-    int32_t top_level_len;
 };
 
 /* A layer: a virtual environment over another environment, which stays as it is and is seen through it. */
@@ -92,13 +89,6 @@ struct environment {
 
 /* Hex SHA-256 over the state. Made when it is asked for: starting OpenSSL takes longer than reading the environment. */
 struct str environment_fingerprint(struct arena *arena, const struct environment *env);
-
-/*
- * The vendor bits of a distribution once the index has been asked for its project: `on_index`, an index has this very
- * version (public part and local segment as installed). Then neither a local version nor a pre-release makes it a
- * vendor build; without it, it is one. What was listed, and what came from a path that is gone, stays.
- */
-uint32_t environment_vendor_confirm(const struct dist *dist, bool on_index);
 
 /* The interpreter that can be run already: of a layer that is coming, the one below. */
 struct str environment_runs(const struct environment *env);

@@ -98,8 +98,6 @@ struct index_stats index_stats(const struct index *index);
 /* The normalized name of the project that the document at `path`, in such a folder, is about; empty where it is about
  * none or that cannot be told. */
 struct str index_cached_project(struct arena *arena, const struct fs *fs, struct str folder, struct str path);
-/* What is in force and where it comes from, one "name = value  (source)" per line, credentials masked. */
-struct str index_config_format(struct arena *arena, const struct index *index);
 /* What is in force as settings for pip, which fetches the tools of a build: variables ("PIP_INDEX_URL=…", empty where
  * there is none), and the text of a configuration file for those that hold credentials (empty: none do). */
 void index_pip_settings(struct arena *arena, const struct index *index, const struct str **ret, int32_t *ret_len,

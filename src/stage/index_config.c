@@ -1,4 +1,4 @@
-/* Which indexes are asked, in which order, and what that looks like to a person. */
+/* Which indexes are asked, in which order, and what pip is told of them for a build. */
 #include "stage/index_parts.h"
 
 #include "base/arena.h"
@@ -76,62 +76,6 @@ struct str index_local_url(struct arena *arena, struct str path) {
         if (c <= ' ' || c >= 0x7F || c == '%' || c == '#' || c == '?') buf_addf(&buf, "%%%02X", c);
         else buf_add_char(&buf, (char)c);
     }
-    return buf_str(&buf);
-}
-
-static void add_line(struct buf *buf, const char *name, struct str value, struct str source) {
-    struct str masked = http_mask(buf->arena, value);
-    buf_addf(buf, "%s = %.*s  (%.*s)\n", name, FMT(masked), FMT(source));
-}
-
-static void add_lines(struct buf *buf, const char *name, const struct str *items, int32_t len, struct str source) {
-    for (int32_t i = 0; i < len; i++) add_line(buf, name, items[i], source);
-}
-
-static void add_setting(struct buf *buf, const char *name, const struct config_setting *setting) {
-    add_lines(buf, name, setting->items, setting->len, setting->source);
-}
-
-struct str index_config_format(struct arena *arena, const struct index *index) {
-    const struct index_options *options = &index->options;
-    const struct config *config = options->config;
-    struct buf buf = {.arena = arena};
-    struct str command = S("command line");
-    if (!options->no_index) {
-        add_lines(&buf, "index-url", options->index_urls, options->index_urls_len, command);
-        if (!options->index_urls_len) {
-            add_setting(&buf, "index", &config->uv_index);
-            add_setting(&buf, "index-url", &config->index_url);
-        }
-        add_lines(&buf, "extra-index-url", options->extra_index_urls, options->extra_index_urls_len, command);
-        add_setting(&buf, "extra-index-url", &config->extra_index_url);
-    }
-    add_lines(&buf, "find-links", options->find_links, options->find_links_len, command);
-    add_setting(&buf, "find-links", &config->find_links);
-    if (options->no_index)
-        add_line(&buf, "no-index", S("true"), config->no_index.len ? config->no_index.source : command);
-    if (options->offline) add_line(&buf, "offline", S("true"), config->offline.len ? config->offline.source : command);
-    add_setting(&buf, "index-strategy", &config->index_strategy);
-    add_setting(&buf, "cert", &config->cert);
-    add_setting(&buf, "client-cert", &config->client_cert);
-    add_setting(&buf, "keyring-provider", &config->keyring_provider);
-    if (config->proxy.len) add_setting(&buf, "proxy", &config->proxy);
-    if (!config->proxy.len) add_setting(&buf, "proxy (http)", &config->proxy_http);
-    if (!config->proxy.len) add_setting(&buf, "proxy (https)", &config->proxy_https);
-    add_setting(&buf, "no-proxy", &config->no_proxy);
-    add_setting(&buf, "trusted-host", &config->trusted_host);
-    add_setting(&buf, "timeout", &config->timeout);
-    add_setting(&buf, "total-timeout", &config->total_timeout);
-    add_setting(&buf, "retries", &config->retries);
-    add_setting(&buf, "constraint", &config->constraint);
-    if (index->cache.len) add_line(&buf, "cache", index->cache, options->cache_dir.len ? command : S("default"));
-    if (options->recorded.len) add_line(&buf, "recorded", options->recorded, S("serves without a network"));
-    for (int32_t i = 0; i < config->pins_len; i++)
-        add_line(&buf, "index-url",
-                 str_format(arena, "%.*s for %.*s", FMT(config->pins[i].url), FMT(config->pins[i].project)),
-                 config->pins[i].source);
-    for (int32_t i = 0; i < config->files_len; i++)
-        add_line(&buf, "read", config->files[i], str_ends(config->files[i], S(".conf")) ? S("pip") : S("uv"));
     return buf_str(&buf);
 }
 

@@ -12,7 +12,7 @@
 #define PACK_MAGIC 0x33304B4361506E75u /* names the layout; another byte order reads another number */
 
 enum { PACK_ABSENT = 1, PACK_QUARANTINED = 2, PACK_VIEW = 4 };
-enum { SHA256_BYTES = 32, FILE_BYTES = 320 /* texts of one file, about */ };
+enum { FILE_BYTES = 320 /* texts of one file, about */ };
 enum { FILE_SDIST = 1, FILE_YANKED = 2, FILE_METADATA = 4, FILE_TAR_GZ = 8 };
 
 struct span {

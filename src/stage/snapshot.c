@@ -7,7 +7,6 @@
 /* X(bit, name in JSON) */
 #define VENDOR_NAMES(X)                                                                                                \
     X(VENDOR_LOCAL_VERSION, "local-version")                                                                           \
-    X(VENDOR_DEV_NOT_ON_INDEX, "prerelease-not-on-index")                                                              \
     X(VENDOR_URL_GONE, "url-gone")                                                                                     \
     X(VENDOR_NOT_ON_INDEX, "not-on-index")                                                                             \
     X(VENDOR_LOCAL_BUILD, "local-build")                                                                               \

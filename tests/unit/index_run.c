@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "pypa/name.h"
-#include "stage/index.h"
+#include "stage/index_parts.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -145,6 +145,63 @@ static void write_pool(struct run *run) {
     json_end_object(&run->out);
 }
 
+static void add_line(struct buf *buf, const char *name, struct str value, struct str source) {
+    struct str masked = http_mask(buf->arena, value);
+    buf_addf(buf, "%s = %.*s  (%.*s)\n", name, FMT(masked), FMT(source));
+}
+
+static void add_lines(struct buf *buf, const char *name, const struct str *items, int32_t len, struct str source) {
+    for (int32_t i = 0; i < len; i++) add_line(buf, name, items[i], source);
+}
+
+static void add_setting(struct buf *buf, const char *name, const struct config_setting *setting) {
+    add_lines(buf, name, setting->items, setting->len, setting->source);
+}
+
+/* What is in force and where it comes from, one "name = value  (source)" per line, credentials masked. */
+static struct str config_format(struct arena *arena, const struct index *index) {
+    const struct index_options *options = &index->options;
+    const struct config *config = options->config;
+    struct buf buf = {.arena = arena};
+    struct str command = S("command line");
+    if (!options->no_index) {
+        add_lines(&buf, "index-url", options->index_urls, options->index_urls_len, command);
+        if (!options->index_urls_len) {
+            add_setting(&buf, "index", &config->uv_index);
+            add_setting(&buf, "index-url", &config->index_url);
+        }
+        add_lines(&buf, "extra-index-url", options->extra_index_urls, options->extra_index_urls_len, command);
+        add_setting(&buf, "extra-index-url", &config->extra_index_url);
+    }
+    add_lines(&buf, "find-links", options->find_links, options->find_links_len, command);
+    add_setting(&buf, "find-links", &config->find_links);
+    if (options->no_index)
+        add_line(&buf, "no-index", S("true"), config->no_index.len ? config->no_index.source : command);
+    if (options->offline) add_line(&buf, "offline", S("true"), config->offline.len ? config->offline.source : command);
+    add_setting(&buf, "index-strategy", &config->index_strategy);
+    add_setting(&buf, "cert", &config->cert);
+    add_setting(&buf, "client-cert", &config->client_cert);
+    add_setting(&buf, "keyring-provider", &config->keyring_provider);
+    if (config->proxy.len) add_setting(&buf, "proxy", &config->proxy);
+    if (!config->proxy.len) add_setting(&buf, "proxy (http)", &config->proxy_http);
+    if (!config->proxy.len) add_setting(&buf, "proxy (https)", &config->proxy_https);
+    add_setting(&buf, "no-proxy", &config->no_proxy);
+    add_setting(&buf, "trusted-host", &config->trusted_host);
+    add_setting(&buf, "timeout", &config->timeout);
+    add_setting(&buf, "total-timeout", &config->total_timeout);
+    add_setting(&buf, "retries", &config->retries);
+    add_setting(&buf, "constraint", &config->constraint);
+    if (index->cache.len) add_line(&buf, "cache", index->cache, options->cache_dir.len ? command : S("default"));
+    if (options->recorded.len) add_line(&buf, "recorded", options->recorded, S("serves without a network"));
+    for (int32_t i = 0; i < config->pins_len; i++)
+        add_line(&buf, "index-url",
+                 str_format(arena, "%.*s for %.*s", FMT(config->pins[i].url), FMT(config->pins[i].project)),
+                 config->pins[i].source);
+    for (int32_t i = 0; i < config->files_len; i++)
+        add_line(&buf, "read", config->files[i], str_ends(config->files[i], S(".conf")) ? S("pip") : S("uv"));
+    return buf_str(&buf);
+}
+
 static void write_rest(struct run *run, const struct err *err, const int64_t *us) {
     struct index_stats stats = run->index ? index_stats(run->index) : (struct index_stats){0};
     int32_t problems_len = 0;
@@ -157,7 +214,7 @@ static void write_rest(struct run *run, const struct err *err, const int64_t *us
     json_key_int(&run->out, S("metadata_us"), us[2] - us[1]);
     json_key_int(&run->out, S("pages_cpu_us"), us[4] - us[3]);
     json_key_int(&run->out, S("metadata_cpu_us"), us[5] - us[4]);
-    if (run->index) json_key_string(&run->out, S("config"), index_config_format(run->arena, run->index));
+    if (run->index) json_key_string(&run->out, S("config"), config_format(run->arena, run->index));
     if (err) {
         json_key_string(&run->out, S("error"), err_name(err->kind));
         json_key_string(&run->out, S("text"), err_format(run->arena, err));
