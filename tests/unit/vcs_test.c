@@ -143,6 +143,47 @@ static void test_checkout(void **state) {
     arena_close(arena);
 }
 
+/* What git says of a server that is not there names no password, and it comes from no file of the checkout. */
+static void test_no_secrets(void **state) {
+    (void)state;
+    struct arena *arena = arena_open();
+    struct str dir, commit;
+    struct vcs_url url;
+    assert_null(scratch_open(arena, &dir));
+    assert_null(vcs_url_parse(arena, S("git+http://me:s3cret@127.0.0.1:9/a/x.git"), &url));
+    struct err *err = vcs_checkout(arena, proc_real(), &url, dir, &commit);
+    assert_int_equal(err->kind, ERR_NETWORK);
+    struct str text = err_format(arena, err);
+    assert_true(str_find(text, S("127.0.0.1:9")) >= 0);
+    assert_true(str_find(text, S("s3cret")) < 0);
+    run(arena, dir.data, "! grep -rq s3cret .");
+    scratch_close(arena, dir);
+    arena_close(arena);
+}
+
+/* A submodule comes along; one that is not there is an error. */
+static void test_submodules(void **state) {
+    (void)state;
+    struct arena *arena = arena_open();
+    struct str dir, out, commit;
+    struct vcs_url url;
+    assert_null(scratch_open(arena, &dir));
+    run(arena, dir.data,
+        "for r in r s; do git init -q -b main $r; (cd $r && echo 1 > one && git add . && git commit -qm 1); done; "
+        "cd r && git -c protocol.file.allow=always submodule --quiet add ../s part && git commit -qm 2");
+    assert_null(vcs_url_parse(arena, str_format(arena, "git+file://%.*s/r", FMT(dir)), &url));
+    assert_null(scratch_make(arena, dir, S("out"), &out));
+    assert_null(vcs_checkout(arena, proc_real(), &url, out, &commit));
+    assert_true(is_there(arena, out, "part/one"));
+    run(arena, dir.data, "mv s t");
+    assert_null(scratch_make(arena, dir, S("out2"), &out));
+    struct err *err = vcs_checkout(arena, proc_real(), &url, out, &commit);
+    assert_int_equal(err->kind, ERR_NETWORK);
+    assert_true(str_find(err->what, S("git submodule: ")) >= 0);
+    scratch_close(arena, dir);
+    arena_close(arena);
+}
+
 /* Without git, the message says what lacks. */
 static void test_no_git(void **state) {
     (void)state;
@@ -159,8 +200,9 @@ static void test_no_git(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_urls),     cmocka_unit_test(test_refused), cmocka_unit_test(test_format),
-        cmocka_unit_test(test_checkout), cmocka_unit_test(test_no_git),
+        cmocka_unit_test(test_urls),       cmocka_unit_test(test_refused), cmocka_unit_test(test_format),
+        cmocka_unit_test(test_checkout),   cmocka_unit_test(test_no_git),  cmocka_unit_test(test_no_secrets),
+        cmocka_unit_test(test_submodules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
