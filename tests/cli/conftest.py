@@ -131,7 +131,12 @@ class Environment:
 
     def pip_check(self):
         """The lines of `pip check`, sorted: what is broken in pip's eyes."""
-        done = subprocess.run([self.python, "-m", "pip", "check"], env={**self.variables, "PIP_CONSTRAINT": ""}, capture_output=True, text=True)
+        # The base's pip, which is the same one: its byte code can be kept, for its path is always the same.
+        runner = os.path.join(self.world.base, os.path.relpath(self.site, self.prefix), "pip", "__pip-runner__.py")
+        variables = {**self.variables, "PIP_CONSTRAINT": "", "PYTHONPYCACHEPREFIX": os.path.join(worlds.CACHE, "byte-code")}
+        del variables["PYTHONDONTWRITEBYTECODE"]
+        done = subprocess.run([self.python, runner, "check"], env=variables, capture_output=True, text=True)
+        assert done.stdout, done.stderr
         return sorted(line for line in done.stdout.splitlines() if "requires" in line or "has requirement" in line)
 
     def tree(self):

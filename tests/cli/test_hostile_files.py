@@ -20,7 +20,7 @@ import pytest
 
 import world as worlds
 from rude_server import RudeServer
-from test_hostile_inputs import Place, quiet
+from test_hostile_inputs import Place, quiet, template  # noqa: F401
 
 CPU_S, MEMORY = 2, 64 << 20
 GIB = 1 << 30
@@ -32,16 +32,11 @@ class Bounded(Place):
     """A copy of a template; runs are held to the bounds, and what is around is looked at."""
 
     def __init__(self, binary, folder, template):
-        self.binary, self.folder = binary, str(folder)
-        self.prefix, self.lock = os.path.join(self.folder, "env"), os.path.join(self.folder, "constraint.txt")
-        shutil.copytree(template.prefix, self.prefix, symlinks=True)
-        self.python = os.path.join(self.prefix, "bin", "python")
-        self.site = os.path.join(self.prefix, os.path.relpath(template.site, template.prefix))
+        super().__init__(binary, folder, template)
         self.victim = os.path.join(self.folder, "victim")
         os.mkdir(self.victim)
         with open(os.path.join(self.victim, "file.txt"), "w", encoding="ascii") as f:
             f.write("mine\n")
-        self.write_lock("")
 
     def put(self, path, data=b"", size=None):
         """A file below the folder, sparse up to `size`."""
@@ -79,11 +74,6 @@ class Bounded(Place):
                     small = os.path.isfile(path) and not os.path.islink(path) and st.st_size < 1 << 22
                     found[path] = (st.st_mode, st.st_size, open(path, "rb").read() if small else os.readlink(path) if os.path.islink(path) else "")
         return found
-
-
-@pytest.fixture(scope="session")
-def template(unpin_binary, tmp_path_factory):
-    return Place(unpin_binary, tmp_path_factory.mktemp("template"))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import http.server
 import json
 import os
 import re
+import shutil
 import ssl
 import subprocess
 import threading
@@ -20,15 +21,18 @@ SECRET = "hunter2"
 
 
 class Place:
-    """A small virtual environment, a lock, and unpin run on it."""
+    """A small virtual environment, a lock, and unpin run on it; a copy of `template` where there is one."""
 
-    def __init__(self, binary, folder):
+    def __init__(self, binary, folder, template=None):
         self.binary, self.folder = binary, str(folder)
         self.prefix, self.lock = os.path.join(self.folder, "env"), os.path.join(self.folder, "constraint.txt")
-        subprocess.run([worlds.interpreters()[max(worlds.interpreters())], "-m", "venv", "--without-pip", self.prefix], check=True)
+        version = max(worlds.interpreters())
+        if template:
+            shutil.copytree(template.prefix, self.prefix, symlinks=True)
+        else:
+            subprocess.run([worlds.interpreters()[version], "-m", "venv", "--without-pip", self.prefix], check=True)
         self.python = os.path.join(self.prefix, "bin", "python")
-        version = subprocess.run([self.python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True, check=True).stdout.strip()
-        self.site = os.path.join(self.prefix, "lib", f"python{version}", "site-packages")
+        self.site = os.path.join(self.prefix, "lib", "python%d.%d" % version, "site-packages")
         self.write_lock("")
 
     def write_lock(self, text):
@@ -58,9 +62,14 @@ class Place:
         return sorted(n for n in os.listdir(self.site) if not n.startswith("."))
 
 
+@pytest.fixture(scope="session")
+def template(unpin_binary, tmp_path_factory):
+    return Place(unpin_binary, tmp_path_factory.mktemp("template"))
+
+
 @pytest.fixture
-def place(unpin_binary, tmp_path):
-    return Place(unpin_binary, tmp_path)
+def place(unpin_binary, tmp_path, template):
+    return Place(unpin_binary, tmp_path, template)
 
 
 def quiet(done, *secrets):
