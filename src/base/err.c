@@ -59,6 +59,17 @@ struct err *err_because(struct err *err, struct err *cause) {
     return err;
 }
 
+struct err *err_copy(struct arena *arena, const struct err *err) {
+    if (!err) return NULL;
+    struct err *copy = arena_new(arena, struct err, 1);
+    *copy = *err;
+    copy->what = str_copy(arena, err->what);
+    copy->hint = str_copy(arena, err->hint);
+    copy->file = str_copy(arena, err->file);
+    copy->cause = err_copy(arena, err->cause);
+    return copy;
+}
+
 static enum err_kind kind_of_errno(int errno_value) {
     switch (errno_value) {
     case EACCES:

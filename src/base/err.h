@@ -64,6 +64,8 @@ struct err *err_at(struct err *err, struct str file, int32_t line, int32_t colum
 struct err *err_hint(struct arena *arena, struct err *err, const char *format, ...)
     __attribute__((format(printf, 3, 4), returns_nonnull));
 struct err *err_because(struct err *err, struct err *cause) __attribute__((returns_nonnull));
+/* The same with all its causes, in another arena; NULL for NULL. */
+struct err *err_copy(struct arena *arena, const struct err *err);
 /* An ERR_IO, ERR_PERMISSION or ERR_SPACE by `errno_value`, text "what: strerror". */
 struct err *err_errno(struct arena *arena, int errno_value, const char *format, ...)
     __attribute__((format(printf, 3, 4), returns_nonnull));

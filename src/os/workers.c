@@ -44,17 +44,6 @@ static void *work(void *self) {
     return NULL;
 }
 
-static struct err *err_copy(struct arena *arena, const struct err *err) {
-    if (!err) return NULL;
-    struct err *copy = arena_new(arena, struct err, 1);
-    *copy = *err;
-    copy->what = str_copy(arena, err->what);
-    copy->hint = str_copy(arena, err->hint);
-    copy->file = str_copy(arena, err->file);
-    copy->cause = err_copy(arena, err->cause);
-    return copy;
-}
-
 /* How many threads `len` items are worth. */
 static int32_t threads_for(int32_t len) {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);

@@ -209,6 +209,19 @@ static struct err *fail(struct index *index, struct pool *pool, struct jobs *job
     return NULL;
 }
 
+/* What came, packed. What it is parsed into is many times as large, and goes. */
+static struct err *read_page(struct index *index, struct pool *pool, const struct job *job,
+                             const struct http_response *response, struct index_packed *ret) {
+    struct simple_page page = {0};
+    struct arena *scratch = arena_open();
+    struct err *err = index_page_parse(scratch, response->body, response->content_type, &page);
+    if (!err) err = index_page_check(scratch, &page, response->url);
+    if (!err) ret->bytes = str_copy(pool->arena, keep_page(index, scratch, job, &page, response).bytes);
+    err = err_copy(index->arena, err);
+    arena_close(scratch);
+    return err;
+}
+
 static struct err *settle(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job,
                           const struct http_response *response) {
     struct simple_page page = {0};
@@ -226,14 +239,12 @@ static struct err *settle(struct index *index, struct pool *pool, struct jobs *j
         return fail(index, pool, jobs, job, index_answer_err(index, response, job->url),
                     response->unreachable || response->status >= 500);
     }
-    struct err *err = index_page_parse(index->arena, response->body, response->content_type, &page);
-    if (!err) err = index_page_check(index->arena, &page, response->url);
+    struct err *err = read_page(index, pool, job, response, &job->page);
     if (err) {
         struct str masked = http_mask(index->arena, job->url);
         struct err *outer = err_make(index->arena, ERR_INDEX, "%.*s is no page of an index", FMT(masked));
         return fail(index, pool, jobs, job, err_because(outer, err), false);
     }
-    job->page = keep_page(index, pool->arena, job, &page, response);
     return take(index, pool, jobs, job);
 }
 
