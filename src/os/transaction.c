@@ -374,7 +374,9 @@ static struct err *go_forward(struct transaction_store *store, const struct jour
                               str_vec *warnings) {
     TRY(prepare_revalidate(store, journal));
     TRY(transaction_interrupted(store));
+    struct arena_mark mark = arena_mark(store->arena);
     TRY(journal_write(store, "journal", journal_format(store->arena, journal), ret_committed));
+    arena_rewind(store->arena, mark); /* half a KiB for each file */
     TRY(transaction_apply(store, journal));
     return transaction_finish(store, journal, warnings);
 }
