@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 enum { CHUNK = 64 << 10, DIR_MODE = 0700, NAMES_MAX = 1024, NOTES_MAX = 200000 };
+/* Names of a directory in which there is none: its own, and `.`. btrfs counts otherwise, and never gives it. */
+enum { EMPTY_LINKS = 2 };
 /* "ab/cdef…x" */
 enum { PLACE_SIZE = 2 * DIGEST_SHA256 + 3, NAME_LEN = 2 * DIGEST_SHA256 };
 #define MAGIC_BTRFS 0x9123683EL
@@ -42,6 +44,7 @@ struct depot depot_open(struct arena *arena, struct str dir, struct str target) 
     return (struct depot){.dir = str_copy(arena, str_of(real)),
                           .fd = fd,
                           .clones = fs.f_type == MAGIC_BTRFS || fs.f_type == MAGIC_XFS,
+                          .is_new = here.st_nlink == EMPTY_LINKS,
                           .uid = geteuid(),
                           .gid = getegid()};
 }
@@ -173,7 +176,7 @@ bool depot_take(const struct depot *depot, struct arena *scratch, const struct d
     struct stat st;
     struct sys_stat made;
     char kept[PLACE_SIZE];
-    if (depot->dir.len == 0 || file->sha256.len != DIGEST_SHA256 || file->size == 0) return false;
+    if (depot->dir.len == 0 || depot->is_new || file->sha256.len != DIGEST_SHA256 || file->size == 0) return false;
     place(file->sha256, file->mode, kept);
     int fd = openat(depot->fd, kept, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return false;
@@ -204,16 +207,17 @@ static int keep(const struct depot *depot, int from, const char *name, int fd, c
 }
 
 struct depot_mark depot_give(const struct depot *depot, struct str sha256, uint32_t mode, int from, const char *name,
-                             int fd) {
+                             int fd, struct sys_stat *ret) {
     char kept[PLACE_SIZE], dir[] = "ab";
     struct sys_stat st = {0};
     if (depot->dir.len == 0 || sha256.len != DIGEST_SHA256) return (struct depot_mark){0};
     place(sha256, mode, kept);
     memcpy(dir, kept, 2);
     int status = keep(depot, from, name, fd, kept, mode, &st);
-    /* Where one is kept already it stays: it is whole, or gone when it is wanted. */
-    if (status != ENOENT) return status == 0 ? mark_of(&st) : (struct depot_mark){0};
-    if (mkdirat(depot->fd, dir, DIR_MODE) == 0 || errno == EEXIST)
+    if (status == ENOENT && (mkdirat(depot->fd, dir, DIR_MODE) == 0 || errno == EEXIST))
         status = keep(depot, from, name, fd, kept, mode, &st);
-    return status == 0 ? mark_of(&st) : (struct depot_mark){0};
+    /* Where one is kept already it stays: it is whole, or gone when it is wanted. */
+    if (status) return (struct depot_mark){0};
+    if (!depot->clones) *ret = st;
+    return mark_of(&st);
 }

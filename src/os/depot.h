@@ -26,6 +26,7 @@ struct depot {
     struct str dir;    /* empty: there is none */
     int fd;            /* the directory, open */
     bool clones;       /* the file system can share bytes between files */
+    bool is_new;       /* nothing was kept when it was opened: there is nothing to look for */
     uint32_t uid, gid; /* ours */
 };
 
@@ -72,9 +73,10 @@ void depot_notes_write(struct arena *arena, struct str dir, struct str name, str
 bool depot_take(const struct depot *depot, struct arena *scratch, const struct depot_notes *notes,
                 const struct depot_file *file, int to, const char *name, struct sys_stat *ret,
                 struct depot_mark *ret_mark);
-/* Keeps the file `name` in the open directory `from`, open as `fd`, which is ours alone and has this digest and these
- * permission bits. The mark is 0 where one is kept already. */
+/* Keeps the file `name` in the open directory `from`, open as `fd`, which is ours alone, has this digest and has, or
+ * will have at once, these permission bits. The mark is 0 where one is kept already. `*ret` is that file as it is now,
+ * where it got another name by it; else it is untouched. */
 struct depot_mark depot_give(const struct depot *depot, struct str sha256, uint32_t mode, int from, const char *name,
-                             int fd);
+                             int fd, struct sys_stat *ret);
 
 #endif

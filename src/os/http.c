@@ -16,6 +16,7 @@ enum {
     RESUME_US = 20000,         /* before a file is gone on with */
     PAUSE_US = 250000,         /* before the first repetition; doubled each time */
     HOST_CONNECTIONS_MAX = 16, /* to one server that speaks only HTTP/1.1 */
+    FLUSH_MIN = 512 << 10,     /* bytes of a file that the disk had better begin with at once */
 };
 
 static int64_t clock_us(void) {
@@ -96,6 +97,8 @@ static int open_target(struct transfer *transfer) {
 
 static void drop_target(struct transfer *transfer, bool keep) {
     if (transfer->fd < 0) return;
+    /* Who keeps it will want it durable: the disk had better begin at once. */
+    if (keep && transfer->size >= FLUSH_MIN) (void)sync_file_range(transfer->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     (void)close(transfer->fd);
     transfer->fd = -1;
     if (!keep) (void)unlink(str_copy_z(transfer->arena, transfer->request.path));

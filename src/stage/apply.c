@@ -12,9 +12,24 @@
 #include "stage/integrity.h"
 #include "stage/scan.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
-enum { SIGNALS_MAX = 100, VERIFY_HASH_MAX = 1 << 20 };
+enum {
+    SIGNALS_MAX = 100,
+    VERIFY_HASH_MAX = 1 << 20,
+    SYNC_EVERY = 64 << 20, /* bytes unpacked ahead that are worth a sync */
+};
+
+/* A sync beside the downloads: what the commit waits for is little then. */
+struct early_sync {
+    const char *dir;
+    struct beside beside;
+    _Atomic int64_t unpacked; /* bytes, by the crew */
+    int64_t begun_at;         /* so many were when it last began */
+    _Atomic bool runs;
+    int status; /* of those that ended: an error of the disk is told once, and counts */
+};
 
 /* One run of apply. */
 struct run {
@@ -35,6 +50,8 @@ struct run {
     int32_t files_len;
     VEC(struct import_check) imports;
     VEC(struct str) notes;
+    struct depot depot; /* while files are staged */
+    struct early_sync sync;
     struct signals signals; /* held back from the opening of the store to the end */
 };
 
@@ -230,16 +247,42 @@ static struct err *ahead_one(void *self, struct arena *arena, int32_t i) {
     struct opening *opening = &run->openings[ahead->openings[i]];
     struct err *refused = wheel_open_one(run->openings, arena, ahead->openings[i]);
     if (refused) opening_close(opening);
-    else wheel_unpack_ahead(arena, depot_dir(arena, run), opening->layout, ahead->crew);
+    else atomic_fetch_add(&run->sync.unpacked, wheel_unpack_ahead(arena, &run->depot, opening->layout, ahead->crew));
     return NULL;
+}
+
+static int sync_run(const void *self) {
+    struct early_sync *const *sync = self;
+    int status = sys_syncfs(sys_real(), (*sync)->dir);
+    atomic_store(&(*sync)->runs, false);
+    return status;
+}
+
+static void sync_end(struct early_sync *sync) {
+    int status = beside_end(&sync->beside);
+    if (sync->status == 0) sync->status = status;
+}
+
+static void sync_begin(struct run *run) {
+    struct early_sync *sync = &run->sync;
+    int64_t unpacked = atomic_load(&sync->unpacked);
+    if (unpacked - sync->begun_at < SYNC_EVERY || atomic_load(&sync->runs)) return;
+    sync_end(sync);
+    sync->begun_at = unpacked;
+    struct early_sync **self = arena_new(run->arena, struct early_sync *, 1);
+    *self = sync;
+    sync->beside = (struct beside){.run = sync_run, .self = self};
+    atomic_store(&sync->runs, true);
+    beside_begin(run->arena, &sync->beside);
 }
 
 static void ahead_add(void *self, int32_t i) {
     const struct ahead *ahead = self;
     crew_add(ahead->crew, i);
+    sync_begin(ahead->run);
 }
 
-/* Downloads what the plan installs into the staging area, all at once. What has come is opened and unpacked beside. */
+/* Downloads what the plan installs into the staging area. What has come is opened and unpacked beside. */
 static struct err *download(struct run *run) {
     const struct artifact **artifacts = arena_new(run->arena, const struct artifact *, run->wheels_len);
     struct str *paths = arena_new(run->arena, struct str, run->wheels_len);
@@ -348,8 +391,8 @@ static struct err *files_stage(struct run *run) {
         .scheme = &run->scheme,
         .modified = run->input->options->modified,
         .allow_startup = run->input->options->allow_startup,
+        .depot = &run->depot,
     };
-    options.depot_dir = depot_dir(run->arena, run);
     tell(run, S("unpacking"));
     TRY(wheel_change_make(run->arena, &options, run->changes, run->changes_len, run->transaction, &operations));
     run->ops.cap = (ptrdiff_t)operations.len + run->plan->lifts_len + run->ops.len;
@@ -413,7 +456,8 @@ static struct err *imports_before(struct run *run) {
         wheel_top_level(run->arena, &run->wheels[i], &names, &len);
         if (dist) scan_top_level(run->arena, run->input->fs, run->plan->env, dist, &old, &old_len);
         for (int32_t j = 0; j < len && run->imports.len < APPLY_IMPORTS_MAX; j++) {
-            const struct import_check check = {.module = names[j], .group = groups[i]};
+            /* The wheels are closed before it is imported. */
+            const struct import_check check = {.module = str_copy(run->arena, names[j]), .group = groups[i]};
             if (!import_wanted(names[j])) continue;
             *vec_push(run->arena, &run->imports) = check;
             for (int32_t k = 0; k < old_len; k++)
@@ -446,10 +490,7 @@ static struct str describe(struct run *run) {
                           plan->changes_len, lifts, plan->lifts_len);
 }
 
-static struct err *stage(struct run *run) {
-    struct fetched *fetched = arena_new(run->arena, struct fetched, run->plan->changes_len);
-    TRY(places_make(run, fetched));
-    openings_make(run, fetched);
+static struct err *stage_files(struct run *run) {
     TRY(download(run));
     TRY(wheels_open(run));
     TRY(promises_check(run));
@@ -457,6 +498,19 @@ static struct err *stage(struct run *run) {
     TRY(imports_before(run));
     TRY(files_stage(run));
     return locks_stage(run);
+}
+
+static struct err *stage(struct run *run) {
+    struct fetched *fetched = arena_new(run->arena, struct fetched, run->plan->changes_len);
+    TRY(places_make(run, fetched));
+    openings_make(run, fetched);
+    run->depot = depot_open(run->arena, depot_dir(run->arena, run), transaction_scratch(run->transaction));
+    run->sync.dir = str_copy_z(run->arena, transaction_scratch(run->transaction));
+    struct err *err = stage_files(run);
+    sync_end(&run->sync);
+    depot_close(&run->depot);
+    if (err || run->sync.status == 0) return err;
+    return err_errno(run->arena, run->sync.status, "cannot make '%s' durable", run->sync.dir);
 }
 
 static struct err *verify_failed(struct run *run, const char *what, struct str detail) {
@@ -585,6 +639,7 @@ static struct err *carry_out(struct run *run, struct apply_result *ret) {
     wheel_unpack_note(run->arena, depot_dir(run->arena, run), run->layouts, run->wheels_len);
     run->files = result.files;
     run->files_len = result.files_len;
+    if (!run->input->options->compile) wheels_close(run); /* what verifies takes their memory */
     tell(run, S("verifying"));
     err = verify(run);
     if (err && !run->input->options->no_undo) return undo(run, result.id, err);

@@ -50,9 +50,9 @@ struct index_stats {
     int64_t bytes;                     /* received */
     int32_t rounds;                    /* batches */
     bool used_recorded;                /* some answers came from `recorded` */
-    int32_t old_pages;                 /* served from the cache for want of an answer, though they should be asked again */
-    int64_t oldest;                    /* seconds since 1970 of the answer that the oldest of these is */
-    int64_t us;                        /* time spent */
+    int32_t old_pages; /* served from the cache for want of an answer, though they should be asked again */
+    int64_t oldest;    /* seconds since 1970 of the answer that the oldest of these is */
+    int64_t us;        /* time spent */
 };
 
 /* How servers are spoken to under a configuration. */
@@ -85,7 +85,8 @@ struct index_arrivals {
     void (*tell)(void *self, int32_t i);
 };
 
-/* Several at once; `paths` in the order of `artifacts`. `arrivals` may be NULL. Where one fails, none stays. */
+/* Several, the largest first and a few at once, so that they come one after the other and each can be unpacked while
+ * others come; `paths` in the order of `artifacts`. `arrivals` may be NULL. Where one fails, none stays. */
 ERR_MUST_CHECK struct err *index_download_all(struct index *index, const struct artifact *const *artifacts,
                                               const struct str *paths, int32_t len,
                                               const struct index_arrivals *arrivals);

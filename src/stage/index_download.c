@@ -1,4 +1,4 @@
-/* Artifacts: from the cache of wheels, by their hash, else from their servers, all at once, hashed while they arrive.
+/* Artifacts: from the cache of wheels, by their hash, else from their servers, some at once, hashed while they arrive.
  */
 #include "stage/index_parts.h"
 
@@ -9,15 +9,19 @@
 #include "os/workers.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <time.h>
 
 enum {
     COPY_MAX = 256 << 20, /* bytes of a wheel that is copied to or from the cache where it cannot be linked */
     SHOW_EVERY_MS = 100,
+    /* Files that share a link come the later, each of them, the more they are; what has come can be unpacked. */
+    AT_ONCE_MAX = 8,
 };
 
 struct job {
     const struct artifact *artifact;
+    int32_t number; /* the caller's */
     struct str path;
     struct str cached;               /* its place in the cache; empty: there is none */
     bool cached_found, cached_whole; /* it is there; it has the hash */
@@ -171,42 +175,50 @@ static struct err *start(struct index *index, struct job *job, int32_t *open) {
     return NULL;
 }
 
-/* Takes the answers until all are there. */
-static struct err *receive(struct index *index, const struct job *jobs, int32_t open,
-                           const struct index_arrivals *arrivals) {
+/* Asks for all and takes the answers until all are there. */
+static struct err *receive(struct index *index, struct job *jobs, int32_t len, const struct index_arrivals *arrivals) {
     struct http_response response;
     struct err *err = NULL;
-    while (!err && open > 0 && http_next(index->http, &response)) {
+    int32_t next = 0, open = 0;
+    for (;;) {
+        while (!err && next < len && open < AT_ONCE_MAX) err = start(index, &jobs[next++], &open);
+        if (err || open == 0 || !http_next(index->http, &response)) break;
         struct job *job = response.user;
         open--;
         err = settle(index, job, &response);
-        if (!err && arrivals) arrivals->tell(arrivals->self, (int32_t)(job - jobs));
+        if (!err && arrivals) arrivals->tell(arrivals->self, job->number);
     }
     if (!err && open > 0) err = signals_check(index->arena);
     if (!err && open > 0) err = err_make(index->arena, ERR_NETWORK, "the downloads ended early");
     return err;
 }
 
+/* The largest come first: what comes last is soon unpacked. Those whose size is not known may be large. */
+static int job_order(const void *a, const void *b) {
+    const struct job *x = a, *y = b;
+    int64_t left = x->artifact->size < 0 ? INT64_MAX : x->artifact->size;
+    int64_t right = y->artifact->size < 0 ? INT64_MAX : y->artifact->size;
+    if (left != right) return left > right ? -1 : 1;
+    return x->number < y->number ? -1 : 1;
+}
+
 struct err *index_download_all(struct index *index, const struct artifact *const *artifacts, const struct str *paths,
                                int32_t len, const struct index_arrivals *arrivals) {
     struct job *jobs = arena_new(index->arena, struct job, len);
     struct index_downloads downloads = {.jobs = jobs, .len = len, .begin_ms = clock_ms()};
-    struct err *err = NULL;
-    int32_t open = 0;
-    for (int32_t i = 0; i < len; i++) jobs[i] = (struct job){.artifact = artifacts[i], .path = paths[i]};
+    for (int32_t i = 0; i < len; i++) jobs[i] = (struct job){.artifact = artifacts[i], .number = i, .path = paths[i]};
+    if (len) qsort(jobs, (size_t)len, sizeof *jobs, job_order);
     TRY(look_in_cache(index, jobs, len));
-    for (int32_t i = 0; i < len && !err; i++) {
-        err = start(index, &jobs[i], &open);
-        if (!jobs[i].made && artifacts[i]->size > 0) downloads.total += artifacts[i]->size;
-    }
+    for (int32_t i = 0; i < len; i++)
+        if (!jobs[i].cached_whole && jobs[i].artifact->size > 0) downloads.total += jobs[i].artifact->size;
     if (index->http) downloads.before = http_received(index->http);
     index->downloads = &downloads;
-    if (!err) err = receive(index, jobs, open, arrivals);
+    struct err *err = receive(index, jobs, len, arrivals);
     index->downloads = NULL;
     if (!err) return NULL;
     index_http_drop(index);
     for (int32_t i = 0; i < len; i++)
-        if (jobs[i].made) store_remove(index->arena, paths[i]);
+        if (jobs[i].made) store_remove(index->arena, jobs[i].path);
     return err;
 }
 

@@ -32,7 +32,7 @@ struct wheel_change_options {
     const struct scheme *scheme;
     enum wheel_policy modified; /* --modified */
     bool allow_startup;         /* --allow-pth */
-    struct str depot_dir;       /* where unpacked files are kept (os/depot); empty: nowhere */
+    const struct depot *depot;  /* where unpacked files are kept; NULL: nowhere */
 };
 
 struct wheel_operations {

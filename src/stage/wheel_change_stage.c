@@ -4,6 +4,7 @@
 #include "os/workers.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 enum { DIR_MODE = 0755, DIRS_AT_ONCE = 32 };
@@ -12,6 +13,7 @@ enum { DIR_MODE = 0755, DIRS_AT_ONCE = 32 };
 struct new_dir {
     struct str path; /* where it is staged */
     int32_t depth;
+    bool may_be_there; /* in a directory that was made ahead */
 };
 
 /* Where the new files are staged. Items come sorted by path, so that those of one directory follow each other. */
@@ -22,6 +24,7 @@ struct staging {
     struct str tree;   /* the directory that is staged as a whole now; empty: none */
     struct str source; /* where */
     struct str made;   /* the last directory beneath `tree` that was noted, relative to it; empty: itself */
+    bool adopted;      /* it was made ahead: what is nested is in its place */
     VEC(struct new_dir) dirs;
     uint32_t mask; /* of the process */
     VEC(struct unpack_item) items;
@@ -58,14 +61,56 @@ static struct err *missing_find(struct staging *staging, struct str path, struct
     return NULL;
 }
 
-static struct err *tree_begin(struct staging *staging, struct str dir) {
+/* The first file of the layout whose target is not before `path`. */
+static int32_t files_from(const struct wheel_layout *layout, struct str path) {
+    int32_t low = 0, high = layout->len;
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        if (str_cmp(layout->files[middle].target, path) < 0) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+/* True if the wheel of the item `first` alone brings files beneath the tree, and each that lies there ahead is wanted
+ * there. */
+static bool tree_is_whole(const struct staging *staging, ptrdiff_t first) {
+    const struct work *work = staging->work;
+    const struct item *items = work->items.data;
+    int32_t change = items[first].put_change, wanted = 0, there = 0;
+    const struct wheel_layout *layout = work->changes[change].layout;
+    if (!beneath(staging->tree, layout->site)) return false;
+    for (ptrdiff_t i = first; i < work->items.len && beneath(items[i].path, staging->tree); i++) {
+        if (items[i].put_change != change || !work_writes(work, &items[i])) return false;
+        wanted += wheel_unpack_nested(layout, items[i].put);
+    }
+    struct str begin = str_format(work->arena, "%.*s/", FMT(staging->tree));
+    for (int32_t i = files_from(layout, begin); i < layout->len; i++) {
+        if (!beneath(layout->files[i].target, staging->tree)) break;
+        there += wheel_unpack_nested(layout, &layout->files[i]);
+    }
+    return wanted > 0 && wanted == there;
+}
+
+/* Begins to stage the directory `dir`, for the item `first` and those beneath that follow: by moving there what was
+ * unpacked ahead, or anew. */
+static struct err *tree_begin(struct staging *staging, struct str dir, ptrdiff_t first) {
+    struct work *work = staging->work;
     staging->tree = dir;
     staging->source = transaction_next(staging->transaction);
     staging->made = (struct str){0};
-    *vec_push(staging->work->arena, &staging->work->ops) =
+    staging->adopted = false;
+    *vec_push(work->arena, &work->ops) =
         (struct transaction_op){.kind = TRANSACTION_MKDIR, .path = dir, .source = staging->source, .mode = DIR_MODE};
-    int status = sys_mkdir(sys_real(), str_copy_z(staging->work->arena, staging->source), DIR_MODE);
-    return status ? err_errno(staging->work->arena, status, "cannot make '%.*s'", FMT(staging->source)) : NULL;
+    const char *source = str_copy_z(work->arena, staging->source);
+    if (tree_is_whole(staging, first)) {
+        const struct wheel_layout *layout = work->changes[work->items.data[first].put_change].layout;
+        struct str from = wheel_unpack_nest(work->arena, layout, dir);
+        staging->adopted = sys_rename(sys_real(), str_copy_z(work->arena, from), source) == 0;
+    }
+    if (staging->adopted) return NULL;
+    int status = sys_mkdir(sys_real(), source, DIR_MODE);
+    return status ? err_errno(work->arena, status, "cannot make '%.*s'", FMT(staging->source)) : NULL;
 }
 
 /* Notes the directories of the file at `inner`, a path in the tree, that the file before it did not need. */
@@ -78,25 +123,29 @@ static void tree_dirs(struct staging *staging, struct str inner) {
         struct str part = str_slice(dir, 0, len);
         depth++;
         if (str_eq(part, staging->made) || beneath(staging->made, part)) continue;
-        *vec_push(arena, &staging->dirs) = (struct new_dir){path_join(arena, staging->source, part), depth};
+        *vec_push(arena, &staging->dirs) =
+            (struct new_dir){path_join(arena, staging->source, part), depth, staging->adopted};
     }
     staging->made = dir;
 }
 
-static struct err *place(struct staging *staging, const struct item *item) {
+static struct err *place(struct staging *staging, ptrdiff_t number) {
+    const struct item *item = &staging->work->items.data[number];
     struct wheel_file *file = item->put;
     struct str missing = {0};
     bool alone = file->is_metadata || file->is_startup;
     if (!alone && !beneath(item->path, staging->tree)) {
         TRY(missing_find(staging, item->path, &missing));
-        if (missing.len) TRY(tree_begin(staging, missing));
+        if (missing.len) TRY(tree_begin(staging, missing, number));
     }
     if (alone || !beneath(item->path, staging->tree)) {
         file->source = transaction_next(staging->transaction);
         return NULL;
     }
     struct str inner = str_from(item->path, staging->tree.len + 1);
-    tree_dirs(staging, inner);
+    const struct wheel_layout *layout = staging->work->changes[item->put_change].layout;
+    file->is_placed = staging->adopted && wheel_unpack_nested(layout, file);
+    if (!file->is_placed) tree_dirs(staging, inner);
     file->source = path_join(staging->work->arena, staging->source, inner);
     return NULL;
 }
@@ -129,6 +178,7 @@ static struct err *dirs_make(void *self, struct arena *arena, int32_t group) {
         }
         const char *name = str_copy_z(arena, str_from(path, dir.len + 1));
         if (status == 0) status = sys_mkdir_at(sys_real(), fd, name, DIR_MODE, run->mask);
+        if (status == EEXIST && run->dirs[i].may_be_there) status = 0;
         if (status) above = path;
     }
     if (fd >= 0) (void)sys_close(sys_real(), fd);
@@ -153,13 +203,12 @@ struct err *work_stage(struct work *work, struct transaction *transaction) {
     for (ptrdiff_t i = 0; i < work->items.len; i++) {
         const struct item *item = &work->items.data[i];
         if (!work_writes(work, item)) continue;
-        TRY(place(&staging, item));
+        TRY(place(&staging, i));
+        if (item->put->is_placed) continue;
         *vec_push(work->arena, &staging.items) =
-            (struct unpack_item){work->changes[item->put_change].layout->wheel, item->put};
+            (struct unpack_item){work->changes[item->put_change].layout, item->put};
     }
     TRY(dirs_make_all(&staging));
-    struct depot depot = depot_open(work->arena, work->options->depot_dir, transaction_scratch(transaction));
-    struct err *err = wheel_unpack(work->arena, &depot, staging.items.data, (int32_t)staging.items.len);
-    depot_close(&depot);
-    return err;
+    const struct depot none = {.fd = -1}, *depot = work->options->depot;
+    return wheel_unpack(work->arena, depot ? depot : &none, staging.items.data, (int32_t)staging.items.len);
 }

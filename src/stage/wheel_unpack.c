@@ -14,14 +14,14 @@
 
 enum {
     /* Above this many bytes an entry goes into its file piece by piece, so that memory stays small. */
-    UNPACK_MEMORY_MAX = 3 << 20,
+    UNPACK_MEMORY_MAX = 4 << 20,
     PIECE = 256 << 10,
     /* What one worker does at a time: files of one directory. */
     BATCH_FILES = 64,
     BATCH_BYTES = 1 << 20,
     FLUSH_MIN = 512 << 10, /* bytes of a file that the disk had better begin with at once */
     AHEAD_ROOM = 2,        /* times what is unpacked ahead must be free */
-    AHEAD_NAME_SIZE = 16,
+    NEST_MODE = 0755,      /* as those that wheel_change stages */
 };
 
 struct job {
@@ -30,7 +30,6 @@ struct job {
     struct str dir;                  /* of its source */
     const char *name;                /* there */
     int parent;                      /* that directory, open */
-    int beside;                      /* that of its wheel, where something lies unpacked there */
     const struct crew *crew;         /* whose work it is; NULL: the caller waits for it */
     bool repeats;                    /* another job has the same bytes: one file is kept of them */
     char sha256[32];                 /* computed by a worker; its arena does not outlive the item */
@@ -71,16 +70,20 @@ static struct err *check_bytes(struct arena *arena, struct job *job, struct str 
     return NULL;
 }
 
-/* Looks at a finished file, once its mode is right whatever the umask, and its other name in the depot is there. */
+/* Looks at a finished file, once its other name in the depot is there and its mode is right whatever the umask. One
+ * look is enough for nearly all. */
 static struct err *finish(struct arena *arena, const struct depot *depot, struct job *job, int fd) {
     struct wheel_file *file = job->item->file;
     struct sys_stat now = {0};
     uint32_t mode = file->mode & 0777;
-    int status = sys_stat_at(sys_real(), fd, "", &now);
-    if (status == 0 && now.mode != mode) status = sys_chmod(sys_real(), fd, mode);
-    if (status == 0 && file->entry && file->entry->size > 0 && !job->repeats)
-        file->kept = depot_give(depot, file->sha256, mode, job->parent, job->name, fd);
-    if (status == 0) status = sys_stat_at(sys_real(), fd, "", &now);
+    int status = 0;
+    if (file->entry && file->entry->size > 0 && !job->repeats)
+        file->kept = depot_give(depot, file->sha256, mode, job->parent, job->name, fd, &now);
+    if (now.type == SYS_NONE) status = sys_stat_at(sys_real(), fd, "", &now);
+    if (status == 0 && now.mode != mode) {
+        status = sys_chmod(sys_real(), fd, mode);
+        if (status == 0) status = sys_stat_at(sys_real(), fd, "", &now);
+    }
     if (status == 0) file->staged = now;
     if (now.size >= FLUSH_MIN) sys_flush_begin(fd);
     return status ? err_errno(arena, status, "cannot look at '%.*s'", FMT(file->source)) : NULL;
@@ -152,7 +155,7 @@ static struct err *stream_step(struct arena *arena, struct stream *stream, bool 
     digest_add(stream->digest, bytes);
     stream->crc = zip_crc(stream->crc, bytes);
     stream->size += n;
-    mapping_forget(&stream->job->item->wheel->mapping, used);
+    mapping_forget(&stream->job->item->layout->wheel->mapping, used);
     int status = sys_write(sys_real(), stream->fd, bytes.data, bytes.len, -1);
     return status ? err_errno(arena, status, "cannot write '%.*s'", FMT(file->source)) : NULL;
 }
@@ -203,47 +206,71 @@ static struct err *packed_read(struct arena *arena, const struct job *job, struc
     char *bytes = arena_alloc(arena, (ptrdiff_t)size);
     while (so_far < size) {
         int64_t n = 0;
-        int status = sys_read_at(sys_real(), job->item->wheel->mapping.fd, bytes + so_far, size - so_far,
+        int status = sys_read_at(sys_real(), job->item->layout->wheel->mapping.fd, bytes + so_far, size - so_far,
                                  entry->offset + so_far, &n);
         if (status == 0 && n == 0) status = EIO;
-        if (status) return err_errno(arena, status, "cannot read '%.*s'", FMT(job->item->wheel->path));
+        if (status) return err_errno(arena, status, "cannot read '%.*s'", FMT(job->item->layout->wheel->path));
         so_far += n;
     }
     *ret = (struct str){bytes, (ptrdiff_t)size};
     return NULL;
 }
 
-/* Beside the wheel a file is named by the number of its entry. */
-static void ahead_name(const struct unpack_item *item, char *ret) {
-    (void)snprintf(ret, AHEAD_NAME_SIZE, "%d", (int)(item->file->entry - item->wheel->zip.entries));
+static struct str beside_of(const struct wheel_layout *layout) {
+    struct str path = layout->wheel->path;
+    return str_slice(path, 0, str_find_last(path, '/'));
+}
+
+/* The part of `path` beneath the site; empty: it does not lie there. */
+static struct str in_site(const struct wheel_layout *layout, struct str path) {
+    struct str site = layout->site;
+    bool inside = path.len > site.len + 1 && str_starts(path, site) && path.data[site.len] == '/';
+    return inside ? str_from(path, site.len + 1) : (struct str){0};
+}
+
+/* METADATA and what Python runs at its start come to their places one by one. */
+static bool nests(const struct wheel_layout *layout, const struct wheel_file *file) {
+    return !file->is_metadata && !file->is_startup && str_find_char(in_site(layout, file->target), '/') > 0;
+}
+
+bool wheel_unpack_nested(const struct wheel_layout *layout, const struct wheel_file *file) {
+    return file->is_ahead && nests(layout, file);
+}
+
+struct str wheel_unpack_nest(struct arena *arena, const struct wheel_layout *layout, struct str dir) {
+    return str_format(arena, "%.*s/site/%.*s", FMT(beside_of(layout)), FMT(in_site(layout, dir)));
+}
+
+/* Where a file lies unpacked ahead: as it will lie in the site, else by the number of its entry. */
+static struct str ahead_path(struct arena *arena, const struct wheel_layout *layout, const struct wheel_file *file) {
+    if (nests(layout, file)) return wheel_unpack_nest(arena, layout, file->target);
+    return str_format(arena, "%.*s/%d", FMT(beside_of(layout)), (int)(file->entry - layout->wheel->zip.entries));
 }
 
 /* Moves what was unpacked ahead to its place. False where that is not possible: nothing is there. */
-static bool take_ahead(struct arena *arena, const struct depot *depot, struct job *job, struct err **ret) {
-    const struct wheel_file *file = job->item->file;
-    char name[AHEAD_NAME_SIZE];
-    int fd = -1;
-    if (!file->is_ahead || job->beside < 0) return false;
-    ahead_name(job->item, name);
-    if (sys_open_at(sys_real(), job->beside, name, &fd)) return false;
-    int status = sys_rename_at(sys_real(), job->beside, name, job->parent, job->name);
-    if (status == 0) *ret = finish(arena, depot, job, fd);
-    (void)sys_close(sys_real(), fd);
-    return status == 0;
+static bool take_ahead(struct arena *arena, const struct job *job) {
+    struct wheel_file *file = job->item->file;
+    struct sys_stat now;
+    if (!file->is_ahead) return false;
+    const char *from = str_copy_z(arena, ahead_path(arena, job->item->layout, file));
+    file->is_ahead = sys_rename(sys_real(), from, str_copy_z(arena, file->source)) == 0;
+    bool seen = file->is_ahead && sys_stat_at(sys_real(), job->parent, job->name, &now) == 0;
+    file->staged = seen ? now : (struct sys_stat){0};
+    if (!file->is_ahead) file->kept = (struct depot_mark){0};
+    return file->is_ahead;
 }
 
 static struct err *unpack(struct arena *arena, const struct depot *depot, struct job *job) {
     struct wheel_file *file = job->item->file;
     struct str bytes, data;
     if (!file->entry) return write_whole(arena, depot, job, file->text);
+    if (take_ahead(arena, job)) return NULL;
     const struct depot_file wanted = {file->sha256, file->entry->size, file->entry->crc, file->mode & 0777};
     if (!job->repeats &&
         depot_take(depot, arena, job->notes, &wanted, job->parent, job->name, &file->staged, &file->kept))
         return NULL;
-    struct err *err = NULL;
-    if (take_ahead(arena, depot, job, &err)) return err;
     if (file->entry->size > UNPACK_MEMORY_MAX) {
-        bytes = str_from(job->item->wheel->bytes, (ptrdiff_t)file->entry->offset);
+        bytes = str_from(job->item->layout->wheel->bytes, (ptrdiff_t)file->entry->offset);
         TRY(zip_data(arena, file->entry, bytes, &data));
         return unpack_large(arena, depot, job, data);
     }
@@ -256,34 +283,21 @@ static struct err *unpack(struct arena *arena, const struct depot *depot, struct
     return write_whole(arena, depot, job, text);
 }
 
-static struct str beside_of(const struct wheel *wheel) {
-    return str_slice(wheel->path, 0, str_find_last(wheel->path, '/'));
-}
-
 static struct err *unpack_batch(void *self, struct arena *arena, int32_t i) {
     const struct unpacking *unpacking = self;
     const struct batch *batch = &unpacking->batches[i];
     struct str dir = unpacking->jobs[batch->first].dir;
-    const struct wheel *wheel = NULL;
     struct err *err = NULL;
-    int fd = -1, beside = -1;
+    int fd = -1;
     int status = sys_dir(sys_real(), str_copy_z(arena, dir), &fd);
     if (status) return err_errno(arena, status, "cannot open '%.*s'", FMT(dir));
     for (int32_t k = 0; k < batch->len && !err; k++) {
         struct job *job = &unpacking->jobs[batch->first + k];
         struct arena_mark mark = arena_mark(arena);
         job->parent = fd;
-        if (job->item->file->is_ahead && job->item->wheel != wheel) {
-            wheel = job->item->wheel;
-            if (beside >= 0) (void)sys_close(sys_real(), beside);
-            beside = -1;
-            (void)sys_dir(sys_real(), str_copy_z(arena, beside_of(wheel)), &beside);
-        }
-        job->beside = beside;
         err = unpack(arena, unpacking->depot, job);
         if (!err) arena_rewind(arena, mark);
     }
-    if (beside >= 0) (void)sys_close(sys_real(), beside);
     (void)sys_close(sys_real(), fd);
     return err;
 }
@@ -298,29 +312,72 @@ static bool has_room(struct arena *arena, const struct wheel_layout *layout, str
     return space.bytes_free / AHEAD_ROOM > size && space.inodes_free / AHEAD_ROOM > layout->len;
 }
 
-void wheel_unpack_ahead(struct arena *arena, struct str depot_dir, const struct wheel_layout *layout,
-                        const struct crew *crew) {
-    const struct depot none = {.fd = -1}, kept = {.dir = depot_dir, .fd = -1};
-    struct str dir = beside_of(layout->wheel);
+/* The directory that is filled, held open. */
+struct nest {
+    struct str path; /* empty: none yet */
+    int fd;
+};
+
+/* Goes into `dir`, beneath `top`, which is there. Files come sorted: what leads to the directory before is made. */
+static struct err *nest_enter(struct arena *arena, struct nest *nest, struct str top, struct str dir) {
+    int status = 0;
+    for (ptrdiff_t len = top.len + 1; len <= dir.len && status == 0; len++) {
+        struct str part = str_slice(dir, 0, len);
+        bool whole = len == dir.len || dir.data[len] == '/';
+        bool made = str_starts(nest->path, part) && (nest->path.len == len || nest->path.data[len] == '/');
+        if (whole && !made) status = sys_mkdir(sys_real(), str_copy_z(arena, part), NEST_MODE);
+        if (status == EEXIST) status = 0;
+    }
+    if (nest->fd >= 0) (void)sys_close(sys_real(), nest->fd);
+    *nest = (struct nest){.path = dir, .fd = -1};
+    if (status == 0) status = sys_dir(sys_real(), str_copy_z(arena, dir), &nest->fd);
+    return status ? err_errno(arena, status, "cannot make '%.*s'", FMT(dir)) : NULL;
+}
+
+/* Unpacks one file ahead; `names` has the directory's name after it. */
+static struct err *ahead_file(struct arena *arena, struct arena *names, const struct depot *depot, struct nest *nest,
+                              const struct wheel_layout *layout, struct wheel_file *ret, const struct crew *crew) {
+    struct wheel_file file = *ret; /* its place is another one here */
+    const struct unpack_item item = {layout, &file};
+    file.source = ahead_path(arena, layout, &file);
+    ptrdiff_t slash = str_find_last(file.source, '/');
+    struct str dir = str_slice(file.source, 0, slash);
+    if (!str_eq(dir, nest->path)) TRY(nest_enter(arena, nest, beside_of(layout), str_copy(names, dir)));
+    struct job job = {.item = &item,
+                      .dir = dir,
+                      .name = str_copy_z(arena, str_from(file.source, slash + 1)),
+                      .parent = nest->fd,
+                      .crew = crew};
+    struct err *err = unpack(arena, depot, &job);
+    if (err) {
+        (void)sys_unlink(sys_real(), str_copy_z(arena, file.source));
+        return err;
+    }
+    ret->is_ahead = true;
+    ret->kept = file.kept;
+    ret->staged = file.staged;
+    return NULL;
+}
+
+int64_t wheel_unpack_ahead(struct arena *arena, const struct depot *depot, const struct wheel_layout *layout,
+                           const struct crew *crew) {
+    struct nest nest = {.fd = -1};
     struct err *err = NULL;
-    int fd = -1;
-    if (depot_notes_read(arena, &kept, layout->wheel->sha256).len || !has_room(arena, layout, dir)) return;
-    if (sys_dir(sys_real(), str_copy_z(arena, dir), &fd)) return;
+    int64_t bytes = 0;
+    if (depot_notes_read(arena, depot, layout->wheel->sha256).len || !has_room(arena, layout, beside_of(layout)))
+        return 0;
+    struct arena *names = arena_open();
     for (int32_t i = 0; i < layout->len && !err && !crew_ends(crew); i++) {
         struct arena_mark mark = arena_mark(arena);
-        struct wheel_file file = layout->files[i];
-        const struct unpack_item item = {layout->wheel, &file};
-        char name[AHEAD_NAME_SIZE];
-        if (!file.entry || file.sha256.len == 0) continue;
-        ahead_name(&item, name);
-        file.source = path_join(arena, dir, str_of(name));
-        struct job job = {.item = &item, .dir = dir, .name = name, .parent = fd, .beside = -1, .crew = crew};
-        err = unpack(arena, &none, &job);
-        if (err) (void)sys_unlink(sys_real(), str_copy_z(arena, file.source));
-        else layout->files[i].is_ahead = true;
+        struct wheel_file *file = &layout->files[i];
+        if (!file->entry || file->sha256.len == 0) continue;
+        err = ahead_file(arena, names, depot, &nest, layout, file, crew);
+        if (!err) bytes += file->entry->size;
         arena_rewind(arena, mark);
     }
-    (void)sys_close(sys_real(), fd);
+    if (nest.fd >= 0) (void)sys_close(sys_real(), nest.fd);
+    arena_close(names);
+    return bytes;
 }
 
 static int64_t job_size(const struct job *job) {
@@ -359,13 +416,15 @@ static void batches_make(struct arena *arena, struct unpacking *unpacking, int32
 }
 
 /* Two threads that want the same kept file would get in each other's way. */
-static void repeats_find(struct arena *arena, struct job *jobs, int32_t len) {
+static void repeats_find(struct job *jobs, int32_t len) {
+    struct arena *scratch = arena_open();
     struct map seen = {0};
     for (int32_t i = 0; i < len; i++) {
         struct str sha256 = jobs[i].item->file->sha256;
         jobs[i].repeats = sha256.len == 0 || map_find(&seen, sha256) >= 0;
-        if (!jobs[i].repeats) map_add(arena, &seen, sha256, i);
+        if (!jobs[i].repeats) map_add(scratch, &seen, sha256, i);
     }
+    arena_close(scratch);
 }
 
 /* The notes of every wheel, each read once. Items of one wheel mostly follow each other. */
@@ -374,7 +433,7 @@ static void notes_find(struct arena *arena, const struct depot *depot, struct jo
     const struct depot_notes **notes = arena_new(arena, const struct depot_notes *, len);
     ptrdiff_t at = 0;
     for (int32_t i = 0; i < len; i++) {
-        const struct wheel *wheel = jobs[i].item->wheel;
+        const struct wheel *wheel = jobs[i].item->layout->wheel;
         if (at >= wheels.len || wheels.data[at] != wheel)
             for (at = 0; at < wheels.len && wheels.data[at] != wheel;) at++;
         if (at == wheels.len) {
@@ -396,7 +455,7 @@ struct err *wheel_unpack(struct arena *arena, const struct depot *depot, const s
                                          .dir = str_slice(source, 0, slash),
                                          .name = str_copy_z(arena, str_from(source, slash + 1))};
     }
-    repeats_find(arena, unpacking.jobs, len);
+    repeats_find(unpacking.jobs, len);
     notes_find(arena, depot, unpacking.jobs, len);
     if (len) qsort(unpacking.jobs, (size_t)len, sizeof *unpacking.jobs, job_order);
     batches_make(arena, &unpacking, len);

@@ -9,15 +9,19 @@
 #include "stage/wheel_layout.h"
 
 struct unpack_item {
-    const struct wheel *wheel;
+    const struct wheel_layout *layout;
     struct wheel_file *file; /* file->source is the path to create; its sha256 is set where it was not known */
 };
 
 /* Unpacks beside a wheel, into the directory that it alone lies in, what of its files wheel_unpack will want: verified
- * as there, and marked `is_ahead`. What fails is left out, as is all where the depot `depot_dir` has notes of the
- * wheel, or the disk has little room; ends early where the crew ends. */
-void wheel_unpack_ahead(struct arena *arena, struct str depot_dir, const struct wheel_layout *layout,
-                        const struct crew *crew);
+ * and kept as there, and marked `is_ahead`. What fails is left out, as is all where the depot has notes of the wheel,
+ * or the disk has little room; ends early where the crew ends. The bytes that were unpacked. */
+int64_t wheel_unpack_ahead(struct arena *arena, const struct depot *depot, const struct wheel_layout *layout,
+                           const struct crew *crew);
+/* True for a file that was unpacked ahead in a directory that can be staged as a whole. */
+bool wheel_unpack_nested(const struct wheel_layout *layout, const struct wheel_file *file);
+/* Where the directory `dir` of layout->site was made ahead, if there is a nested file in it. */
+struct str wheel_unpack_nest(struct arena *arena, const struct wheel_layout *layout, struct str dir);
 
 /* Creates the staged file of every item, on a few threads, from the depot where that keeps it, or from beside its
  * wheel, and sets `staged` and `kept` of its file. ERR_WHEEL where the bytes are not those of RECORD. */

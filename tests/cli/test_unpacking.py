@@ -60,16 +60,17 @@ def hold_back(index, project):
 
 
 def ahead_of(env, least):
-    """{inode: size} of what lies unpacked beside a wheel, as soon as so many files do."""
+    """{inode: path} of what lies unpacked beside a wheel, and of its directories, as soon as there are so many files."""
     end = time.monotonic() + LIMIT_S
     while time.monotonic() < end:
-        found = {}
+        found, count = {}, 0
         for folder, _, files in os.walk(os.path.join(env.site, ".unpin")):
-            for file in files:
-                if re.search(r"/scratch/\d+$", folder) and file.isdigit():
-                    st = os.stat(os.path.join(folder, file))
-                    found[st.st_ino] = st.st_size
-        if len(found) >= least:
+            nested = re.search(r"/scratch/\d+/site/", folder)
+            mine = [f for f in files if nested or re.search(r"/scratch/\d+$", folder) and f.isdigit()]
+            count += len(mine)
+            for path in [os.path.join(folder, f) for f in mine] + ([folder] if nested else []):
+                found[os.stat(path).st_ino] = path
+        if count >= least:
             return found
         time.sleep(0.05)
     pytest.fail("nothing is unpacked while something else is still to come")
@@ -88,8 +89,36 @@ def test_unpacked_while_others_come(env, index):
     assert child.returncode == 0, err
     assert {"asgiref", "pytokens"} <= set(env.installed())
     assert len(set(files_of(env, "asgiref").values()) & set(ahead)) >= 5, "the very files were moved"
+    assert os.stat(os.path.join(env.site, "asgiref")).st_ino in ahead, "and their directory with them"
     record_holds(env)
     assert env.run("undo", "-y").status == 0 and "asgiref" not in env.installed()
+
+
+def test_directory_of_two_wheels(env, index, tmp_path):
+    """What two wheels unpacked ahead have in common comes together file by file, and a file of both once."""
+    files = {"shared-one": {"common/one/a.py": "a = 1\n", "common/same.py": "same = 1\n", "common/one/deep/b.py": "b = 1\n"},
+             "shared-two": {"common/two/c.py": "c = 1\n", "common/same.py": "same = 1\n", "common/one/d.py": "d = 1\n"}}
+    paths = [worlds.stub_wheel(tmp_path / "wheels", name, "1.0", files=those) for name, those in files.items()]
+    index.files.update({os.path.basename(path): File(path, None) for path in paths})
+    before = env.tree()
+    hold_back(index, "pytokens")
+    child = subprocess.Popen(env.argv("install", "-y", "--no-imports", "shared-one", "shared-two", "pytokens"), env=env.variables, cwd=env.folder,
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        ahead_of(env, 14)
+    finally:
+        index.stall.clear()
+        for path in paths:
+            del index.files[os.path.basename(path)]
+    _, err = child.communicate(timeout=LIMIT_S)
+    assert child.returncode == 0, err
+    top = os.path.join(env.site, "common")
+    there = {os.path.relpath(os.path.join(folder, f), env.site) for folder, _, names in os.walk(top) for f in names}
+    assert there == {path for those in files.values() for path in those}
+    assert all(open(os.path.join(env.site, path)).read() == text for those in files.values() for path, text in those.items())
+    record_holds(env)
+    env.run("undo", "-y").ok()
+    assert env.tree() == before
 
 
 def test_ended_while_unpacked_ahead(env, index):

@@ -73,7 +73,10 @@ static bool take(const struct rig *rig, const char *name) {
 static struct depot_mark give(const struct rig *rig, const char *name) {
     int dir = folder(rig), fd = open(str_copy_z(rig->arena, in(rig, name)), O_RDWR | O_CLOEXEC);
     assert_true(fd >= 0);
-    struct depot_mark mark = depot_give(&rig->depot, rig->sha256, MODE, dir, name, fd);
+    struct sys_stat now = {0};
+    struct depot_mark mark = depot_give(&rig->depot, rig->sha256, MODE, dir, name, fd, &now);
+    assert_int_equal(now.nlink, mark.inode && !rig->depot.clones ? 2 : 0);
+    if (now.nlink) assert_int_equal(now.inode, mark.inode);
     assert_int_equal(close(fd), 0);
     assert_int_equal(close(dir), 0);
     return mark;
@@ -97,6 +100,11 @@ static struct rig rig_make(void) {
     assert_null(file_create(rig.arena, in(&rig, "first"), MODE, rig.text));
     rig.mark = give(&rig, "first");
     assert_int_not_equal(rig.mark.inode, 0);
+    /* One that was empty when it was opened is not looked into. */
+    assert_true(rig.depot.is_new);
+    depot_close(&rig.depot);
+    rig.depot = depot_open(rig.arena, in(&rig, "depot"), rig.dir);
+    assert_false(rig.depot.is_new);
     return rig;
 }
 
