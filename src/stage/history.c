@@ -177,11 +177,12 @@ static void bytecode_add(struct arena *arena, const struct map *changed, struct 
     int32_t len = 0;
     if (sys_list(sys_real(), arena, str_copy_z(arena, cache), &names, &len)) return;
     ptrdiff_t before = ops->len;
-    for (int32_t i = 0; i < len; i++)
+    for (int32_t i = 0; i < len; i++) /* the bytecode of others stays, and so does the directory then */
         if (is_of_changed(arena, changed, dir, names[i]))
             *vec_push(arena, ops) = (struct transaction_op){
                 .kind = TRANSACTION_REMOVE, .flags = TRANSACTION_DISPOSABLE, .path = path_join(arena, cache, names[i])};
-    if (ops->len > before) *vec_push(arena, ops) = (struct transaction_op){.kind = TRANSACTION_RMDIR, .path = cache};
+    if (len && ops->len - before == len)
+        *vec_push(arena, ops) = (struct transaction_op){.kind = TRANSACTION_RMDIR, .path = cache};
 }
 
 struct err *history_undo_in(struct arena *arena, struct transaction_store *store, struct str id, bool force,

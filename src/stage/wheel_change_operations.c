@@ -118,6 +118,17 @@ static bool is_fixed(const struct scheme *scheme, struct str dir) {
     return dir.len == 0 || scheme_root(scheme, dir).len == 0;
 }
 
+/* True if the bytecode of top-level modules is there, and some of it stays: that of other distributions. */
+static bool is_shared_cache(struct work *work, struct str dir) {
+    struct str *names = NULL;
+    int32_t len = 0, removed = 0;
+    if (!str_ends(dir, S("/__pycache__")) || !is_fixed(work->options->scheme, parent(dir))) return false;
+    if (sys_list(sys_real(), work->arena, str_copy_z(work->arena, dir), &names, &len)) return false;
+    for (ptrdiff_t i = 0; i < work->ops.len; i++)
+        removed += work->ops.data[i].kind == TRANSACTION_REMOVE && str_eq(parent(work->ops.data[i].path), dir);
+    return removed < len;
+}
+
 /* The directories of removed files, up to those of the scheme: they go if nothing is left in them. */
 static void add_directories(struct work *work) {
     str_vec dirs = {0};
@@ -135,7 +146,8 @@ static void add_directories(struct work *work) {
             *vec_push(work->arena, &dirs) = dir;
     unique(&dirs);
     for (ptrdiff_t i = 0; i < dirs.len; i++)
-        if (!is_fixed(work->options->scheme, dirs.data[i])) add(work, TRANSACTION_RMDIR, dirs.data[i], 0);
+        if (!is_fixed(work->options->scheme, dirs.data[i]) && !is_shared_cache(work, dirs.data[i]))
+            add(work, TRANSACTION_RMDIR, dirs.data[i], 0);
 }
 
 static int op_order(const void *a, const void *b) {
