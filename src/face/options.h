@@ -91,7 +91,8 @@ struct str options_help(struct arena *arena, uint32_t groups);
 
 /* The candidate nearest to `word` by edit distance, empty if none is near enough to be meant. */
 struct str options_nearest(struct str word, const struct str *candidates, int32_t len);
-/* Edit distance: insertions, deletions and substitutions of bytes; INT32_MAX where a word is too long to be measured. */
+/* Edit distance: insertions, deletions and substitutions of bytes; INT32_MAX where a word is too long to be measured.
+ */
 int32_t options_distance(struct str a, struct str b);
 
 #endif

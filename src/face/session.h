@@ -160,8 +160,8 @@ ERR_MUST_CHECK struct err *session_transactions_of(struct session *session, stru
 struct session session_for_image(const struct session *session, struct str image);
 /* How the plan came about, as the report wants it: notes, times, the command that carries it out. */
 struct report_extra session_extra(struct session *session, const struct plan *plan);
-/* session_names.c: sentences on names among the requests that may not be the ones that were meant: those of modules that
- * something installed brings, those that are a letter or two from one that is installed or locked. */
+/* session_names.c: sentences on names among the requests that may not be the ones that were meant: those of modules
+ * that something installed brings, those that are a letter or two from one that is installed or locked. */
 const struct str *session_tell_names(struct session *session, const struct plan *plan, int32_t *ret_len);
 /* Writes a file for the user: replaced as a whole. ERR_IO, ERR_PERMISSION, ERR_SPACE. */
 ERR_MUST_CHECK struct err *session_write_file(struct session *session, struct str path, struct str text);

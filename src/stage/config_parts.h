@@ -38,8 +38,8 @@ struct reader {
     VEC(struct uv_file) uv_files; /* the one that counts most first */
 };
 
-/* `variable`, or `tail` beneath the home directory; empty if neither is known. Relative homes and directories of XDG are
- * passed over, as the XDG specification demands: they would be another one in each working directory. */
+/* `variable`, or `tail` beneath the home directory; empty if neither is known. Relative homes and directories of XDG
+ * are passed over, as the XDG specification demands: they would be another one in each working directory. */
 struct str config_user_dir(const struct reader *reader, struct str variable, struct str tail);
 
 /* config_uv.c */
