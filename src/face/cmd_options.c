@@ -116,11 +116,14 @@ static struct err *find_front(struct session *session, struct requirement *requi
         TRY(plan_word(session, word_of(arena, requirement, more), &choice));
         bool possible = choice.plan.status != PLAN_INFEASIBLE;
         choice.version = possible ? version_after(&choice.plan, requirement->name) : S("none");
-        if (!possible && n > 0) break;
+        /* A vendor's pre-release that is taken as its release is newer than itself. */
+        bool again = n > 0 && str_eq(choice.version, choices[0].version);
+        if (again || (!possible && n > 0)) break;
         for (int32_t i = n++; i > 0; i--) choices[i] = choices[i - 1];
         choices[0] = choice;
         if (!possible || choice.version.len == 0) break;
-        more = str_format(arena, "%.*s%s>%.*s", FMT(given), given.len ? "," : "", FMT(choice.version));
+        struct str rest = choice.version, public = str_cut(&rest, '+'); /* no order compares with a local version */
+        more = str_format(arena, "%.*s%s>%.*s", FMT(given), given.len ? "," : "", FMT(public));
     }
     *ret_len = n;
     return NULL;

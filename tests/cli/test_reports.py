@@ -113,6 +113,13 @@ def test_options_are_the_front(seen, name):
     assert [v for v in rows if v in newest] == front
 
 
+@pytest.mark.parametrize("name", ["torch", "transformer-engine"])
+def test_options_of_a_vendor_build_are_itself(seen, name):
+    """A local version, with which no order compares, and which its release's allowance takes as newer than itself."""
+    rows = seen.run("options", "--json", name).ok().json["options"]
+    assert [(row["version"], row["installed"]) for row in rows if row["possible"]] == [(seen.installed()[name], True)]
+
+
 def test_explain_knows_every_code(seen):
     for code in ("U001", "U030", "U031", "U052", "U060"):
         assert code in seen.run("explain", code).ok().out
