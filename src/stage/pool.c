@@ -11,6 +11,8 @@ struct project_id pool_project(struct pool *pool, struct str name) {
     struct project *project = vec_push(pool->arena, &pool->projects);
     *project = (struct project){.name = name, .installed = -1};
     map_add(pool->arena, &pool->by_name, name, at);
+    int32_t number = map_find(&pool->names, name);
+    if (number >= 0) pool->targets.data[number] = at;
     return (struct project_id){at};
 }
 
@@ -28,22 +30,46 @@ static bool names_prerelease(const struct requirement *requirement) {
     return false;
 }
 
+static int32_t name_number(struct pool *pool, struct str name) {
+    int32_t number = map_find(&pool->names, name);
+    if (number >= 0) return number;
+    number = (int32_t)pool->targets.len;
+    *vec_push(pool->arena, &pool->targets) = map_find(&pool->by_name, name);
+    map_add(pool->arena, &pool->names, name, number);
+    return number;
+}
+
+/* True if what is installed meets the requirement, which is on this project (-1: none). */
+static bool is_met(const struct pool *pool, int32_t target, const struct requirement *requirement) {
+    if (target < 0 || pool->projects.data[target].installed < 0) return false;
+    const struct project *project = &pool->projects.data[target];
+    return specifier_set_match(&requirement->specifiers, &project->releases[project->installed].version);
+}
+
 const struct active *pool_active(struct pool *pool, struct release *release, const struct marker_env *markers) {
     if (release->active) return release->active;
     const struct metadata *metadata = release->metadata;
     struct active *active = arena_new(pool->arena, struct active, 1);
     int32_t *base = arena_new(pool->arena, int32_t, metadata->requires_len);
     int32_t *extra = arena_new(pool->arena, int32_t, metadata->requires_len);
+    int32_t *named = arena_new(pool->arena, int32_t, metadata->requires_len);
+    bool *met = arena_new(pool->arena, bool, metadata->requires_len);
     for (int32_t i = 0; i < metadata->requires_len; i++) {
         const struct requirement *requirement = &metadata->requires_dist[i];
         bool is_base = marker_eval(pool->arena, requirement->marker, markers, (struct str){0});
         bool is_extra = !is_base && marker_has_extra(requirement->marker);
         if (is_base) base[active->base_len++] = i;
         if (is_extra) extra[active->extra_len++] = i;
-        if ((is_base || is_extra) && names_prerelease(requirement)) active->names_prerelease = true;
+        if (!is_base && !is_extra) continue;
+        if (names_prerelease(requirement)) active->names_prerelease = true;
+        if (requirement->extras_len) active->asks_extras = true;
+        named[i] = name_number(pool, requirement->name);
+        met[i] = is_met(pool, pool->targets.data[named[i]], requirement);
     }
     active->base = base;
     active->extra = extra;
+    active->named = named;
+    active->met = met;
     release->active = active;
     return active;
 }

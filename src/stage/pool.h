@@ -65,14 +65,17 @@ struct artifact {
     struct str metadata_sha256;       /* hex, may be empty */
 };
 
-/* Which requirements of a release matter in this environment, so that markers are evaluated once: positions in
- * metadata.requires_dist. Made by pool_active. */
+/* Which requirements of a release matter in this environment, so that markers are evaluated and names are looked up
+ * once: positions in metadata.requires_dist. Made by pool_active. */
 struct active {
     const int32_t *base; /* active without extras */
     int32_t base_len;
     const int32_t *extra; /* with a marker that mentions `extra`, and not active without */
     int32_t extra_len;
     bool names_prerelease; /* one of them names a pre-release exactly */
+    bool asks_extras;      /* one of them asks for extras */
+    const int32_t *named; /* by position, of those that matter: the number of the name that it is on, for pool_target */
+    const bool *met;      /* by position: what was installed meets it, without an allowance */
 };
 
 /* A version of a project. */
@@ -107,6 +110,8 @@ struct pool {
     struct arena *arena;
     VEC(struct project) projects;
     struct map by_name;
+    struct map names;            /* of what active requirements are on, to numbers */
+    VEC(int32_t) targets;        /* by these numbers: position in projects, -1: not there */
     struct metadata_known known; /* requirements of what was fetched so far, shared between releases */
 };
 
@@ -123,6 +128,10 @@ struct project_id pool_project(struct pool *pool, struct str name);
 struct project *pool_find(const struct pool *pool, struct str name);
 /* The active requirements of a release whose metadata are known; kept in the pool. */
 const struct active *pool_active(struct pool *pool, struct release *release, const struct marker_env *markers);
+/* The project that an active requirement is on, as a position in projects; -1: it is not in the pool. */
+static inline int32_t pool_target(const struct pool *pool, const struct active *active, int32_t requirement) {
+    return pool->targets.data[active->named[requirement]];
+}
 /* The release equal to `version` (local versions compared), -1: none. */
 int32_t project_find(const struct project *project, const struct version *version);
 /* Puts the releases of a page in: `releases` ascending, distinct; the installed one is merged in (it keeps its

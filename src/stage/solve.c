@@ -74,8 +74,9 @@ static void read_answer(struct model *model, struct solution *ret) {
     int32_t *chosen = arena_new(model->arena, int32_t, len);
     for (int32_t i = 0; i < len; i++) {
         const struct node *node = i < model->nodes_len ? &model->nodes[i] : NULL;
-        int32_t slot = node && node->in_scope ? model_slot(model, node) : -1;
-        chosen[i] = slot < 0 ? -1 : node->slots[slot];
+        bool takes_part = node && node->in_scope;
+        int32_t slot = takes_part ? model_slot(model, node) : -1;
+        chosen[i] = slot >= 0 ? node->slots[slot] : takes_part ? -1 : model->pool->projects.data[i].installed;
     }
     ret->chosen = chosen;
     ret->chosen_len = len;

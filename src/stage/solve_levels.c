@@ -475,8 +475,7 @@ static bool is_extra_bound(struct model *model, const struct metadata *metadata,
 }
 
 /* Only targets that can move matter: an installed one at its installed release was there before. */
-static bool can_move(const struct model *model, struct str name) {
-    int32_t target = map_find(&model->pool->by_name, name);
+static bool can_move(const struct model *model, int32_t target) {
     return target >= 0 && target < model->nodes_len && model->nodes[target].in_scope && !model->nodes[target].fixed &&
            model->nodes[target].slots_len > (model->nodes[target].installed >= 0 ? 1 : 0);
 }
@@ -487,9 +486,11 @@ static void add_soft_bounds(struct model *model, int32_t at) {
     for (int32_t k = 0; k < node->slots_len; k++) {
         const struct release *release = &model->pool->projects.data[at].releases[node->slots[k]];
         if (release->meta_state != META_KNOWN) continue;
-        for (int32_t i = 0; i < release->active->extra_len; i++) {
-            const struct requirement *requirement = &release->metadata->requires_dist[release->active->extra[i]];
-            if (!requirement->specifiers.len || !can_move(model, requirement->name)) continue;
+        const struct active *active = release->active;
+        for (int32_t i = 0; i < active->extra_len; i++) {
+            const struct requirement *requirement = &release->metadata->requires_dist[active->extra[i]];
+            if (!requirement->specifiers.len || !can_move(model, pool_target(model->pool, active, active->extra[i])))
+                continue;
             if (is_extra_bound(model, release->metadata, requirement)) add_soft_bound(model, at, k, requirement);
         }
     }

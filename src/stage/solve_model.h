@@ -8,6 +8,9 @@
  * A node whose page is not known yet has an *escape*: a literal that says "in the result at a release that is not
  * known", which meets every requirement and requires nothing. That makes the model a relaxation.
  *
+ * What is installed and cannot be affected by what others do is no node: it stays, and costs nothing. Only explanations
+ * have all of it.
+ *
  * A *rule* is one distinct requirement text of one project, with the runs of slots that state it.
  */
 #ifndef UNPIN_STAGE_SOLVE_MODEL_H

@@ -135,6 +135,16 @@ static void gather_requirement(struct gather *gather, int32_t at, struct stated 
         *vec_push(model->arena, &runs->list) = (struct run){slot, slot + 1};
 }
 
+/* True if the requirement says nothing: what it is on is installed and meets it, and has no other release that is
+ * known. (One that is not known meets everything.) Explanations look at all. */
+static bool is_moot(const struct model *model, const struct active *active, const struct requirement *requirement,
+                    int32_t at) {
+    if (model->explaining || !active->met[at] || requirement->extras_len) return false;
+    const struct project *target = &model->pool->projects.data[pool_target(model->pool, active, at)];
+    const struct want *want = model->input->want;
+    return target->page != PAGE_KNOWN && !str_among(want->remove, want->remove_len, target->name);
+}
+
 /* The requirements of all known slots of a node under `extra`. */
 static void gather_node(struct gather *gather, int32_t at, struct str extra) {
     struct model *model = gather->model;
@@ -150,7 +160,8 @@ static void gather_node(struct gather *gather, int32_t at, struct str extra) {
         const int32_t *which = extra.len ? active->extra : active->base;
         struct stated stated = {.slot = k};
         for (int32_t i = 0; i < len; i++)
-            gather_requirement(gather, at, &stated, &metadata->requires_dist[which[i]], extra, alone);
+            if (!is_moot(model, active, &metadata->requires_dist[which[i]], which[i]))
+                gather_requirement(gather, at, &stated, &metadata->requires_dist[which[i]], extra, alone);
         if (before.slot >= 0 && k - before.slot > 1) model_guess_between(model, at, &before, &stated);
         before = stated;
     }

@@ -256,11 +256,65 @@ int32_t model_node(struct model *model, struct str name) {
     return at;
 }
 
+static void take_part(const struct model *model, struct str name, bool *ret) {
+    int32_t at = map_find(&model->pool->by_name, name);
+    if (at >= 0) ret[at] = true;
+}
+
+static void take_part_all(const struct model *model, const struct str *names, int32_t len, bool *ret) {
+    for (int32_t i = 0; i < len; i++) take_part(model, names[i], ret);
+}
+
+/* What the user and the advisories speak of. */
+static void take_part_named(const struct model *model, bool *ret) {
+    const struct want *want = model->input->want;
+    const struct advisories *advisories = model->input->advisories;
+    for (int32_t i = 0; i < want->requests_len; i++) take_part(model, want->requests[i].requirement.name, ret);
+    take_part_all(model, want->remove, want->remove_len, ret);
+    take_part_all(model, want->keep, want->keep_len, ret);
+    take_part_all(model, want->replace, want->replace_len, ret);
+    for (int32_t i = 0; advisories && i < advisories->len; i++) {
+        const struct advisory *advisory = &advisories->items[i];
+        for (int32_t k = 0; k < advisory->when_len; k++) take_part(model, advisory->when[k].name, ret);
+        take_part_all(model, advisory->on_change, advisory->on_change_len, ret);
+    }
+}
+
+/* True if another release of the project is known that may be chosen, or it is removed. */
+static bool may_move(const struct model *model, int32_t at) {
+    const struct want *want = model->input->want;
+    const struct project *project = &model->pool->projects.data[at];
+    if (str_among(want->remove, want->remove_len, project->name)) return true;
+    if (project->page != PAGE_KNOWN) return false;
+    return project->installed < 0 || !project->held || str_among(want->replace, want->replace_len, project->name);
+}
+
+/* True if what is installed may be affected by what others do: it requires something that may move, or asks for extras.
+ */
+static bool is_affected(const struct model *model, const struct project *project) {
+    const struct active *active = project->releases[project->installed].active;
+    if (project->page != PAGE_UNKNOWN || (active && active->asks_extras)) return true;
+    for (int32_t i = 0; active && i < active->base_len + active->extra_len; i++) {
+        int32_t which = i < active->base_len ? active->base[i] : active->extra[i - active->base_len];
+        int32_t target = pool_target(model->pool, active, which);
+        if (target >= 0 && may_move(model, target)) return true;
+    }
+    return false;
+}
+
+/* What is installed takes part where somebody names it, where its page is known, or where it may be affected; what
+ * rules are on joins later. All else stays as it is: nothing can make its change pay. So a round costs what the request
+ * touches, not what the environment holds. Explanations look at all. */
 struct err *model_add_nodes(struct model *model) {
     TRY(grow_nodes(model));
     mention_all(model);
-    int32_t installed = model->nodes_len;
-    for (int32_t p = 0; p < installed; p++)
-        if (model->pool->projects.data[p].installed >= 0) model_open_node(model, p);
+    int32_t len = model->nodes_len;
+    bool *takes_part = arena_new(model->arena, bool, len);
+    take_part_named(model, takes_part);
+    for (int32_t p = 0; p < len; p++) {
+        const struct project *project = &model->pool->projects.data[p];
+        if (project->installed < 0) continue;
+        if (model->explaining || takes_part[p] || is_affected(model, project)) model_open_node(model, p);
+    }
     return NULL;
 }
