@@ -78,9 +78,10 @@ static struct str version_text(struct model *model, const struct node *node, int
     return project->releases[node->slots[slot]].version.text;
 }
 
-/* "1.2", or "1.2 to 1.9" for several slots that state the same. */
+/* "1.2", or "1.2 to 1.9" for several slots that state the same. A rule of none is what an installed release required in
+ * vain before: it asks for extras still. */
 static struct str runs_text(struct model *model, const struct node *node, const struct runs *runs) {
-    if (!runs->list.len) return (struct str){0};
+    if (!runs->list.len) return node->dist ? node->dist->version.text : (struct str){0};
     int32_t from = runs->list.data[0].from, to = runs->list.data[runs->list.len - 1].to - 1;
     if (from == to) return version_text(model, node, from);
     return str_format(model->arena, "%.*s to %.*s", FMT(version_text(model, node, from)),
