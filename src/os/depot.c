@@ -15,11 +15,13 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CHUNK = 64 << 10, DIR_MODE = 0700, NAMES_MAX = 1024, NOTES_MAX = 200000 };
 /* Names of a directory in which there is none: its own, and `.`. btrfs counts otherwise, and never gives it. */
 enum { EMPTY_LINKS = 2 };
+#define RENEWED_NS (INT64_C(86400) * 1000000000)
 /* "ab/cdef…x" */
 enum { PLACE_SIZE = 2 * DIGEST_SHA256 + 3, NAME_LEN = 2 * DIGEST_SHA256 };
 #define MAGIC_BTRFS 0x9123683EL
@@ -41,7 +43,10 @@ struct depot depot_open(struct arena *arena, struct str dir, struct str target) 
     if (!realpath(path, real)) return none;
     int fd = -1;
     if (sys_dir(sys_real(), real, &fd)) return none;
-    return (struct depot){.dir = str_copy(arena, str_of(real)),
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (struct depot){.now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec,
+                          .dir = str_copy(arena, str_of(real)),
                           .fd = fd,
                           .clones = fs.f_type == MAGIC_BTRFS || fs.f_type == MAGIC_XFS,
                           .is_new = here.st_nlink == EMPTY_LINKS,
@@ -105,14 +110,18 @@ void depot_notes_write(struct arena *arena, struct str dir, struct str name, str
     (void)store_seal(arena, notes_path(arena, dir, name), notes_identity(arena, name), bytes);
 }
 
-/* True if the kept file is the one that was noted, and was not written to since. */
-static bool is_noted(const struct depot_notes *notes, const struct depot_file *file, const struct stat *st) {
+/* The note on the file that is wanted; NULL: there is none. */
+static const struct depot_note *note_find(const struct depot_notes *notes, const struct depot_file *file) {
     struct depot_note key = {.mode = file->mode};
-    if (!notes || notes->len == 0) return false;
+    if (!notes || notes->len == 0) return NULL;
     memcpy(key.sha256, file->sha256.data, sizeof key.sha256);
     const struct depot_note *note = bsearch(&key, notes->items, (size_t)notes->len, sizeof key, note_order);
-    return note && note->size == file->size && note->size == st->st_size && note->inode == (int64_t)st->st_ino &&
-           note->mtime_ns == (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+    return note && note->size == file->size ? note : NULL;
+}
+
+/* True if the kept file is the one that was noted, and was not written to since. */
+static bool is_noted(const struct depot_note *note, const struct sys_stat *st) {
+    return note && note->size == st->size && note->inode == st->inode && note->mtime_ns == st->mtime_ns;
 }
 
 static bool bytes_are(struct arena *scratch, int fd, const struct depot_file *file) {
@@ -137,11 +146,14 @@ static bool bytes_are(struct arena *scratch, int fd, const struct depot_file *fi
     return done && so_far == size && crc == file->crc && memcmp(found, file->sha256.data, DIGEST_SHA256) == 0;
 }
 
-/* As it was put here, as far as can be seen without reading it. */
-static bool is_plain(const struct depot *depot, int fd, const struct stat *st, const struct depot_file *file) {
+/* As it was put here, as far as a look shows; its extended attributes are another question. */
+static bool is_plain(const struct depot *depot, const struct sys_stat *st, const struct depot_file *file) {
+    return st->type == SYS_FILE && st->size == file->size && st->mode == file->mode && st->uid == depot->uid &&
+           st->gid == depot->gid;
+}
+
+static bool is_bare(int fd) {
     char names[NAMES_MAX];
-    if (!S_ISREG(st->st_mode) || st->st_size != file->size) return false;
-    if ((st->st_mode & 07777) != file->mode || st->st_uid != depot->uid || st->st_gid != depot->gid) return false;
     ssize_t listed = flistxattr(fd, names, sizeof names);
     return listed == 0 || (listed < 0 && errno == ENOTSUP);
 }
@@ -158,10 +170,10 @@ static bool clone_make(int from, int dir, const char *name, uint32_t mode, struc
 }
 
 /* A second name for the very file `fd`, which has then two and no more: no other environment took it meanwhile. */
-static bool name_make(const struct depot *depot, int fd, const char *kept, int dir, const char *name,
+static bool name_make(const struct depot *depot, int fd, const char *kept, int dir, const char *name, bool aged,
                       struct sys_stat *ret) {
     if (linkat(depot->fd, kept, dir, name, 0) != 0) return false;
-    if (futimens(fd, NULL) == 0 && sys_stat_at(sys_real(), fd, "", ret) == 0 && ret->nlink == 2) return true;
+    if ((aged || futimens(fd, NULL) == 0) && sys_stat_at(sys_real(), fd, "", ret) == 0 && ret->nlink == 2) return true;
     (void)unlinkat(dir, name, 0);
     return false;
 }
@@ -170,30 +182,60 @@ static struct depot_mark mark_of(const struct sys_stat *st) {
     return (struct depot_mark){st->inode, st->mtime_ns};
 }
 
-bool depot_take(const struct depot *depot, struct arena *scratch, const struct depot_notes *notes,
-                const struct depot_file *file, int to, const char *name, struct sys_stat *ret,
-                struct depot_mark *ret_mark) {
-    struct stat st;
-    struct sys_stat made;
-    char kept[PLACE_SIZE];
-    if (depot->dir.len == 0 || depot->is_new || file->sha256.len != DIGEST_SHA256 || file->size == 0) return false;
-    place(file->sha256, file->mode, kept);
+/* True where the file may keep its time. Once a day it gets the present all the same: that tells the cache what is
+ * still of use. */
+static bool is_aged(const struct depot *depot, const struct depot_file *file, int64_t mtime_ns) {
+    return file->aged && mtime_ns <= depot->now_ns && mtime_ns > depot->now_ns - RENEWED_NS;
+}
+
+/* Gives the noted file away without opening it: what has the name afterwards must be that file, whole and with two
+ * names. False: nothing was made, and whoever opens it finds out why. */
+static bool noted_take(const struct depot *depot, const struct depot_note *note, const struct depot_file *file,
+                       const char *kept, int to, const char *name, struct sys_stat *ret) {
+    struct sys_stat st;
+    if (!note || !is_aged(depot, file, note->mtime_ns) || depot->clones) return false;
+    if (linkat(depot->fd, kept, to, name, 0) != 0) return false;
+    if (sys_stat_at(sys_real(), to, name, &st) == 0 && st.nlink == 2 && is_plain(depot, &st, file) &&
+        is_noted(note, &st) && sys_xattr_none_at(sys_real(), to, name)) {
+        *ret = st;
+        return true;
+    }
+    (void)unlinkat(to, name, 0);
+    return false;
+}
+
+/* As depot_take, by way of the open file. */
+static bool open_take(const struct depot *depot, struct arena *scratch, const struct depot_note *note,
+                      const struct depot_file *file, const char *kept, int to, const char *name, struct sys_stat *ret,
+                      struct depot_mark *ret_mark) {
+    struct sys_stat st, made;
     int fd = openat(depot->fd, kept, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return false;
-    bool done = fstat(fd, &st) == 0 && (st.st_nlink == 1 || depot->clones);
-    bool whole = done && is_plain(depot, fd, &st, file) && (is_noted(notes, file, &st) || bytes_are(scratch, fd, file));
+    bool done = sys_stat_at(sys_real(), fd, "", &st) == 0 && (st.nlink == 1 || depot->clones);
+    bool whole =
+        done && is_plain(depot, &st, file) && is_bare(fd) && (is_noted(note, &st) || bytes_are(scratch, fd, file));
     /* One that is not whole, and is nobody's any more, goes. */
     if (done && !whole) (void)unlinkat(depot->fd, kept, 0);
     if (whole && depot->clones) done = clone_make(fd, to, name, file->mode, &made);
-    else if (whole) done = name_make(depot, fd, kept, to, name, &made);
+    else if (whole) done = name_make(depot, fd, kept, to, name, is_aged(depot, file, st.mtime_ns), &made);
     done = done && whole;
     (void)close(fd);
     if (!done) return false;
     *ret = made;
-    *ret_mark = mark_of(&made);
-    if (depot->clones)
-        *ret_mark =
-            (struct depot_mark){(int64_t)st.st_ino, (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec};
+    *ret_mark = mark_of(depot->clones ? &st : &made);
+    return true;
+}
+
+bool depot_take(const struct depot *depot, struct arena *scratch, const struct depot_notes *notes,
+                const struct depot_file *file, int to, const char *name, struct sys_stat *ret,
+                struct depot_mark *ret_mark) {
+    char kept[PLACE_SIZE];
+    if (depot->dir.len == 0 || depot->is_new || file->sha256.len != DIGEST_SHA256 || file->size == 0) return false;
+    place(file->sha256, file->mode, kept);
+    const struct depot_note *note = note_find(notes, file);
+    if (!noted_take(depot, note, file, kept, to, name, ret))
+        return open_take(depot, scratch, note, file, kept, to, name, ret, ret_mark);
+    *ret_mark = mark_of(ret);
     return true;
 }
 

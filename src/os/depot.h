@@ -28,6 +28,7 @@ struct depot {
     bool clones;       /* the file system can share bytes between files */
     bool is_new;       /* nothing was kept when it was opened: there is nothing to look for */
     uint32_t uid, gid; /* ours */
+    int64_t now_ns;    /* when it was opened */
 };
 
 /* The depot in `dir`, which is made (0700), for files that are wanted in the directory `target`. */
@@ -41,6 +42,8 @@ struct depot_file {
     int64_t size;
     uint32_t crc;
     uint32_t mode; /* permission bits */
+    bool aged;     /* it may keep the time that it has in the depot, of less than a day ago, so that it need not be
+                      opened; else it gets the present: another file of the same path and size was there before */
 };
 
 /* A kept file as it is now. */
@@ -68,8 +71,8 @@ struct depot_notes depot_notes_read(struct arena *arena, const struct depot *dep
 /* Writes notes, in any order, in the depot `dir`. Only of files that are durable. */
 void depot_notes_write(struct arena *arena, struct str dir, struct str name, struct depot_note *notes, int32_t len);
 
-/* Makes `name` in the open directory `to`, where it must not exist, the kept file that is wanted, with the present as
- * its time; `*ret` is that file, `*ret_mark` what is kept. False: nothing was made. */
+/* Makes `name` in the open directory `to`, where it must not exist, the kept file that is wanted; `*ret` is that file,
+ * `*ret_mark` what is kept. False: nothing was made. */
 bool depot_take(const struct depot *depot, struct arena *scratch, const struct depot_notes *notes,
                 const struct depot_file *file, int to, const char *name, struct sys_stat *ret,
                 struct depot_mark *ret_mark);

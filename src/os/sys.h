@@ -130,6 +130,8 @@ struct sys_xattr {
 /* Extended attributes, ACLs among them, sorted by name; none where the file system has none. Those that may not be read
  * are left out. */
 int sys_xattr_list(const struct sys *sys, struct arena *arena, int fd, struct sys_xattr **ret, int32_t *ret_len);
+/* True if the file `name` in the open directory `dir`, which is no link, is known to have none at all. */
+bool sys_xattr_none_at(const struct sys *sys, int dir, const char *name);
 int sys_xattr_set(const struct sys *sys, int fd, struct str name, struct str value);
 
 struct sys_space {

@@ -223,16 +223,23 @@ static struct err *staged_one(struct transaction_store *store, const struct step
 
 /* Notes the times that a new file has in its place. Too short after its last change they say nothing: the next change
  * might leave the same. */
-static void note_times(struct step *step, const struct sys_stat *now, int64_t clock_ns) {
+static void note_times(struct step *step, int64_t ctime_ns, int64_t clock_ns) {
     if (step->kind != TRANSACTION_PUT || step->after.type != SYS_FILE) return;
-    step->after.ctime_ns = now->ctime_ns;
-    if (now->ctime_ns > clock_ns - SETTLED_NS) step->after.inode = 0;
+    step->after.ctime_ns = ctime_ns;
+    if (ctime_ns > clock_ns - SETTLED_NS) step->after.inode = 0;
 }
 
 /* The directory that was looked into last, held open: of those that follow each other most lie in one. */
 struct near {
     struct str dir;
     int fd; /* -1: none */
+};
+
+/* A look at everything, at the end. */
+struct look {
+    struct near near;
+    int64_t clock_ns;
+    bool is_moved; /* every staged directory is at its place, by its inode */
 };
 
 /* As sys_stat_known. */
@@ -251,11 +258,11 @@ static int near_stat(struct transaction_store *store, struct near *near, const c
                         : sys_stat_at(store->sys, near->fd, path + slash + 1, ret);
 }
 
-static struct err *step_check(struct transaction_store *store, struct step *step, struct near *near, int64_t clock_ns,
+static struct err *step_check(struct transaction_store *store, struct step *step, struct look *look,
                               str_vec *warnings) {
     struct sys_stat now;
     struct arena_mark mark = arena_mark(store->arena);
-    int status = near_stat(store, near, step->path, &now);
+    int status = near_stat(store, &look->near, step->path, &now);
     if (status) return err_errno(store->arena, status, "cannot look at '%s'", step->path);
     arena_rewind(store->arena, mark);
     bool ok = true;
@@ -271,23 +278,32 @@ static struct err *step_check(struct transaction_store *store, struct step *step
         if (ok) TRY(staged_one(store, step, &now, &ok));
     }
     if (!ok) return err_make(store->arena, ERR_CHANGED, "'%s' is not what was just installed", step->path);
-    note_times(step, &now, clock_ns);
+    /* Another directory, or one that a union of file systems numbers anew. */
+    if (step->tree >= 0 && !step_carried(step) && now.inode != step->after.inode) look->is_moved = false;
+    note_times(step, now.ctime_ns, look->clock_ns);
     return NULL;
+}
+
+/* True for what came with the very directory that it was staged in: nothing in it can have been lost. */
+static bool came_along(const struct look *look, const struct step *step) {
+    if (!step_carried(step)) return false;
+    return step->kind == TRANSACTION_MKDIR || (look->is_moved && step->after.inode != 0);
 }
 
 /* Looks that everything is as it should be, without reading bytes. */
 static struct err *finish_check(struct transaction_store *store, const struct journal *journal, str_vec *warnings) {
     struct timespec clock;
-    struct near near = {.fd = -1};
+    struct look look = {.near = {.fd = -1}, .is_moved = true};
     struct err *err = NULL;
     (void)clock_gettime(CLOCK_REALTIME, &clock);
-    int64_t clock_ns = (int64_t)clock.tv_sec * 1000000000 + clock.tv_nsec;
+    look.clock_ns = (int64_t)clock.tv_sec * 1000000000 + clock.tv_nsec;
     for (int32_t i = 0; i < journal->steps_len && !err; i++) {
-        /* A directory that came with another one holds files of its own, which are looked at. */
-        if (step_carried(&journal->steps[i]) && journal->steps[i].kind == TRANSACTION_MKDIR) continue;
-        err = step_check(store, &journal->steps[i], &near, clock_ns, warnings);
+        struct step *step = &journal->steps[i];
+        /* Directories come before what is in them. */
+        if (came_along(&look, step)) note_times(step, step->after.ctime_ns, look.clock_ns);
+        else err = step_check(store, step, &look, warnings);
     }
-    if (near.fd >= 0) (void)sys_close(store->sys, near.fd);
+    if (look.near.fd >= 0) (void)sys_close(store->sys, look.near.fd);
     return err;
 }
 

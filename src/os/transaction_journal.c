@@ -6,17 +6,29 @@
 #include <string.h>
 
 /*
- * The journal as bytes: the magic line, then numbers (8 bytes, little endian) and texts (length, bytes, NUL), at the
- * end the SHA-256 of all that is before it. The NUL lets paths be used where they are.
+ * The journal as bytes: the magic line, then numbers and texts (length, bytes, NUL), at the end the SHA-256 of all that
+ * is before it. The NUL lets paths be used where they are. A number takes seven bits to the byte, the lowest first, the
+ * eighth telling that more come; the sign is its lowest bit, so that numbers near 0 are short.
  */
-static const struct str magic = S_INIT("unpin journal 2\n");
-/* The same without trees: what releases before wrote is still undone. */
-static const struct str magic_1 = S_INIT("unpin journal 1\n");
+static const struct str magic = S_INIT("unpin journal 3\n");
+/* The same with numbers of 8 bytes, little endian, and (1) without trees: what releases before wrote is still undone.
+ */
+static const struct str magic_2 = S_INIT("unpin journal 2\n"), magic_1 = S_INIT("unpin journal 1\n");
 
-enum { STEP_BYTES = 320 /* what a step mostly takes besides its path */ };
+enum {
+    STEP_BYTES = 160, /* what a step mostly takes besides its path */
+    NUMBER_MAX = 10,  /* bytes of a number */
+    STEP_MIN = 16,    /* less than the least encoding of a step */
+    TOUCHED_MIN = 4
+};
 
 static void add_number(struct buf *buf, int64_t n) {
-    for (int i = 0; i < 8; i++) buf_add_char(buf, (char)(((uint64_t)n >> (8 * i)) & 0xff));
+    uint64_t rest = (uint64_t)n << 1 ^ (n < 0 ? UINT64_MAX : 0);
+    char *to = buf_reserve(buf, NUMBER_MAX);
+    ptrdiff_t len = 0;
+    for (; rest >= 0x80; rest >>= 7) to[len++] = (char)(rest | 0x80);
+    to[len++] = (char)rest;
+    buf->len += len;
 }
 
 static void add_text(struct buf *buf, struct str s) {
@@ -91,16 +103,39 @@ struct str journal_format(struct arena *arena, const struct journal *journal) {
 /* What is still to be read; `bad` stays set once something did not fit. */
 struct reader {
     struct str rest;
-    bool trees; /* steps have a tree */
+    bool trees;  /* steps have a tree */
+    bool packed; /* numbers are short */
     bool bad;
 };
 
-static int64_t take_number(struct reader *reader, int64_t min, int64_t max) {
+/* Written in one way only: no byte of zeros at the end, no bit beyond the 64th. */
+static uint64_t take_packed(struct reader *reader) {
+    uint64_t n = 0;
+    ptrdiff_t len = 0;
+    for (bool more = true; more && !reader->bad; len++) {
+        reader->bad = len == NUMBER_MAX || len >= reader->rest.len;
+        if (reader->bad) break;
+        unsigned char byte = (unsigned char)reader->rest.data[len];
+        n |= (uint64_t)(byte & 0x7f) << (7 * len);
+        more = byte & 0x80;
+        reader->bad = (len > 0 && byte == 0) || (len == NUMBER_MAX - 1 && byte > 1);
+    }
+    if (!reader->bad) reader->rest = str_from(reader->rest, len);
+    return n >> 1 ^ (n & 1 ? UINT64_MAX : 0);
+}
+
+static uint64_t take_plain(struct reader *reader) {
     uint64_t n = 0;
     if (reader->rest.len < 8) reader->bad = true;
-    if (reader->bad) return min;
+    if (reader->bad) return 0;
     for (int i = 0; i < 8; i++) n |= (uint64_t)(unsigned char)reader->rest.data[i] << (8 * i);
     reader->rest = str_from(reader->rest, 8);
+    return n;
+}
+
+static int64_t take_number(struct reader *reader, int64_t min, int64_t max) {
+    if (reader->bad) return min;
+    uint64_t n = reader->packed ? take_packed(reader) : take_plain(reader);
     if ((int64_t)n < min || (int64_t)n > max) reader->bad = true;
     return reader->bad ? min : (int64_t)n;
 }
@@ -163,7 +198,8 @@ static void take_step(struct reader *reader, struct arena *arena, int32_t sides_
 }
 
 static bool trailer_holds(struct arena *arena, struct str bytes) {
-    if (bytes.len < HASH_SIZE || !(str_starts(bytes, magic) || str_starts(bytes, magic_1))) return false;
+    bool known = str_starts(bytes, magic) || str_starts(bytes, magic_2) || str_starts(bytes, magic_1);
+    if (bytes.len < HASH_SIZE || !known) return false;
     ptrdiff_t body = bytes.len - HASH_SIZE;
     return str_eq(digest_make(arena, str_slice(bytes, 0, body), HASH_SIZE), str_from(bytes, body));
 }
@@ -171,7 +207,8 @@ static bool trailer_holds(struct arena *arena, struct str bytes) {
 bool journal_parse(struct arena *arena, struct str bytes, struct journal *ret) {
     if (!trailer_holds(arena, bytes)) return false;
     struct reader reader = {.rest = str_slice(bytes, magic.len, bytes.len - HASH_SIZE),
-                            .trees = str_starts(bytes, magic)};
+                            .trees = !str_starts(bytes, magic_1),
+                            .packed = str_starts(bytes, magic)};
     struct journal journal = {.id = take_text(&reader)};
     journal.description = take_text(&reader);
     journal.undoes = take_text(&reader);
@@ -185,12 +222,12 @@ bool journal_parse(struct arena *arena, struct str bytes, struct journal *ret) {
     }
     /* A step is longer than its least encoding, so the count cannot make us allocate more than the file is large. */
     journal.steps_len = (int32_t)take_number(&reader, 0, TRANSACTION_OPS_MAX);
-    if (journal.steps_len > reader.rest.len / 64) reader.bad = true;
+    if (journal.steps_len > reader.rest.len / STEP_MIN) reader.bad = true;
     journal.steps = arena_new(arena, struct step, reader.bad ? 0 : journal.steps_len);
     for (int32_t i = 0; i < journal.steps_len && !reader.bad; i++)
         take_step(&reader, arena, journal.sides_len, &journal.steps[i]);
     journal.touched_len = (int32_t)take_number(&reader, 0, TRANSACTION_OPS_MAX);
-    if (journal.touched_len > reader.rest.len / 16) reader.bad = true;
+    if (journal.touched_len > reader.rest.len / TOUCHED_MIN) reader.bad = true;
     journal.touched = arena_new(arena, struct touched, reader.bad ? 0 : journal.touched_len);
     for (int32_t i = 0; i < journal.touched_len && !reader.bad; i++) {
         journal.touched[i].path = take_path(&reader);

@@ -12,7 +12,12 @@
 #include "os/signals.h"
 #include "os/transaction.h"
 
-enum { HASH_SIZE = 32, JOURNAL_MAX = 256 << 20, XATTRS_MAX = 256 };
+enum {
+    HASH_SIZE = 32,
+    JOURNAL_MAX = 256 << 20,
+    XATTRS_MAX = 256,
+    INTERRUPTED_EVERY = 64 /* files of a staged directory, which take no time, until signals are looked for again */
+};
 
 #define NO_TIME INT64_MIN
 /* Flags of what others may write at any time: what is there is never judged. */
@@ -23,7 +28,7 @@ struct state {
     enum sys_type type;
     uint32_t mode, uid, gid;
     int64_t size, mtime_ns;
-    int64_t ctime_ns, inode, mount; /* of `before` only, for revalidation; not in the journal */
+    int64_t ctime_ns, inode, mount; /* to know it again; not in the journal */
     unsigned char hash[HASH_SIZE];  /* SHA-256 of a file's bytes */
     struct str link;                /* text of a symbolic link */
     const struct sys_xattr *xattrs; /* of a directory; files keep theirs */

@@ -283,11 +283,12 @@ static struct err *new_link(struct transaction_store *store, struct journal *jou
     return file_state(store, path, true, &step->after);
 }
 
-/* A directory that is to come as a whole must be one. */
-static struct err *new_tree(struct transaction_store *store, const struct journal *journal, const struct step *step) {
+/* A directory that is to come as a whole must be one; it is known by its inode. */
+static struct err *new_tree(struct transaction_store *store, const struct journal *journal, struct step *step) {
     struct state staged;
     const char *path = step_staged(store->arena, journal, step);
     TRY(file_state(store, path, false, &staged));
+    step->after.inode = staged.inode;
     if (staged.type == SYS_DIR) return NULL;
     return err_make(store->arena, ERR_INTERNAL, "the staged directory for '%s' is missing", step->path);
 }
@@ -437,7 +438,7 @@ static struct err *new_steps(struct transaction *transaction, const struct trans
         struct step *step = &journal->steps[i];
         struct arena_mark mark = arena_mark(store->arena);
         ptrdiff_t warned = warnings->len;
-        TRY(transaction_interrupted(store));
+        if (!step_carried(step) || i % INTERRUPTED_EVERY == 0) TRY(transaction_interrupted(store));
         TRY(new_step(transaction, step->op < 0 ? NULL : &ops[step->op], journal, step, warnings));
         /* Only links (a link may come back by an undo) and warnings leave something behind. */
         bool spent = step->kind == TRANSACTION_PUT && step->after.type == SYS_FILE && warnings->len == warned;

@@ -288,7 +288,7 @@ static struct err *target_look(struct maker *maker, struct target *target) {
         if (target->rmdir < 0) return err_make(maker->arena, ERR_CONFLICT, "'%s' is a directory", target->path);
         target->turns_file = maker->turning = true;
     }
-    return transaction_interrupted(maker->store);
+    return NULL;
 }
 
 static int step_order(const void *a, const void *b) {
@@ -336,7 +336,11 @@ struct err *steps_make(struct transaction *transaction, const struct transaction
     }
     maker.steps.cap = maker.targets.len + MORE_TARGETS;
     maker.steps.data = arena_new(maker.arena, struct step, maker.steps.cap);
-    for (ptrdiff_t i = 0; i < maker.targets.len; i++) TRY(target_look(&maker, &maker.targets.data[i]));
+    for (ptrdiff_t i = 0; i < maker.targets.len; i++) {
+        struct target *target = &maker.targets.data[i];
+        if (!target->inner || i % INTERRUPTED_EVERY == 0) TRY(transaction_interrupted(maker.store));
+        TRY(target_look(&maker, target));
+    }
     for (ptrdiff_t i = 0; i < maker.targets.len; i++) {
         const struct target *target = &maker.targets.data[i];
         if (target->put >= 0) TRY(put_step(&maker, target));

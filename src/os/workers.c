@@ -31,7 +31,7 @@ static void *work(void *self) {
         int32_t i = atomic_fetch_add(&shared->next, 1);
         if (i >= shared->len) return NULL;
         struct arena_mark mark = arena_mark(worker->arena);
-        struct err *err = signals_check(worker->arena);
+        struct err *err = shared->step->is_final ? NULL : signals_check(worker->arena);
         if (!err) err = shared->step->run(shared->step->self, worker->arena, i);
         if (err) {
             worker->err = err;

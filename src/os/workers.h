@@ -14,10 +14,11 @@ struct workers_step {
     /* Does item number `i`; items may be done in any order, at the same time. `arena` is the thread's own, emptied
      * after each item. */
     struct err *(*run)(void *self, struct arena *arena, int32_t i);
+    bool is_final; /* of workers_run: signals that are held back go on waiting */
 };
 
 /* Runs the step for items 0 to len - 1. The err of the lowest item that failed, copied to `arena`; after one, items not
- * yet begun are left out. ERR_INTERRUPTED as well, where a signal is held back and waits. */
+ * yet begun are left out. ERR_INTERRUPTED as well, where a signal is held back and waits, unless the step is final. */
 ERR_MUST_CHECK struct err *workers_run(struct arena *arena, const struct workers_step *step, int32_t len);
 
 /* Threads that do items beside what the caller does, in the order in which they are added. */

@@ -298,7 +298,7 @@ static struct err *download(struct run *run) {
     if (len == 0) return NULL;
     if (!run->input->index) return err_make(run->arena, ERR_INTERNAL, "there is no index to download from");
     tell(run, str_format(run->arena, "downloading %d file%s", len, len == 1 ? "" : "s"));
-    const struct workers_step step = {&ahead, ahead_one};
+    const struct workers_step step = {.self = &ahead, .run = ahead_one};
     const struct index_arrivals arrivals = {&ahead, ahead_add};
     ahead.crew = crew_open(run->arena, &step, len);
     struct err *err = index_download_all(run->input->index, artifacts, paths, len, &arrivals);
@@ -308,7 +308,7 @@ static struct err *download(struct run *run) {
 
 /* Opens and verifies every wheel before anything of them is staged. */
 static struct err *wheels_open(struct run *run) {
-    const struct workers_step step = {run->openings, wheel_open_one};
+    const struct workers_step step = {.self = run->openings, .run = wheel_open_one};
     TRY(workers_run(run->arena, &step, run->wheels_len));
     for (int32_t i = 0; i < run->wheels_len; i++)
         for (int32_t j = 0; j < run->wheels[i].warnings_len; j++)
@@ -624,6 +624,16 @@ static struct err *undo(struct run *run, struct str id, struct err *err) {
     return err_because(err_make(run->arena, ERR_VERIFY, "the change could not be verified and was undone"), err);
 }
 
+/* What was committed is durable: the cache may rely on what it has in common with it. The wheels lay in the
+ * transaction's own directory, and are the cache's files where they have the same inode. */
+static void cache_note(struct run *run) {
+    wheel_unpack_note(run->arena, depot_dir(run->arena, run), run->layouts, run->wheels_len);
+    for (int32_t i = 0; i < run->wheels_len && run->input->index; i++) {
+        const struct artifact *artifact = &run->openings[i].change->artifact;
+        if (!artifact->sdist) index_download_note(run->input->index, artifact, run->wheels[i].mapping.fd);
+    }
+}
+
 static struct err *carry_out(struct run *run, struct apply_result *ret) {
     struct transaction_result result;
     TRY(transaction_begin(run->store, &run->transaction));
@@ -636,7 +646,7 @@ static struct err *carry_out(struct run *run, struct apply_result *ret) {
     tell(run, S("changing files"));
     TRY(transaction_commit(transaction, run->ops.data, (int32_t)run->ops.len, describe(run), &result));
     for (int32_t i = 0; i < result.warnings_len; i++) *vec_push(run->arena, &run->notes) = result.warnings[i];
-    wheel_unpack_note(run->arena, depot_dir(run->arena, run), run->layouts, run->wheels_len);
+    cache_note(run);
     run->files = result.files;
     run->files_len = result.files_len;
     if (!run->input->options->compile) wheels_close(run); /* what verifies takes their memory */

@@ -141,7 +141,7 @@ static struct err *group_try(void *self, struct arena *arena, int32_t i) {
 struct err *imports_try(struct arena *arena, const struct apply_input *input, struct import_check *checks,
                         int32_t len) {
     struct import_group groups[IMPORT_GROUPS_MAX] = {{0}};
-    const struct workers_step step = {groups, group_try};
+    const struct workers_step step = {.self = groups, .run = group_try};
     for (int32_t i = 0; i < IMPORT_GROUPS_MAX; i++)
         groups[i] = (struct import_group){input, arena_open(), arena_new(arena, struct import_check, len), 0};
     for (int32_t i = 0; i < len; i++) {

@@ -32,6 +32,7 @@ static const struct layout {
     {INDEX_CACHE "/pages", CACHE_PAGES, 30, false, false},
     {INDEX_CACHE "/views", CACHE_PAGES, 30, false, false},
     {INDEX_CACHE "/wheels", CACHE_WHEELS, 62, true, false},
+    {INDEX_CACHE "/wheels-notes", CACHE_FILES, 62, true, false},
     {"files", CACHE_FILES, 62, false, true},
     {"files-notes", CACHE_FILES, 62, false, false},
 };

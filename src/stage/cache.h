@@ -14,7 +14,7 @@ enum cache_kind {
     CACHE_PAGES,    /* of projects and find-links, and what is known of hosts */
     CACHE_METADATA, /* of releases */
     CACHE_WHEELS,   /* wheels and sdists as they were downloaded */
-    CACHE_FILES,    /* unpacked files (os/depot) */
+    CACHE_FILES,    /* unpacked files (os/depot), and notes on files that are whole */
     CACHE_BUILDS,   /* logs of builds */
     CACHE_TRAILS,   /* how plans were found */
     CACHE_SCAN,     /* what was read of environments and interpreters */

@@ -91,6 +91,10 @@ ERR_MUST_CHECK struct err *index_download_all(struct index *index, const struct 
                                               const struct str *paths, int32_t len,
                                               const struct index_arrivals *arrivals);
 
+/* Notes that the file that was downloaded, open as `fd`, was verified, where the cache has that very file: for a day it
+ * is not hashed again, unless its inode, size or time are others. Only when it is durable. */
+void index_download_note(struct index *index, const struct artifact *artifact, int fd);
+
 struct index_stats index_stats(const struct index *index);
 
 /* The folder of the cache that is the index's, and those in it; a document is at FOLDER/ab/cdef…, a wheel by its hash.

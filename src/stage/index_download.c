@@ -6,10 +6,12 @@
 #include "base/buf.h"
 #include "os/digest.h"
 #include "os/signals.h"
+#include "os/sys.h"
 #include "os/workers.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum {
@@ -18,12 +20,21 @@ enum {
     /* Files that share a link come the later, each of them, the more they are; what has come can be unpacked. */
     AT_ONCE_MAX = 8,
 };
+/* How long a note on a cached file counts. */
+#define NOTE_NS (INT64_C(86400) * 1000000000)
+
+/* A cached file that was hashed and found durable: it is the same one as long as nobody writes into it. */
+struct note {
+    int64_t inode, size, mtime_ns;
+    int64_t hashed_ns; /* when, since 1970 */
+};
 
 struct job {
     const struct artifact *artifact;
     int32_t number; /* the caller's */
     struct str path;
     struct str cached;               /* its place in the cache; empty: there is none */
+    struct str note;                 /* that of the note on it */
     bool cached_found, cached_whole; /* it is there; it has the hash */
     bool made;                       /* the file is ours and complete: it goes where another one fails */
 };
@@ -41,6 +52,12 @@ static int64_t clock_ms(void) {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t clock_ns(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static void add_megabytes(struct buf *buf, int64_t bytes) {
@@ -110,23 +127,49 @@ static struct str key_of(const struct artifact *artifact) {
     return artifact->sha256.len ? artifact->sha256 : artifact->strong;
 }
 
-/* Hashes the cached file of a job again, on one of several threads. */
-static struct err *hash_cached(void *self, struct arena *arena, int32_t i) {
+static struct str note_identity(struct arena *arena, struct str key) {
+    return str_format(arena, "note of a whole file, 1 %.*s", FMT(key));
+}
+
+/* True if the cached file of a job is the very one that was noted, not long ago. */
+static bool is_noted(struct arena *arena, const struct job *job) {
+    struct str bytes;
+    struct note note;
+    struct fs_stat now;
+    struct str identity = note_identity(arena, key_of(job->artifact));
+    if (!store_unseal(fs_real(), arena, job->note, identity, sizeof note, &bytes) || bytes.len != sizeof note)
+        return false;
+    memcpy(&note, bytes.data, sizeof note);
+    if (fs_stat(fs_real(), arena, job->cached, false, &now) || !now.is_file) return false;
+    int64_t age = clock_ns() - note.hashed_ns;
+    return age >= 0 && age < NOTE_NS && now.inode == note.inode && now.size == note.size &&
+           now.mtime_ns == note.mtime_ns;
+}
+
+/* Looks whether the cached file of a job is whole, on one of several threads: by its note, else it is hashed again. */
+static struct err *look_at_cached(void *self, struct arena *arena, int32_t i) {
     struct job *job = &((struct job *)self)[i];
     if (!job->cached.len) return NULL;
+    job->cached_found = job->cached_whole = is_noted(arena, job);
+    if (job->cached_whole) return NULL;
     struct str key = key_of(job->artifact), is = store_file_digest(arena, job->cached, (int32_t)key.len / 2);
     job->cached_found = is.len > 0;
     job->cached_whole = str_eq(is, key);
     return NULL;
 }
 
+static void places_find(const struct index *index, struct job *job) {
+    struct str key = key_of(job->artifact);
+    if (!index->cache.len || !key.len) return;
+    job->cached = index_cache_path(index, index->arena, "wheels", key);
+    job->note = index_cache_path(index, index->arena, "wheels-notes", key);
+}
+
 /* Looks for all of them in the cache. One that is damaged is removed. */
 static struct err *look_in_cache(struct index *index, struct job *jobs, int32_t len) {
     if (!index->cache.len) return NULL;
-    for (int32_t i = 0; i < len; i++)
-        if (key_of(jobs[i].artifact).len)
-            jobs[i].cached = index_cache_path(index, index->arena, "wheels", key_of(jobs[i].artifact));
-    const struct workers_step step = {jobs, hash_cached};
+    for (int32_t i = 0; i < len; i++) places_find(index, &jobs[i]);
+    const struct workers_step step = {.self = jobs, .run = look_at_cached};
     TRY(workers_run(index->arena, &step, len));
     for (int32_t i = 0; i < len; i++)
         if (jobs[i].cached_found && !jobs[i].cached_whole) store_remove(index->arena, jobs[i].cached);
@@ -224,4 +267,17 @@ struct err *index_download_all(struct index *index, const struct artifact *const
 
 struct err *index_download(struct index *index, const struct artifact *artifact, struct str path) {
     return index_download_all(index, &artifact, &path, 1, NULL);
+}
+
+void index_download_note(struct index *index, const struct artifact *artifact, int fd) {
+    struct job job = {.artifact = artifact};
+    struct sys_stat whole, cached;
+    places_find(index, &job);
+    if (!job.cached.len || index->cache_broken || is_noted(index->arena, &job)) return;
+    if (sys_stat_at(sys_real(), fd, "", &whole) || whole.type != SYS_FILE) return;
+    if (sys_stat_known(sys_real(), str_copy_z(index->arena, job.cached), &cached)) return;
+    if (cached.inode != whole.inode || cached.device != whole.device) return;
+    const struct note note = {whole.inode, whole.size, whole.mtime_ns, clock_ns()};
+    struct str bytes = {(const char *)&note, sizeof note};
+    (void)store_seal(index->arena, job.note, note_identity(index->arena, key_of(artifact)), bytes);
 }

@@ -6,6 +6,10 @@
 #include "os/workers.h"
 #include "pypa/record.h"
 
+#include <string.h>
+
+enum { ROWS_AT_ONCE = 256 };
+
 /* What one distribution's RECORD showed. Written by one worker, in memory of its own. */
 struct finding {
     struct arena *arena;
@@ -26,9 +30,9 @@ static void add_damage(struct finding *finding, const struct dist *dist, struct 
         (struct integrity_damage){dist->name, str_copy(finding->arena, path), what};
 }
 
-/* `path` without `.`, `..` and double slashes; empty if `..` leads above the root. */
+/* `path` without `.`, `..` and double slashes, NUL-terminated; empty if `..` leads above the root. */
 static struct str path_clean(struct arena *arena, struct str path) {
-    char *out = arena_alloc(arena, path.len + 1);
+    char *out = arena_alloc(arena, path.len + 2);
     ptrdiff_t len = 0;
     while (path.data) {
         struct str part = str_cut(&path, '/');
@@ -39,8 +43,10 @@ static struct str path_clean(struct arena *arena, struct str path) {
             continue;
         }
         out[len++] = '/';
-        for (ptrdiff_t i = 0; i < part.len; i++) out[len++] = part.data[i];
+        memcpy(out + len, part.data, (size_t)part.len);
+        len += part.len;
     }
+    out[len] = '\0';
     return (struct str){out, len};
 }
 
@@ -58,51 +64,87 @@ static bool is_inside(const struct environment *env, struct str path) {
     return false;
 }
 
-static bool is_known(const struct integrity_limits *limits, struct str path, const struct fs_stat *now) {
+/* How a file of this path was when its bytes were known; NULL: nobody knows. */
+static const struct transaction_file *known_find(const struct integrity_limits *limits, struct str path) {
     for (int32_t low = 0, high = limits->known_len; low < high;) {
         int32_t middle = low + (high - low) / 2;
-        const struct transaction_file *known = &limits->known[middle];
-        int order = str_cmp(path, known->path);
-        if (order == 0)
-            return now->is_file && now->inode == known->inode && now->size == known->size &&
-                   now->mtime_ns == known->mtime_ns && now->ctime_ns == known->ctime_ns;
+        int order = str_cmp(path, limits->known[middle].path);
+        if (order == 0) return &limits->known[middle];
         if (order < 0) high = middle;
         else low = middle + 1;
     }
-    return false;
+    return NULL;
 }
 
-static void check_row(const struct work *work, struct finding *finding, const struct dist *dist,
-                      const struct record_row *row, struct arena *scratch) {
-    bool absolute = row->path.data[0] == '/';
-    struct str path =
-        path_clean(scratch, absolute ? row->path : path_join(scratch, work->env->sites[dist->site], row->path));
-    if (!is_inside(work->env, path)) {
-        add_damage(finding, dist, row->path, S("outside"));
-        return;
-    }
+/* True where its bytes need not be read. */
+static bool is_settled(const struct integrity_limits *limits, struct str path, const struct fs_stat *now) {
+    const struct transaction_file *known = known_find(limits, path);
+    if (!known) return now->is_file && now->size > limits->hash_max;
+    return now->is_file && now->inode == known->inode && now->size == known->size && now->mtime_ns == known->mtime_ns &&
+           now->ctime_ns == known->ctime_ns;
+}
+
+/* A row that can be compared. */
+struct looked {
+    const struct record_row *row;
+    struct str path;
     struct fs_stat stat;
-    struct err *err = fs_stat(work->fs, scratch, path, true, &stat);
-    if (err || !stat.exists) {
-        add_damage(finding, dist, path, err ? S("unreadable") : S("missing"));
+};
+
+static void check_file(const struct work *work, struct finding *finding, const struct dist *dist,
+                       const struct looked *looked, struct arena *scratch) {
+    const struct record_row *row = looked->row;
+    const struct fs_stat *stat = &looked->stat;
+    if (!stat->exists) {
+        add_damage(finding, dist, looked->path, S("missing"));
         return;
     }
-    if (row->size >= 0 && stat.size != row->size) {
-        add_damage(finding, dist, path, S("size"));
+    if (row->size >= 0 && stat->size != row->size) {
+        add_damage(finding, dist, looked->path, S("size"));
         return;
     }
-    if (is_known(work->limits, path, &stat) || (stat.is_file && stat.size > work->limits->hash_max)) return;
+    if (is_settled(work->limits, looked->path, stat)) return;
     struct mapping mapping = {.fd = -1};
-    if (!stat.is_file || mapping_open(scratch, path, &mapping)) {
-        add_damage(finding, dist, path, S("unreadable"));
+    if (!stat->is_file || mapping_open(scratch, looked->path, &mapping)) {
+        add_damage(finding, dist, looked->path, S("unreadable"));
         return;
     }
     struct str bytes = {mapping.data, (ptrdiff_t)mapping.size};
     bool same = str_eq(digest_make(scratch, bytes, (int32_t)row->digest.len), row->digest);
     mapping_close(&mapping);
     finding->files++;
-    finding->bytes += stat.size;
-    if (!same) add_damage(finding, dist, path, S("hash"));
+    finding->bytes += stat->size;
+    if (!same) add_damage(finding, dist, looked->path, S("hash"));
+}
+
+/* Some rows: those beneath the site directory are looked at together, as the way there is gone once. */
+static void check_rows(const struct work *work, struct finding *finding, const struct dist *dist,
+                       const struct record_row *rows, int32_t len, struct arena *scratch) {
+    struct looked *looked = arena_new(scratch, struct looked, len);
+    const char **names = arena_new(scratch, const char *, len);
+    struct fs_stat *stats = arena_new(scratch, struct fs_stat, len);
+    struct str site = work->env->sites[dist->site];
+    int32_t names_len = 0;
+    for (int32_t i = 0; i < len; i++) {
+        struct str path = rows[i].path;
+        if (path.data[0] != '/') path = path_join(scratch, site, path);
+        looked[i] = (struct looked){&rows[i], path_clean(scratch, path), {0}};
+        if (beneath(looked[i].path, site)) names[names_len++] = looked[i].path.data + site.len + 1;
+    }
+    fs_stat_names(work->fs, scratch, site, names, names_len, stats);
+    names_len = 0;
+    for (int32_t i = 0; i < len; i++) {
+        struct err *err = NULL;
+        if (!is_inside(work->env, looked[i].path)) {
+            add_damage(finding, dist, rows[i].path, S("outside"));
+            continue;
+        }
+        if (beneath(looked[i].path, site)) looked[i].stat = stats[names_len++];
+        /* What those together cannot be told is asked for again. */
+        if (!looked[i].stat.exists) err = fs_stat(work->fs, scratch, looked[i].path, true, &looked[i].stat);
+        if (err) add_damage(finding, dist, looked[i].path, S("unreadable"));
+        else check_file(work, finding, dist, &looked[i], scratch);
+    }
 }
 
 static struct err *check_dist(void *self, struct arena *arena, int32_t i) {
@@ -126,12 +168,15 @@ static struct err *check_dist(void *self, struct arena *arena, int32_t i) {
         add_damage(finding, dist, path, S("RECORD"));
         return NULL;
     }
-    for (int32_t k = 0; k < len; k++) {
+    struct record_row *some = arena_new(arena, struct record_row, ROWS_AT_ONCE);
+    for (int32_t k = 0, count = 0; k < len; k++) {
         /* RECORD itself has no hash; compiled files are derived and made anew at will. */
-        if (rows[k].digest.len == 0 || str_ends(rows[k].path, S(".pyc"))) continue;
+        if (rows[k].digest.len && !str_ends(rows[k].path, S(".pyc"))) some[count++] = rows[k];
+        if (count < ROWS_AT_ONCE && k + 1 < len) continue;
         struct arena_mark mark = arena_mark(arena);
-        check_row(work, finding, dist, &rows[k], arena);
+        check_rows(work, finding, dist, some, count, arena);
         arena_rewind(arena, mark);
+        count = 0;
     }
     return NULL;
 }
@@ -160,7 +205,7 @@ static struct integrity gather(struct arena *arena, struct finding *findings, in
 struct err *integrity_check_some(struct arena *arena, const struct fs *fs, const struct environment *env,
                                  const struct integrity_limits *limits, struct integrity *ret) {
     struct work work = {fs, env, arena_new(arena, struct finding, env->dists_len), limits};
-    const struct workers_step step = {&work, check_dist};
+    const struct workers_step step = {.self = &work, .run = check_dist};
     struct err *err = workers_run(arena, &step, env->dists_len);
     struct integrity found = gather(arena, work.findings, env->dists_len);
     if (!err) *ret = found;

@@ -33,8 +33,9 @@ ERR_MUST_CHECK struct err *integrity_check(struct arena *arena, const struct fs 
 /* What need not be compared. */
 struct integrity_limits {
     const bool *wanted;                   /* the distributions env->dists[i] with wanted[i] alone; NULL: all */
-    int64_t hash_max;                     /* files of more bytes are looked at for their size only */
-    const struct transaction_file *known; /* sorted by path: those that are still so have the right bytes */
+    int64_t hash_max;                     /* files of more bytes that are not known are looked at for their size only */
+    const struct transaction_file *known; /* sorted by path: those that are still so have the right bytes; others of
+                                             these paths are read, however large */
     int32_t known_len;
 };
 

@@ -178,7 +178,7 @@ static struct str script_text(struct arena *arena) {
 /* Variables that the script or the start of the interpreter need. */
 static const char *const passed_variables[] = {
     "PATH", "HOME", "PYTHONPATH", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "LD_LIBRARY_PATH", "LANG", "LC_ALL"};
-enum { PASSED_VARIABLES = sizeof passed_variables / sizeof *passed_variables, CACHE_FORMAT = 1 };
+enum { PASSED_VARIABLES = sizeof passed_variables / sizeof *passed_variables, CACHE_FORMAT = 2, CONFIG_MAX = 64 << 10 };
 
 struct err *scan_facts_parse(struct arena *arena, struct str text, struct scan_facts *ret) {
     if (!str_starts(text, FACTS_BEGIN) || !str_ends(text, FACTS_END))
@@ -215,6 +215,15 @@ static void identity_add(struct buf *key, const struct fs *fs, struct str path) 
              (long long)st.size, (long long)st.mtime_ns);
 }
 
+/* By what it says: an environment that is made anew like one before has the same answer. */
+static void config_add(struct buf *key, const struct fs *fs, struct str path) {
+    struct str text;
+    bool found = false;
+    if (fs_read_optional(fs, key->arena, path, CONFIG_MAX, &text, &found) != NULL) identity_add(key, fs, path);
+    else if (!found) buf_addf(key, "%.*s is not there\n", FMT(path));
+    else buf_addf(key, "%.*s of %td bytes:\n%.*s\n", FMT(path), text.len, FMT(text));
+}
+
 /* All that the answer depends on: the interpreter, its pyvenv.cfg, the environment variables, the kernel. */
 static struct str identity(struct arena *arena, const struct fs *fs, struct str python, struct str into) {
     struct buf key = {.arena = arena};
@@ -222,8 +231,8 @@ static struct str identity(struct arena *arena, const struct fs *fs, struct str 
     struct str bin = str_slice(python, 0, str_find_last(python, '/'));
     struct str prefix = str_slice(bin, 0, str_find_last(bin, '/'));
     identity_add(&key, fs, python);
-    identity_add(&key, fs, path_join(arena, bin, S("pyvenv.cfg")));
-    identity_add(&key, fs, path_join(arena, prefix, S("pyvenv.cfg")));
+    config_add(&key, fs, path_join(arena, bin, S("pyvenv.cfg")));
+    config_add(&key, fs, path_join(arena, prefix, S("pyvenv.cfg")));
     for (int32_t i = 0; i < PASSED_VARIABLES; i++) {
         struct str variable;
         if (proc_variable(arena, passed_variables[i], &variable)) buf_addf(&key, "%.*s\n", FMT(variable));

@@ -36,11 +36,16 @@ static bool wants_comparison(const struct item *item) {
     return old || item->put;
 }
 
+/* The items whose directories are there. */
+struct inspecting {
+    struct item *items;
+    const int32_t *there;
+};
+
 static struct err *inspect(void *self, struct arena *arena, int32_t i) {
-    struct work *work = self;
-    struct item *item = &work->items.data[i];
+    const struct inspecting *inspecting = self;
+    struct item *item = &inspecting->items[inspecting->there[i]];
     struct sys_stat stat;
-    if (item->absent) return NULL;
     int status = sys_stat(sys_real(), str_copy_z(arena, item->path), &stat);
     if (status) return err_errno(arena, status, "cannot look at %.*s", FMT(item->path));
     item->exists = stat.type != SYS_NONE;
@@ -84,9 +89,13 @@ static struct err *find_absent(struct work *work) {
 }
 
 struct err *work_inspect(struct work *work) {
-    const struct workers_step step = {work, inspect};
     TRY(find_absent(work));
-    return workers_run(work->arena, &step, (int32_t)work->items.len);
+    int32_t *there = arena_new(work->arena, int32_t, work->items.len), len = 0;
+    for (int32_t i = 0; i < (int32_t)work->items.len; i++)
+        if (!work->items.data[i].absent) there[len++] = i;
+    struct inspecting inspecting = {work->items.data, there};
+    const struct workers_step step = {.self = &inspecting, .run = inspect};
+    return workers_run(work->arena, &step, len);
 }
 
 static struct err *check_other_owner(struct work *work, const struct item *item) {

@@ -146,6 +146,7 @@ static struct err *place(struct staging *staging, ptrdiff_t number) {
     const struct wheel_layout *layout = staging->work->changes[item->put_change].layout;
     file->is_placed = staging->adopted && wheel_unpack_nested(layout, file);
     if (!file->is_placed) tree_dirs(staging, inner);
+    file->is_carried = true;
     file->source = path_join(staging->work->arena, staging->source, inner);
     return NULL;
 }
@@ -192,7 +193,7 @@ static struct err *dirs_make_all(struct staging *staging) {
     for (ptrdiff_t i = 0, next = 0; i < staging->dirs.len; i = next) {
         while (next < staging->dirs.len && dirs[next].depth == dirs[i].depth) next++;
         struct dirs_run run = {&dirs[i], (int32_t)(next - i), staging->mask};
-        const struct workers_step step = {&run, dirs_make};
+        const struct workers_step step = {.self = &run, .run = dirs_make};
         TRY(workers_run(staging->work->arena, &step, (run.len + DIRS_AT_ONCE - 1) / DIRS_AT_ONCE));
     }
     return NULL;

@@ -38,6 +38,7 @@ struct wheel_file {
     bool is_metadata;  /* METADATA of the dist-info directory */
     bool is_ahead;     /* its bytes lie unpacked beside the wheel (wheel_unpack_ahead) */
     bool is_placed;    /* they came to `source` with a directory: nothing is left to do */
+    bool is_carried;   /* it comes with a directory that is new */
     bool is_startup;   /* Python runs it at every start: `.pth` in a site directory, sitecustomize, usercustomize */
     struct str source; /* where it is staged; empty: not yet */
     struct sys_stat staged; /* as it was staged; SYS_NONE: not looked at */

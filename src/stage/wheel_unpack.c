@@ -265,7 +265,8 @@ static struct err *unpack(struct arena *arena, const struct depot *depot, struct
     struct str bytes, data;
     if (!file->entry) return write_whole(arena, depot, job, file->text);
     if (take_ahead(arena, job)) return NULL;
-    const struct depot_file wanted = {file->sha256, file->entry->size, file->entry->crc, file->mode & 0777};
+    const struct depot_file wanted = {file->sha256, file->entry->size, file->entry->crc, file->mode & 0777,
+                                      file->is_carried};
     if (!job->repeats &&
         depot_take(depot, arena, job->notes, &wanted, job->parent, job->name, &file->staged, &file->kept))
         return NULL;
@@ -459,7 +460,7 @@ struct err *wheel_unpack(struct arena *arena, const struct depot *depot, const s
     notes_find(arena, depot, unpacking.jobs, len);
     if (len) qsort(unpacking.jobs, (size_t)len, sizeof *unpacking.jobs, job_order);
     batches_make(arena, &unpacking, len);
-    const struct workers_step step = {&unpacking, unpack_batch};
+    const struct workers_step step = {.self = &unpacking, .run = unpack_batch};
     TRY(workers_run(arena, &step, unpacking.batches_len));
     for (int32_t i = 0; i < len; i++) {
         struct wheel_file *file = unpacking.jobs[i].item->file;

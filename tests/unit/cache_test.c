@@ -72,6 +72,7 @@ static const struct {
     {INDEX_CACHE "/hosts/ab/" HEX30, CACHE_PAGES, 6},
     {INDEX_CACHE "/metadata/ab/" HEX30, CACHE_METADATA, 5},
     {INDEX_CACHE "/wheels/cd/" HEX62, CACHE_WHEELS, 4},
+    {INDEX_CACHE "/wheels-notes/00/" HEX62, CACHE_FILES, 3},
     {"files/00/" HEX62, CACHE_FILES, 3},
     {"files/00/" HEX62 "x", CACHE_FILES, 3},
     {"files-notes/00/" HEX62, CACHE_FILES, 3},
@@ -181,7 +182,7 @@ static void test_clear_one(void **state) {
 /* For every bound: what stays fits, nothing goes that is used later than what stays, and no more goes than must. */
 static void test_prune_size(void **state) {
     (void)state;
-    for (int keep = 0; keep <= 10; keep++) {
+    for (int keep = 0; keep <= 11; keep++) {
         struct rig rig = rig_make();
         struct cache_sum freed[CACHE_KINDS];
         put_all(&rig);
@@ -193,7 +194,7 @@ static void test_prune_size(void **state) {
         assert_int_equal(left.kinds[CACHE_OLD].files, 0);
         assert_int_equal(left.sum.bytes + cache_sum(freed).bytes, cache.sum.bytes);
         if (keep >= 5) assert_int_equal(left.kinds[CACHE_SCAN].files, 4);
-        if (keep == 9) {
+        if (keep == 10) {
             assert_true(is_there(&rig, "files/00/" HEX62));
             assert_true(is_there(&rig, "files-notes/00/" HEX62));
             assert_true(is_there(&rig, "files/00/" HEX62 "x"));

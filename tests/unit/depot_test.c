@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -94,7 +95,7 @@ static struct rig rig_make(void) {
     rig.dir = str_of(dir);
     rig.sha256 = digest_make(rig.arena, rig.text, DIGEST_SHA256);
     uint32_t crc = libdeflate_crc32(0, rig.text.data, (size_t)rig.text.len);
-    rig.file = (struct depot_file){rig.sha256, rig.text.len, crc, MODE};
+    rig.file = (struct depot_file){rig.sha256, rig.text.len, crc, MODE, false};
     rig.depot = depot_open(rig.arena, in(&rig, "depot"), rig.dir);
     if (!rig.depot.dir.len) skip(); /* /tmp is an overlay */
     assert_null(file_create(rig.arena, in(&rig, "first"), MODE, rig.text));
@@ -106,6 +107,11 @@ static struct rig rig_make(void) {
     rig.depot = depot_open(rig.arena, in(&rig, "depot"), rig.dir);
     assert_false(rig.depot.is_new);
     return rig;
+}
+
+static int64_t mtime_of(const struct rig *rig, const char *name) {
+    struct stat st = look(rig, in(rig, name));
+    return (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 }
 
 static void test_one_owner(void **state) {
@@ -190,6 +196,34 @@ static void test_notes(void **state) {
     }
 }
 
+/* What may keep its time is given away by its note alone, as it is; it has to be as it was noted all the same. */
+static void test_aged(void **state) {
+    (void)state;
+    enum { WHOLE, WRITTEN, MODE_CHANGED, ATTRIBUTE, THIRD_NAME, YESTERDAY, KINDS };
+    for (int kind = 0; kind < KINDS; kind++) {
+        struct rig rig = rig_make();
+        if (rig.depot.clones) skip();
+        const char *first = str_copy_z(rig.arena, in(&rig, "first")), *other = str_copy_z(rig.arena, in(&rig, "other"));
+        struct depot_notes notes = note(&rig, &rig.mark);
+        rig.file.aged = true;
+        int fd = open(first, O_WRONLY | O_CLOEXEC);
+        if (kind == WRITTEN) assert_int_equal(write(fd, "P", 1), 1);
+        if (kind == MODE_CHANGED) assert_int_equal(fchmod(fd, 0600), 0);
+        bool has_attribute = kind == ATTRIBUTE && fsetxattr(fd, "user.unpin", "x", 1, 0) == 0;
+        assert_int_equal(close(fd), 0);
+        if (kind == THIRD_NAME) assert_int_equal(link(first, other), 0);
+        rig.depot.now_ns = rig.mark.mtime_ns + (kind == YESTERDAY ? INT64_C(86401) * 1000000000 : 1);
+        assert_int_equal(unlink(first), 0);
+        bool given = kind == WHOLE || kind == YESTERDAY || (kind == ATTRIBUTE && !has_attribute);
+        assert_int_equal(take_file(&rig, &notes, &rig.file, "second"), given);
+        assert_int_equal(access(str_copy_z(rig.arena, in(&rig, "second")), F_OK), given ? 0 : -1);
+        if (kind == WHOLE) assert_int_equal(mtime_of(&rig, "second"), rig.mark.mtime_ns);
+        if (kind == YESTERDAY) assert_int_not_equal(mtime_of(&rig, "second"), rig.mark.mtime_ns);
+        if (kind == THIRD_NAME) assert_int_equal(look(&rig, in(&rig, "other")).st_nlink, 2);
+        end(&rig);
+    }
+}
+
 /* Notes that are damaged, of another artifact, or with a name that is none, are no notes. */
 static void test_notes_damaged(void **state) {
     (void)state;
@@ -227,8 +261,8 @@ static void test_place(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_owner),     cmocka_unit_test(test_changed), cmocka_unit_test(test_notes),
-        cmocka_unit_test(test_notes_damaged), cmocka_unit_test(test_place),
+        cmocka_unit_test(test_one_owner), cmocka_unit_test(test_changed),       cmocka_unit_test(test_notes),
+        cmocka_unit_test(test_aged),      cmocka_unit_test(test_notes_damaged), cmocka_unit_test(test_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,7 @@ static void test_crew(void **state) {
     (void)state;
     struct arena *arena = arena_open();
     struct work work = {0};
-    const struct workers_step step = {&work, count};
+    const struct workers_step step = {.self = &work, .run = count};
     assert_int_equal(sem_init(&work.reached, 0, 0), 0);
     work.crew = crew_open(arena, &step, ITEMS);
     for (int32_t i = 0; i < ITEMS; i++) crew_add(work.crew, ITEMS - 1 - i);
@@ -59,7 +59,7 @@ static void test_crew_ends(void **state) {
     (void)state;
     struct arena *arena = arena_open();
     struct work work = {0};
-    const struct workers_step step = {&work, go_on};
+    const struct workers_step step = {.self = &work, .run = go_on};
     assert_int_equal(sem_init(&work.reached, 0, 0), 0);
     work.crew = crew_open(arena, &step, ITEMS);
     for (int32_t i = 0; i < ITEMS; i++) crew_add(work.crew, i);
@@ -77,7 +77,7 @@ static void test_crew_ends(void **state) {
 static void test_crew_without_work(void **state) {
     (void)state;
     struct arena *arena = arena_open();
-    const struct workers_step step = {NULL, go_on};
+    const struct workers_step step = {.self = NULL, .run = go_on};
     crew_close(crew_open(arena, &step, 0));
     crew_close(crew_open(arena, &step, 1));
     arena_close(arena);
@@ -91,7 +91,7 @@ static struct err *fail_late(void *self, struct arena *arena, int32_t i) {
 static void test_lowest_err(void **state) {
     (void)state;
     struct arena *arena = arena_open();
-    const struct workers_step step = {NULL, fail_late};
+    const struct workers_step step = {.self = NULL, .run = fail_late};
     struct err *err = workers_run(arena, &step, ITEMS);
     assert_non_null(err);
     assert_true(str_eq(err->what, S("item 17")));
