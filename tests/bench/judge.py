@@ -370,7 +370,7 @@ class Judge:
     def judge_reason(self, doc, args, requires, out):
         out['reason'] = doc.get('reason', []); out['suggestions'] = [s['argv'][1:] for s in doc.get('suggestions', [])]
         if not doc.get('reason'): out['wrong'].append('infeasible without a reason')
-        if self.a.uv and not any(x in args for x in ('--keep', '--no-lift', '--no-lifts', '--remove', '--replace', '--exclude-newer', '--only-binary')):
+        if self.a.uv and not any(x in args for x in ('--keep', '--no-lift', '--no-lifts', '--remove', '--replace', '--exclude-newer', '--only-binary', '--no-build')):
             held = {f['name'] for f in doc['reason'] if f['kind'] == 'held'}
             out['wrong'] += [f'{n} is said to be a vendor build' for n in held - self.env.known_vendor]
             pins = [f'{n}=={d["version"]}' for n, d in self.env.dists.items() if n in self.env.vendor | held]
