@@ -37,18 +37,23 @@ static const struct dist *owner_of(struct session *session, struct str module) {
     return NULL;
 }
 
+static void take_nearer(struct str name, struct str other, int32_t *best_distance, struct str *best) {
+    int32_t distance = options_distance(name, other);
+    if (distance >= *best_distance) return;
+    *best_distance = distance;
+    *best = other;
+}
+
 /* The name of something installed or locked that differs in at most `most` letters, empty: none. */
 static struct str nearest(const struct session *session, struct str name, int32_t most) {
     struct str best = S("");
     int32_t best_distance = most + 1;
-    for (int32_t i = 0; i < session->env.dists_len + session->locks.lines_len; i++) {
-        int32_t line = i - session->env.dists_len;
-        struct str other = line < 0 ? session->env.dists[i].name : session->locks.lines[line].requirement.name;
-        int32_t distance = options_distance(name, other);
-        if (distance >= best_distance) continue;
-        best_distance = distance;
-        best = other;
-    }
+    const struct dist *dists = session->env.dists;
+    const struct lock_line *lines = session->locks.lines;
+    for (int32_t i = 0; dists && i < session->env.dists_len; i++)
+        take_nearer(name, dists[i].name, &best_distance, &best);
+    for (int32_t i = 0; lines && i < session->locks.lines_len; i++)
+        take_nearer(name, lines[i].requirement.name, &best_distance, &best);
     return best;
 }
 

@@ -214,7 +214,7 @@ struct err *requirement_file_parse(struct arena *arena, struct str text, struct 
     VEC(struct requirement_line) lines = {0};
     struct joined joined = {.text = {.arena = arena}};
     int32_t number = 0, first = 0;
-    ptrdiff_t at = str_starts(text, S("\xEF\xBB\xBF")) ? 3 : 0;
+    ptrdiff_t at = str_starts(text, REQUIREMENT_FILE_MARK) ? REQUIREMENT_FILE_MARK.len : 0;
     while (at < text.len || first) {
         bool last = at >= text.len; /* only an open continuation is left */
         ptrdiff_t end = at, gap = 0;

@@ -57,6 +57,9 @@ ERR_MUST_CHECK struct err *requirement_file_parse(struct arena *arena, struct st
 bool requirement_line_span(const struct requirement_line *line, ptrdiff_t from, ptrdiff_t to,
                            struct requirement_span *ret);
 
+/* What UTF-8 texts of some editors begin with; it belongs to no line. */
+#define REQUIREMENT_FILE_MARK S("\xEF\xBB\xBF")
+
 /* Length of the line boundary at `at` (`\n`, `\r\n`, and the others that pip knows), 0 if there is none. */
 ptrdiff_t requirement_file_boundary(struct str text, ptrdiff_t at);
 

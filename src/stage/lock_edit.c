@@ -65,6 +65,7 @@ static bool begins_line(struct str text, ptrdiff_t at) {
 static void start_patch(struct patches *patches, const struct lock_file *file, ptrdiff_t at) {
     ptrdiff_t from = at, to;
     while (!begins_line(file->text, from)) from--;
+    if (from == 0 && str_starts(file->text, REQUIREMENT_FILE_MARK)) from = REQUIREMENT_FILE_MARK.len;
     for (to = from; to < at && file->text.data[to] == '\\';) to++;
     if (to > from) *vec_push(patches->arena, &patches->items) = (struct patch){from, to, {0}};
 }

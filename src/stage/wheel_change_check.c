@@ -57,7 +57,7 @@ static struct err *inspect(void *self, struct arena *arena, int32_t i) {
     TRY(mapping_open(arena, item->path, &mapping));
     struct str bytes = {mapping.data, (ptrdiff_t)mapping.size};
     int64_t put_size = !item->put ? -1 : item->put->entry ? item->put->entry->size : item->put->text.len;
-    if (put_size == bytes.len && item->put->sha256.len)
+    if (item->put && put_size == bytes.len && item->put->sha256.len)
         item->same =
             (stat.mode & 0100) == (item->put->mode & 0100) && str_eq(digest_make(arena, bytes, 32), item->put->sha256);
     const struct record_row *row = item->old && !item->old->is_info ? item->old->row : NULL;

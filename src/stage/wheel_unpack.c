@@ -325,7 +325,8 @@ static struct err *nest_enter(struct arena *arena, struct nest *nest, struct str
     for (ptrdiff_t len = top.len + 1; len <= dir.len && status == 0; len++) {
         struct str part = str_slice(dir, 0, len);
         bool whole = len == dir.len || dir.data[len] == '/';
-        bool made = str_starts(nest->path, part) && (nest->path.len == len || nest->path.data[len] == '/');
+        bool made = nest->path.len > 0 && str_starts(nest->path, part) &&
+                    (nest->path.len == len || nest->path.data[len] == '/');
         if (whole && !made) status = sys_mkdir(sys_real(), str_copy_z(arena, part), NEST_MODE);
         if (status == EEXIST) status = 0;
     }
