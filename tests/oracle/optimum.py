@@ -207,7 +207,7 @@ class Problem:
         page = self.case.pages.get(name, [])
         flags, named = self.case.options["flags"], [r for r in self.case.requests if canonicalize_name(r.name) == name]
         page = [] if page == UNKNOWN else page
-        usable = [r for r in page if not r.flags & {"other-platform", "quarantined", "unreadable"}
+        usable = [r for r in page if not r.flags & {"other-platform", "other-python", "quarantined", "unreadable"}  # "other-python" takes --build
                   and all(SpecifierSet(f.split("python", 1)[1]).contains(self.case.python) for f in r.flags if re.match(r"(hidden-)?python\W", f))
                   and not any(r.date and r.date > d for d in self.case.options.get("--exclude-newer", ()))]
         pins = {s.version for r in named for s in r.specifier if s.operator == "=="}
