@@ -74,8 +74,11 @@ static int32_t site_place(struct work *work, struct str site) {
 static struct err *stays(struct work *work, const struct wheel_change *change, const struct dist *dist) {
     struct str name = term_quote(work->arena, dist->raw_name), version = term_quote(work->arena, dist->version.text);
     const char *why = dist->system ? "belongs to the system's package manager" : "lies outside of this environment";
-    if (!change->layout)
-        return err_make(work->arena, ERR_CONFLICT, "%.*s cannot be uninstalled: it %s", FMT(name), why);
+    if (!change->layout) {
+        struct err *err = err_make(work->arena, ERR_CONFLICT, "%.*s cannot be uninstalled: it %s", FMT(name), why);
+        return err_hint(work->arena, err,
+                        dist->system ? "that package manager removes it" : "name its own interpreter with --python");
+    }
     if (site_place(work, change->layout->site) >= dist->site) {
         struct err *err = err_make(work->arena, ERR_CONFLICT, "%.*s %.*s %s and would hide the new version", FMT(name),
                                    FMT(version), why);

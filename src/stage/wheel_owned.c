@@ -139,7 +139,9 @@ static struct err *egg_link_read(struct arena *arena, const struct fs *fs, const
 struct err *owned_read(struct arena *arena, const struct fs *fs, const struct environment *env,
                        const struct scheme *scheme, int32_t number, struct owned *ret) {
     const struct dist *dist = &env->dists[number];
-    if (dist->system) return refuse(arena, dist, "it belongs to the system's package manager");
+    if (dist->system)
+        return err_hint(arena, refuse(arena, dist, "it belongs to the system's package manager"),
+                        "that package manager removes it");
     if (dist->form == DIST_EGG_LINK) return egg_link_read(arena, fs, env, dist, ret);
     struct str base;
     const struct record_row *rows = NULL;
