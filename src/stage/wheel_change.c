@@ -143,7 +143,6 @@ struct err *wheel_change_make(struct arena *arena, const struct wheel_change_opt
     struct work work = {.arena = arena, .options = options, .changes = changes, .changes_len = len};
     work.removed = arena_new(arena, bool, options->env->dists_len);
     TRY(collect(&work));
-    work_find_owners(&work);
     TRY(work_inspect(&work));
     TRY(work_check(&work));
     if (transaction) TRY(work_stage(&work, transaction));

@@ -11,7 +11,8 @@
 
 enum { LISTED_MAX = 20 /* files that one message names */ };
 
-void work_find_owners(struct work *work) {
+/* Notes which other distributions list the items. */
+static void find_owners(struct work *work) {
     const struct environment *env = work->options->env;
     struct arena *scratch = arena_open();
     for (int32_t i = 0; i < env->dists_len; i++) {
@@ -88,11 +89,23 @@ static struct err *find_absent(struct work *work) {
     return NULL;
 }
 
+/* True if anything is where an item is to be. If nothing is, nobody's file can be in the way, and the lists of all
+ * distributions need not be read: so it is where new ones come. What cannot be looked at counts as there. */
+static bool is_any_there(struct work *work, const int32_t *there, int32_t len) {
+    for (int32_t i = 0; i < len; i++) {
+        struct sys_stat stat;
+        const char *path = str_copy_z(work->arena, work->items.data[there[i]].path);
+        if (sys_stat(sys_real(), path, &stat) || stat.type != SYS_NONE) return true;
+    }
+    return false;
+}
+
 struct err *work_inspect(struct work *work) {
     TRY(find_absent(work));
     int32_t *there = arena_new(work->arena, int32_t, work->items.len), len = 0;
     for (int32_t i = 0; i < (int32_t)work->items.len; i++)
         if (!work->items.data[i].absent) there[len++] = i;
+    if (is_any_there(work, there, len)) find_owners(work);
     struct inspecting inspecting = {work->items.data, there};
     const struct workers_step step = {.self = &inspecting, .run = inspect};
     return workers_run(work->arena, &step, len);

@@ -40,10 +40,9 @@ struct work {
 struct item *work_find(const struct work *work, struct str path);
 /* True if the item's new file is to be written: METADATA always, others where their bytes are not there already. */
 bool work_writes(const struct work *work, const struct item *item);
-/* Looks at what is on disk: sets exists, is_dir, modified, same. */
+/* Looks at what is on disk: sets exists, is_dir, modified, same; and, where anything is there, finds the other owners
+ * of the paths among the remaining distributions. */
 struct err *work_inspect(struct work *work);
-/* Finds the other owners of the paths among the remaining distributions. */
-void work_find_owners(struct work *work);
 /* ERR_CONFLICT where a file of a package of the system's package manager would be replaced or removed. */
 struct err *work_check_dpkg(struct work *work);
 /* ERR_CONFLICT where modules would be hidden by, or from, what is below a layer. */
