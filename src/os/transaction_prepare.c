@@ -31,15 +31,18 @@ static struct err *side_add(struct mounts *mounts, const char *dir, int64_t moun
     struct journal *journal = mounts->journal;
     if (journal->sides_len == TRANSACTION_SIDES_MAX)
         return err_make(store->arena, ERR_LIMIT, "the files lie on more than %d mounts", TRANSACTION_SIDES_MAX);
-    /* The root itself where it is on the same mount: its owner expects us there. */
+    int status = 0;
+    /* The root itself where it is on the same mount: its owner expects us there, and it is not removed. */
     for (int32_t i = 0; i < store->roots_len; i++) {
         struct sys_stat st;
         const char *root = store->roots_real[i].data;
         if (!str_starts(str_of(dir), store->roots_real[i])) continue;
-        if (sys_stat(store->sys, root, &st) == 0 && st.mount == mount) dir = root;
+        status = sys_stat(store->sys, root, &st);
+        if (status) return err_errno(store->arena, status, "cannot look at '%s'", root);
+        if (st.mount == mount) dir = root;
     }
     struct sys_space space;
-    int status = sys_space(store->sys, dir, &space);
+    status = sys_space(store->sys, dir, &space);
     if (status) return err_errno(store->arena, status, "cannot look at the file system of '%s'", dir);
     *ret = journal->sides_len++;
     journal->sides[*ret] = (struct side){
