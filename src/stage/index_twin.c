@@ -19,9 +19,9 @@ static ptrdiff_t find_version(struct str text, struct str version) {
     ptrdiff_t at = str_find(text, key), head = str_find(text, S("\n\n"));
     if (at < 0 || (head >= 0 && head < at)) return -1;
     at += key.len;
-    if (!str_starts(str_from(text, at), version)) return -1;
     ptrdiff_t end = at + version.len;
-    return end < text.len && text.data[end] == '\n' ? at : -1;
+    if (end >= text.len || text.data[end] != '\n') return -1;
+    return str_eq(str_slice(text, at, end), version) ? at : -1;
 }
 
 void index_twin_keep(struct index *index, struct project_id id, int32_t release, struct str version, struct str text) {
