@@ -102,7 +102,7 @@ def middle(of_row, column):
 
 def print_table(found, rows, tools, runs):
     print(f"\nmedian of {runs}: milliseconds, times as long as unpin, MiB")
-    print(f"{'':20}{'cache':6}" + "".join(f"{t:>20}" for t in tools))
+    print(f"{'':20}{'cache':6}" + "".join(f"{t:>22}" for t in tools))
     for row in rows:
         for kind in ("warm", "cold"):
             lines = [(ROWS[row], "unpin", tools)]
@@ -113,7 +113,7 @@ def print_table(found, rows, tools, runs):
                 for tool in columns:
                     walls, peaks = middle(found[row, kind, tool], 0), middle(found[row, kind, tool], 3)
                     ratio = f"{statistics.median(w / o for w, o in zip(walls, own)):.1f}x" if own and tool != base else ""
-                    text += f"{statistics.median(walls) * 1000:9.0f}{ratio:>6}{statistics.median(peaks):5.0f}"
+                    text += f"{statistics.median(walls) * 1000:9.0f}{ratio:>8}{statistics.median(peaks):5.0f}"
                 print(text)
 
 
