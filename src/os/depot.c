@@ -15,7 +15,6 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/xattr.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { CHUNK = 64 << 10, DIR_MODE = 0700, NAMES_MAX = 1024, NOTES_MAX = 200000 };
@@ -43,9 +42,7 @@ struct depot depot_open(struct arena *arena, struct str dir, struct str target) 
     if (!realpath(path, real)) return none;
     int fd = -1;
     if (sys_dir(sys_real(), real, &fd)) return none;
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (struct depot){.now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec,
+    return (struct depot){.now_ns = sys_now_ns(),
                           .dir = str_copy(arena, str_of(real)),
                           .fd = fd,
                           .clones = fs.f_type == MAGIC_BTRFS || fs.f_type == MAGIC_XFS,

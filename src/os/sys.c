@@ -15,6 +15,7 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { INTERRUPTS_MAX = 100, PATH_BYTES_MAX = 4096, NAMES_MAX = 1000000, XATTR_BYTES_MAX = 1 << 20 };
@@ -33,6 +34,12 @@ enum { OVERLAY_MAGIC = 0x794c7630, FUSE_MAGIC = 0x65735546 };
 const struct sys *sys_real(void) {
     static const struct sys real = {0};
     return &real;
+}
+
+int64_t sys_now_ns(void) {
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static int ask(const struct sys *sys, const struct sys_event *event) {

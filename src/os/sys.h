@@ -65,6 +65,9 @@ struct sys {
 /* The machine itself, without a seam. */
 const struct sys *sys_real(void);
 
+/* Nanoseconds since 1970, by the clock that the times of files are of, which somebody may set back. */
+int64_t sys_now_ns(void);
+
 enum sys_type { SYS_NONE, SYS_FILE, SYS_DIR, SYS_LINK, SYS_OTHER };
 
 struct sys_stat {

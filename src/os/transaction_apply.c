@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 enum { SETTLED_NS = 20000000 /* more than the clock of file times takes for a step */ };
 
@@ -292,11 +291,8 @@ static bool came_along(const struct look *look, const struct step *step) {
 
 /* Looks that everything is as it should be, without reading bytes. */
 static struct err *finish_check(struct transaction_store *store, const struct journal *journal, str_vec *warnings) {
-    struct timespec clock;
-    struct look look = {.near = {.fd = -1}, .is_moved = true};
+    struct look look = {.near = {.fd = -1}, .clock_ns = sys_now_ns(), .is_moved = true};
     struct err *err = NULL;
-    (void)clock_gettime(CLOCK_REALTIME, &clock);
-    look.clock_ns = (int64_t)clock.tv_sec * 1000000000 + clock.tv_nsec;
     for (int32_t i = 0; i < journal->steps_len && !err; i++) {
         struct step *step = &journal->steps[i];
         /* Directories come before what is in them. */

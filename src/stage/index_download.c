@@ -54,12 +54,6 @@ static int64_t clock_ms(void) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static int64_t clock_ns(void) {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static void add_megabytes(struct buf *buf, int64_t bytes) {
     buf_addf(buf, "%" PRId64 ".%d MB", bytes / 1000000, (int)(bytes % 1000000 / 100000));
 }
@@ -141,7 +135,7 @@ static bool is_noted(struct arena *arena, const struct job *job) {
         return false;
     memcpy(&note, bytes.data, sizeof note);
     if (fs_stat(fs_real(), arena, job->cached, false, &now) || !now.is_file) return false;
-    int64_t age = clock_ns() - note.hashed_ns;
+    int64_t age = sys_now_ns() - note.hashed_ns;
     return age >= 0 && age < NOTE_NS && now.inode == note.inode && now.size == note.size &&
            now.mtime_ns == note.mtime_ns;
 }
@@ -277,7 +271,7 @@ void index_download_note(struct index *index, const struct artifact *artifact, i
     if (sys_stat_at(sys_real(), fd, "", &whole) || whole.type != SYS_FILE) return;
     if (sys_stat_known(sys_real(), str_copy_z(index->arena, job.cached), &cached)) return;
     if (cached.inode != whole.inode || cached.device != whole.device) return;
-    const struct note note = {whole.inode, whole.size, whole.mtime_ns, clock_ns()};
+    const struct note note = {whole.inode, whole.size, whole.mtime_ns, sys_now_ns()};
     struct str bytes = {(const char *)&note, sizeof note};
     (void)store_seal(index->arena, job.note, note_identity(index->arena, key_of(artifact)), bytes);
 }

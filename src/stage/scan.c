@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "os/sys.h"
 #include "stage/scan_dist.h"
 #include "stage/scan_facts.h"
 #include "stage/scan_sites.h"
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A distribution with what only the fingerprint needs of it. */
@@ -248,12 +248,7 @@ static void site_read(struct scan_dist_reader *reader, const struct scan_site *s
 static void dists_read(struct arena *arena, const struct fs *fs, const struct scan_site *sites, int32_t sites_len,
                        const struct scan_options *options, struct environment *env) {
     struct found_list found = {0};
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    struct scan_dist_reader reader = {.arena = arena,
-                                      .fs = fs,
-                                      .no_state = options->no_state,
-                                      .now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec};
+    struct scan_dist_reader reader = {.arena = arena, .fs = fs, .no_state = options->no_state, .now_ns = sys_now_ns()};
     for (int32_t i = 0; i < env->problems_len; i++) *vec_push(arena, &reader.problems) = env->problems[i];
     for (int32_t i = 0; i < sites_len; i++) {
         reader.site = sites[i].path;
