@@ -119,7 +119,8 @@ static struct err *formats_of(struct session *session, struct want *want) {
     }
     for (int32_t i = 0; i < want->formats_len; i++)
         TRY(want_formats_add(arena, want, want->formats[i].value, want->formats[i].binary));
-    if (o->no_build || want->formats_fixed) TRY(want_formats_add(arena, want, S(":all:"), true));
+    want->no_build = o->no_build || want->formats_fixed;
+    if (want->no_build) TRY(want_formats_add(arena, want, S(":all:"), true));
     return NULL;
 }
 

@@ -66,18 +66,6 @@ void mapping_forget(const struct mapping *mapping, struct str bytes) {
     (void)madvise(mapping->data + first, (size_t)(last - first), MADV_DONTNEED);
 }
 
-struct err *file_create(struct arena *arena, struct str path, uint32_t mode, struct str bytes) {
-    const struct sys *sys = sys_real();
-    int fd = -1;
-    int status = sys_create(sys, str_copy_z(arena, path), 0600, &fd);
-    if (status) return err_errno(arena, status, "cannot create %.*s", FMT(path));
-    status = bytes.len ? sys_write(sys, fd, bytes.data, bytes.len, -1) : 0;
-    if (status == 0) status = sys_chmod(sys, fd, mode);
-    int closed = sys_close(sys, fd);
-    if (status == 0) status = closed;
-    return status ? err_errno(arena, status, "cannot write %.*s", FMT(path)) : NULL;
-}
-
 struct err *path_resolve(struct arena *arena, struct str path, struct str *ret) {
     char resolved[PATH_MAX];
     if (!realpath(str_copy_z(arena, path), resolved)) return err_errno(arena, errno, "cannot resolve %.*s", FMT(path));

@@ -21,8 +21,6 @@ void mapping_close(struct mapping *mapping);
  */
 void mapping_forget(const struct mapping *mapping, struct str bytes);
 
-/* Creates `path` with these bytes and these permission bits, whatever the umask. */
-ERR_MUST_CHECK struct err *file_create(struct arena *arena, struct str path, uint32_t mode, struct str bytes);
 /* The path of an existing directory or file with all links resolved. */
 ERR_MUST_CHECK struct err *path_resolve(struct arena *arena, struct str path, struct str *ret);
 

@@ -292,6 +292,7 @@ static struct err *plan_with(struct arena *arena, const struct solve_input *give
         TRY(tell_freshness(arena, &input, pool, &plan));
         TRY(tell_stale_requests(arena, &input, pool, source, &solution, &plan));
         plan_tell_unreadable(arena, pool, &solution, &plan);
+        plan_tell_lost_locks(arena, &input, pool, &solution, &plan);
     } else {
         plan = (struct plan){.status = PLAN_INFEASIBLE, .env = env, .locks = input.locks, .want = want};
         plan.reason = solution.reason;

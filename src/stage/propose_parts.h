@@ -41,6 +41,9 @@ void plan_tell_freshness(struct arena *arena, const struct solve_input *input, c
  * NULL, where there is no plan, all. */
 void plan_tell_unreadable(struct arena *arena, const struct pool *pool, const struct solution *solution,
                           struct plan *plan);
+/* Says of each lock that is lifted although the plan would go with what it allows why none of that can be had. */
+void plan_tell_lost_locks(struct arena *arena, const struct solve_input *input, const struct pool *pool,
+                          const struct solution *solution, struct plan *plan);
 /* Says why `name`, which was asked for, is not a current release: the reason of `other`, the same request with a lower
  * bound; its ways out become suggestions of `plan`. */
 void plan_tell_stale(struct arena *arena, struct str name, const struct plan *other, struct plan *plan);

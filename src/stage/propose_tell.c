@@ -551,6 +551,55 @@ void plan_tell_unreadable(struct arena *arena, const struct pool *pool, const st
                            FMT(some_of(arena, &which)), one ? "it was" : "they were"));
 }
 
+/* True if the request and what the plan installs allow the version of a project. */
+static bool would_go(struct arena *arena, const struct solve_input *input, const struct pool *pool,
+                     const struct solution *solution, struct str name, const struct version *version) {
+    for (int32_t i = 0; i < input->want->requests_len; i++) {
+        const struct requirement *asked = &input->want->requests[i].requirement;
+        if (str_eq(asked->name, name) && (asked->url.len || !specifier_set_match(&asked->specifiers, version)))
+            return false;
+    }
+    for (int32_t p = 0; p < solution->chosen_len; p++) {
+        const struct release *release = chosen_release(pool, solution, p);
+        for (int32_t i = 0; release && release->metadata && i < release->metadata->requires_len; i++) {
+            const struct requirement *requirement = &release->metadata->requires_dist[i];
+            if (!str_eq(requirement->name, name) || specifier_set_match(&requirement->specifiers, version)) continue;
+            if (marker_eval(arena, requirement->marker, &input->env->markers, (struct str){0})) return false;
+        }
+    }
+    return true;
+}
+
+void plan_tell_lost_locks(struct arena *arena, const struct solve_input *input, const struct pool *pool,
+                          const struct solution *solution, struct plan *plan) {
+    for (int32_t l = 0; l < plan->lifts_len; l++) {
+        const struct plan_lift *lift = &plan->lifts[l];
+        const struct project *project = pool_find(pool, lift->name);
+        int32_t at = map_find(&input->locks->by_name, lift->name);
+        if (!project || !lift->to.len || lift->line < 1 || at < 0) continue;
+        const struct requirement *lock = &input->locks->lines[at].requirement;
+        struct sentences lost = {0};
+        bool had = lock->url.len > 0 || lock->specifiers.len == 0;
+        for (int32_t r = project->releases_len - 1; !had && r >= 0; r--) {
+            const struct release *release = &project->releases[r];
+            if (!specifier_set_match(&lock->specifiers, &release->version)) continue;
+            bool barred = solve_bars(input->want, project, release) || release->yanked || release->prerelease ||
+                          release->meta_state == META_UNREADABLE;
+            had = release->installed || !release->on_index || !barred ||
+                  !would_go(arena, input, pool, solution, lift->name, &release->version);
+            struct str why = solve_bars_text(arena, input->want, release);
+            *vec_push(arena, &lost) = str_format(arena, "%.*s: %.*s", FMT(release->version.text), FMT(why));
+        }
+        if (had || project->page != PAGE_KNOWN) continue;
+        struct str what = specifier_set_format(arena, &lock->specifiers);
+        struct str why =
+            lost.len ? str_format(arena, "can be taken (%.*s)", FMT(some_of(arena, &lost))) : S("is on the index");
+        add_warning(arena, plan,
+                    str_format(arena, "the lock on %.*s is lifted because no release that it allows (%.*s) %.*s",
+                               FMT(lift->name), FMT(what), FMT(why)));
+    }
+}
+
 void plan_tell_floor(struct arena *arena, const struct pool *pool, struct plan *plan) {
     struct sentences who = {0};
     bool collateral = false;

@@ -303,7 +303,10 @@ static struct err *want_relaxed(struct arena *arena, const struct trial *trial, 
     case RELAX_BUILD:
         want->build = names_with(arena, want->build, want->build_len, trial->name, &want->build_len);
         break;
-    case RELAX_SDIST: want->only_binary = (struct want_names){0}; break;
+    case RELAX_SDIST:
+        want->only_binary = (struct want_names){0};
+        want->no_build = false;
+        break;
     case RELAX_WHEEL: want->no_binary = (struct want_names){0}; break;
     case RELAX_ALLOW: want->no_allowances = false; break;
     case RELAX_PRE: want->pre = true; break;

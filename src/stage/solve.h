@@ -24,6 +24,8 @@ int64_t solve_floor_date(int64_t image_date);
 /* Why the release of the project is no candidate for `want` (bits of release_bar). A page is read under the limits of
  * the user's own request; where a relaxed one is tried, those that it does not have do not bar. */
 uint32_t solve_bars(const struct want *want, const struct project *project, const struct release *release);
+/* The same in words, of a release that is no candidate: "it was yanked (eats disks)". */
+struct str solve_bars_text(struct arena *arena, const struct want *want, const struct release *release);
 
 /* True if the release keeps pre-releases of its project from being candidates: a final one that could be had, be it as
  * an sdist that --only-binary leaves out. */

@@ -7,8 +7,6 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-enum { EXPLAIN_FACTS_MAX = 64 };
-
 static enum sat_result solve_facts(struct model *model, const int32_t *facts, int32_t len, int32_t skip) {
     for (int32_t i = 0; i < len; i++)
         if (i != skip) sat_assume(model->sat, model->facts.data[facts[i]].selector);
@@ -218,10 +216,11 @@ static struct str nearest_text(struct model *model, const struct project *projec
     return str_format(model->arena, "%.*s and %.*s", FMT(low), FMT(high));
 }
 
-static struct str bars_text(uint32_t bars) {
+static struct str bars_text(const struct want *want, uint32_t bars) {
     if (bars & BAR_PYTHON) return S("it does not support this Python version");
     if (bars & BAR_TAGS) return S("it has no wheel for this platform and no sdist");
     if (bars & BAR_DATE) return S("it was uploaded after the date of --exclude-newer");
+    if (bars & BAR_SDIST && want->no_build) return S("it has only an sdist, and --no-build is set");
     if (bars & BAR_SDIST) return S("it has only an sdist, and --only-binary is set");
     if (bars & BAR_BINARY) return S("it has only wheels, and --no-binary is set");
     if (bars & BAR_WHEELS)
@@ -229,18 +228,20 @@ static struct str bars_text(uint32_t bars) {
     return S("the index does not offer it");
 }
 
-static struct str yanked_text(struct arena *arena, const struct release *release) {
-    if (!release->yanked_reason.len) return S("it was yanked");
-    return str_format(arena, "it was yanked (%.*s)", FMT(release->yanked_reason));
+struct str solve_bars_text(struct arena *arena, const struct want *want, const struct release *release) {
+    if (release->bars) return bars_text(want, release->bars);
+    if (release->yanked && release->yanked_reason.len)
+        return str_format(arena, "it was yanked (%.*s)", FMT(release->yanked_reason));
+    if (release->yanked) return S("it was yanked");
+    if (release->prerelease && release->meta_state != META_UNREADABLE)
+        return S("it is a pre-release, and --pre is not set");
+    return S("its metadata cannot be read");
 }
 
 /* Why a release of the index is no candidate. */
 static struct plan_fact tell_no_candidate(struct model *model, const struct project *project,
                                           const struct release *release) {
-    struct str why = release->bars         ? bars_text(release->bars)
-                     : release->yanked     ? yanked_text(model->arena, release)
-                     : release->prerelease ? S("it is a pre-release, and --pre is not set")
-                                           : S("its metadata cannot be read");
+    struct str why = solve_bars_text(model->arena, model->input->want, release);
     struct plan_fact told = {.kind = FACT_VERSIONS, .name = project->name, .version = release->version.text};
     told.sentence =
         str_format(model->arena, "%.*s %.*s exists, but %.*s", FMT(project->name), FMT(told.version), FMT(why));

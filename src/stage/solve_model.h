@@ -20,7 +20,6 @@
 #include "stage/solve.h"
 
 enum {
-    SOLVE_SLOTS_MAX = 20000,
     SOLVE_NODES_MAX = 50000,
     SOLVE_RULES_MAX = 4000000,
 };

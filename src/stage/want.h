@@ -72,6 +72,7 @@ struct want {
     const struct want_format *formats; /* lines --only-binary and --no-binary */
     int32_t formats_len;
     bool formats_configured; /* a configuration says something of them, too */
+    bool no_build;           /* only_binary is :all: because nothing may be built: sentences name --no-build */
     bool formats_fixed;      /* it says that nothing is built, which no option takes back */
     bool require_hashes;     /* --require-hashes, or any --hash */
     const struct str *notes; /* sentences: requests dropped for their marker, options that have no effect */

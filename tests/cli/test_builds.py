@@ -135,7 +135,8 @@ def test_an_sdist_needs_consent(env, files):
     assert "runs its code" in run.out + run.err
     run = env.run("install", "-y", "--json", "tool", *files.options()).ok(4)
     assert run.json["error"]["code"] == "U031" and "--build tool" in run.json["error"]["hint"]
-    env.run("plan", "--no-build", "tool", *files.options()).ok(3)
+    refused = env.run("plan", "--no-build", "tool", *files.options()).ok(3)
+    assert "it has only an sdist, and --no-build is set" in refused.out and "--only-binary" not in refused.out
     assert env.tree() == tree
 
 

@@ -144,6 +144,19 @@ static struct str grow(struct script *script, const char *path) {
     return op->source;
 }
 
+/* Through the seam, as who stages a directory makes its files. */
+static struct err *make_file(struct arena *arena, struct str path, struct str bytes) {
+    const struct sys *sys = sys_real();
+    int fd = -1;
+    int status = sys_create(sys, str_copy_z(arena, path), 0644, &fd);
+    if (status) return err_errno(arena, status, "cannot create %.*s", FMT(path));
+    status = bytes.len ? sys_write(sys, fd, bytes.data, bytes.len, -1) : 0;
+    if (status == 0) status = sys_chmod(sys, fd, 0644);
+    int closed = sys_close(sys, fd);
+    if (status == 0) status = closed;
+    return status ? err_errno(arena, status, "cannot write %.*s", FMT(path)) : NULL;
+}
+
 /* A file that comes with it. */
 static void sprout(struct script *script, struct str source, const char *path, const char *inner, const char *text) {
     char full[WORLD_PATH_MAX];
@@ -153,7 +166,7 @@ static void sprout(struct script *script, struct str source, const char *path, c
     op->mode = 0644;
     if (!script->transaction || script->err) return;
     op->source = path_join(script->arena, source, str_of(inner));
-    script->err = file_create(script->arena, op->source, 0644, str_of(text));
+    script->err = make_file(script->arena, op->source, str_of(text));
     struct timespec times[2] = {{.tv_sec = TIME}, {.tv_sec = TIME}};
     (void)utimensat(AT_FDCWD, str_copy_z(script->arena, op->source), times, 0);
 }
