@@ -48,15 +48,24 @@ static bool has_upper(struct str text) {
     return upper;
 }
 
-static struct str sha256_of(struct arena *arena, struct str text) {
-    if (!simple_is_sha256(text)) return (struct str){0};
+/* A hash of `len` digits as it is compared. One that is stated and is none may not pass for one that is not stated: it
+ * is taken as zeros, which no file has. */
+static struct str hash_of(struct arena *arena, struct str text, ptrdiff_t len) {
+    static const char zeros[SHA512_HEX + 1] =
+        "00000000000000000000000000000000000000000000000000000000000000000000000000"
+        "000000000000000000000000000000000000000000000000000000";
+    if (text.len == 0) return (struct str){0};
+    if (!is_hex(text, len)) return (struct str){zeros, len};
     return has_upper(text) ? str_lower(arena, text) : text;
 }
 
-/* The stronger one of two that may be empty or malformed. */
+static struct str sha256_of(struct arena *arena, struct str text) {
+    return hash_of(arena, text, SHA256_HEX);
+}
+
+/* The stronger one of two that may be empty. */
 static struct str strong_of(struct arena *arena, struct str sha384, struct str sha512) {
-    struct str hex = is_hex(sha512, SHA512_HEX) ? sha512 : is_hex(sha384, SHA384_HEX) ? sha384 : (struct str){0};
-    return has_upper(hex) ? str_lower(arena, hex) : hex;
+    return sha512.len ? hash_of(arena, sha512, SHA512_HEX) : hash_of(arena, sha384, SHA384_HEX);
 }
 
 /* Days since 1970-01-01 of a date of the Gregorian calendar. */
@@ -415,15 +424,22 @@ static void set_json_metadata(struct arena *arena, const struct json *json, stru
     file->metadata_sha256 = sha256_of(arena, json_find_text(value, S("sha256")));
 }
 
+/* The text of a hash; what is of another type is none, and not empty. */
+static struct str hash_text(const struct json *hashes, struct str name) {
+    const struct json *value = json_find(hashes, name);
+    if (!value || value->kind == JSON_NULL) return (struct str){0};
+    return value->kind == JSON_STRING ? value->text : S("none");
+}
+
 /* False for what is no file. */
 static bool file_of_json(struct arena *arena, const struct json *json, struct simple_file *ret) {
     struct simple_file file = {.size = json_find_int(json, S("size"), -1), .uploaded = INT64_MIN};
     set_href(arena, &file, json_find_text(json, S("url")));
     const struct json *hashes = json_find(json, S("hashes"));
-    struct str sha256 = json_find_text(hashes, S("sha256"));
+    struct str sha256 = hash_text(hashes, S("sha256"));
     if (sha256.len) file.sha256 = sha256_of(arena, sha256);
     if (hashes && hashes->len > 1 - (sha256.len == 0))
-        file.strong = strong_of(arena, json_find_text(hashes, S("sha384")), json_find_text(hashes, S("sha512")));
+        file.strong = strong_of(arena, hash_text(hashes, S("sha384")), hash_text(hashes, S("sha512")));
     file.filename = json_find_text(json, S("filename"));
     file.requires_python = str_trim(json_find_text(json, S("requires-python")));
     (void)simple_date_parse(json_find_text(json, S("upload-time")), &file.uploaded);

@@ -20,7 +20,7 @@ enum {
 struct simple_file {
     struct str filename; /* last part of the URL's path, percent-decoded; of JSON: as given */
     struct str url;      /* as written, without fragment; may be relative */
-    struct str sha256;   /* hex in lower case; empty: none */
+    struct str sha256;   /* hex in lower case; empty: none; zeros where what is given is none: no file has it */
     struct str strong;   /* hex of SHA-512, else of SHA-384, told by its length; empty: none */
     int64_t size;        /* bytes; -1: not given */
     int64_t uploaded;    /* seconds since 1970; INT64_MIN: not given */
@@ -61,7 +61,7 @@ struct str simple_url_decode(struct arena *arena, struct str text);
 struct str simple_url_strong(struct arena *arena, struct str url);
 /* "sha256", "sha384", "sha512" of as many hex digits as `hex` has; empty for others. */
 struct str simple_hash_name(struct str hex);
-/* The value of `#sha256=` in a URL's fragment, in lower case; empty if there is none. */
+/* The value of `#sha256=` in a URL's fragment, in lower case; empty if there is none, zeros if it is no SHA-256. */
 struct str simple_url_sha256(struct arena *arena, struct str url);
 
 /* Seconds since 1970 of an ISO 8601 date ("2015-12-22" or "2015-12-22T20:21:13.898409Z"); false if it is none. */

@@ -91,6 +91,16 @@ def test_the_strongest_hash_counts(env, server, toy, names, strongest):
         unchanged(env, "install", "-y", "toy", "--refresh", **serve(server, data, **wrong))
 
 
+@pytest.mark.parametrize("hashes", [{"sha256": "abc"}, {"sha256": 5}, {"sha256": ["x"]}, {"sha256": "g" * 64}, {"sha512": "0" * 64}, {"sha384": {}}])
+def test_a_hash_that_is_none_is_no_absent_one(env, server, toy, hashes):
+    """What the index says to verify by cannot be met; it does not count as an index that says nothing."""
+    assert "the hash" in unchanged(env, "install", "-y", "toy", **serve(server, toy[0], hashes=hashes)).err
+    if isinstance(value := hashes.get("sha256"), str):
+        html = f'<a href="/files/{NAME}#sha256={value}">{NAME}</a>'.encode()
+        server.routes["/simple/toy/"] = 200, {"Content-Type": "text/html"}, html
+        unchanged(env, "install", "-y", "--refresh", "toy", PIP_INDEX_URL=server.url, no_proxy="*")
+
+
 def test_hash_in_the_fragment_of_a_page(env, server, toy):
     data, _ = toy
     for name in ("sha384", "sha512"):
