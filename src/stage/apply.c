@@ -31,6 +31,12 @@ struct early_sync {
     int status; /* of those that ended: an error of the disk is told once, and counts */
 };
 
+/* Modules to import, each once. */
+struct import_checks {
+    struct import_check *data;
+    ptrdiff_t len, cap;
+};
+
 /* One run of apply. */
 struct run {
     struct arena *arena;
@@ -48,7 +54,7 @@ struct run {
     VEC(struct transaction_op) ops;
     const struct transaction_file *files; /* what the transaction put in place */
     int32_t files_len;
-    VEC(struct import_check) imports;
+    struct import_checks imports;
     VEC(struct str) notes;
     struct depot depot; /* while files are staged */
     struct early_sync sync;
@@ -442,10 +448,17 @@ static struct err *fingerprint_check(struct run *run) {
     return err_hint(run->arena, err, "make the plan again; nothing was touched");
 }
 
+/* A package that two wheels share is imported once. */
+static void import_add(struct run *run, struct import_checks *checks, const struct import_check *check) {
+    for (ptrdiff_t i = 0; i < checks->len; i++)
+        if (str_eq(checks->data[i].module, check->module)) return;
+    *vec_push(run->arena, checks) = *check;
+}
+
 /* The modules of what is installed, with how those that are there import now. A module that fails already does not
  * count. */
 static struct err *imports_before(struct run *run) {
-    VEC(struct import_check) there = {0};
+    struct import_checks there = {0};
     if (run->input->options->no_imports) return NULL;
     int32_t *groups = arena_new(run->arena, int32_t, run->wheels_len);
     imports_group(run->arena, run->wheels, run->wheels_len, groups);
@@ -459,9 +472,9 @@ static struct err *imports_before(struct run *run) {
             /* The wheels are closed before it is imported. */
             const struct import_check check = {.module = str_copy(run->arena, names[j]), .group = groups[i]};
             if (!import_wanted(names[j])) continue;
-            *vec_push(run->arena, &run->imports) = check;
+            import_add(run, &run->imports, &check);
             for (int32_t k = 0; k < old_len; k++)
-                if (str_eq(old[k], names[j])) *vec_push(run->arena, &there) = check;
+                if (str_eq(old[k], names[j])) import_add(run, &there, &check);
         }
     }
     if (there.len == 0) return NULL;

@@ -341,3 +341,22 @@ def test_ways_out_of_a_removal_are_commands_that_work(env):
     assert found
     for suggestion in found:
         assert env.run(*suggestion["argv"][1:]).status in (0, 4), suggestion
+
+
+def test_packages_that_two_distributions_share(env, tmp_path):
+    """Put in, changed and taken out at once or one by one: nvidia/__init__.py of some dozen wheels, say."""
+    before, wheels = env.tree(), str(tmp_path / "wheels")
+    for version in ("1.0", "2.0"):
+        for name in ("share-one", "share-two"):
+            worlds.stub_wheel(wheels, name, version, files={"ns/__init__.py": "# nobody's own\n", f"ns/{name[6:]}.py": f"v = {version}\n"})
+
+    def there():
+        return sorted(os.listdir(os.path.join(env.site, "ns"))) if os.path.exists(os.path.join(env.site, "ns")) else None
+
+    for words, found in ((["install", "share-one==1.0", "share-two==1.0"], ["__init__.py", "one.py", "two.py"]),
+                         (["install", "share-one==2.0", "share-two==2.0"], ["__init__.py", "one.py", "two.py"]),
+                         (["remove", "share-one"], ["__init__.py", "two.py"]), (["remove", "share-two"], None)):
+        env.run(*words, "-y", PIP_FIND_LINKS=wheels).ok()
+        assert there() == found, words
+    env.run("undo", "-y", "4").ok()
+    assert env.tree() == before
