@@ -172,7 +172,6 @@ static void find_shadows(struct session *session, struct findings *found) {
 }
 
 struct err *cmd_why(struct session *session, int *ret_status) {
-    (void)ret_status;
     struct option_list words = session_words(session);
     if (words.len != 1)
         return err_hint(session->arena, err_make(session->arena, ERR_USAGE, "why wants one name"),
@@ -188,5 +187,6 @@ struct err *cmd_why(struct session *session, int *ret_status) {
     TRY(session_transactions_of(session, found.name, &found.transactions, &found.transactions_len));
     if (session->options->json) print_json(session, &found);
     else print_text(session, &found);
+    if (!found.dist) *ret_status = 1;
     return NULL;
 }

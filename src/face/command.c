@@ -48,7 +48,7 @@ static const struct command table[] = {
      WHERE | PLANNING | OPTION_OPTIONS, cmd_options},
     {S_INIT("why"), "NAME", "why NAME is at its version",
      "Shows who requires NAME and in which versions, which lock names it and where, whether it is a vendor build, and\n"
-     "which transaction brought it.",
+     "which transaction brought it. Exit status 1 if it is not installed.",
      "  unpin why numpy\n", WHERE, cmd_why},
     {S_INIT("remove"), "NAME… [-y]", "a plan without NAME",
      "Removes distributions, if nothing that stays needs them; refused with the reasons otherwise.",

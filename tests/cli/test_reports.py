@@ -43,8 +43,12 @@ def test_why(seen):
 
 
 def test_why_of_what_is_not_there(seen):
-    run = seen.run("why", "no-such-thing")
-    assert "no-such-thing is not installed" in run.out + run.err, run.out
+    """What is known is told all the same; a script sees by the status that it is not there."""
+    assert "no-such-thing is not installed" in seen.run("why", "no-such-thing").ok(1).out
+    document = seen.run("why", "--json", "No.Such_Thing").ok(1).json
+    assert (document["status"], document["name"], document["installed"]) == ("ok", "no-such-thing", False)
+    run = seen.run("why", "nvidia-nvcomp-cu12").ok(1)
+    assert "kvikio" in run.out and "not met" in run.out
 
 
 def test_locks_and_their_states(env):
