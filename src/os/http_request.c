@@ -125,7 +125,8 @@ void http_set_request(struct transfer *transfer, struct str validator) {
     (void)curl->easy_setopt(easy, CURLOPT_URL, str_copy_z(transfer->arena, request->url));
     (void)curl->easy_setopt(easy, CURLOPT_USERAGENT, "unpin/" UNPIN_VERSION);
     (void)curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    (void)curl->easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    /* Only over TLS may a connection turn out to carry many requests at once (HTTP/2). */
+    if (str_starts(request->url, S("https:"))) (void)curl->easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
     (void)curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->text);
     (void)curl->easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     (void)curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, http_on_body);

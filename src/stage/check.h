@@ -42,12 +42,18 @@ void check_dists_of(struct arena *arena, const struct environment *env, const st
 void check_advisories(struct arena *arena, const struct advisories *advisories, const struct check_dist *dists,
                       int32_t len, const struct map *changed, const struct advisory *const **ret, int32_t *ret_len);
 
+/* What is not met in the environment before a plan and after it. */
+struct check_verdict {
+    const struct plan_break *before, *after;
+    int32_t before_len, after_len;
+};
+
 /*
  * Verifies a solution against rules 1-5 of the design without any knowledge of how it was found: every request met, no
  * new break, held distributions in place, no new advisory of severity error or security, candidates admissible, nothing
  * removed that was not asked for, keep and no-lift respected. ERR_INTERNAL with the first violation.
  */
 ERR_MUST_CHECK struct err *check_solution(struct arena *arena, const struct solve_input *input, const struct pool *pool,
-                                          const struct solution *solution);
+                                          const struct solution *solution, struct check_verdict *ret);
 
 #endif

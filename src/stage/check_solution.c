@@ -213,22 +213,24 @@ static bool break_was_there(const struct plan_break *item, const struct plan_bre
 }
 
 /* Rule 2. */
-static struct err *check_new_breaks(const struct trial *trial) {
+static struct err *check_new_breaks(const struct trial *trial, struct check_verdict *ret) {
     const struct solve_input *input = trial->input;
-    const struct plan_break *before, *after;
     const struct plan_allowance *allowances;
-    int32_t before_len, after_len, allowances_len;
+    int32_t allowances_len;
+    struct check_verdict verdict;
     bool allow = !input->want->no_allowances;
-    check_breaks(trial->arena, &input->env->markers, trial->before, trial->before_len, allow, &before, &before_len,
-                 &allowances, &allowances_len);
-    check_breaks(trial->arena, &input->env->markers, trial->after, trial->after_len, allow, &after, &after_len,
-                 &allowances, &allowances_len);
-    for (int32_t i = 0; i < after_len; i++) {
-        if (break_was_there(&after[i], before, before_len)) continue;
+    check_breaks(trial->arena, &input->env->markers, trial->before, trial->before_len, allow, &verdict.before,
+                 &verdict.before_len, &allowances, &allowances_len);
+    check_breaks(trial->arena, &input->env->markers, trial->after, trial->after_len, allow, &verdict.after,
+                 &verdict.after_len, &allowances, &allowances_len);
+    for (int32_t i = 0; i < verdict.after_len; i++) {
+        const struct plan_break *item = &verdict.after[i];
+        if (break_was_there(item, verdict.before, verdict.before_len)) continue;
         return err_make(trial->arena, ERR_INTERNAL,
                         "the plan fails its own check: %.*s %.*s requires %.*s, which would not be met",
-                        FMT(after[i].name), FMT(after[i].version), FMT(after[i].requires_text));
+                        FMT(item->name), FMT(item->version), FMT(item->requires_text));
     }
+    *ret = verdict;
     return NULL;
 }
 
@@ -250,13 +252,16 @@ static struct err *check_new_advisories(const struct trial *trial) {
 }
 
 struct err *check_solution(struct arena *arena, const struct solve_input *input, const struct pool *pool,
-                           const struct solution *solution) {
+                           const struct solution *solution, struct check_verdict *ret) {
+    struct check_verdict verdict;
     struct trial trial = {.arena = arena, .input = input, .pool = pool, .chosen = solution->chosen};
     TRY(gather(&trial));
     TRY(check_stays(&trial));
     TRY(check_candidates(&trial));
     TRY(check_requests(&trial));
     TRY(check_locks(&trial));
-    TRY(check_new_breaks(&trial));
-    return check_new_advisories(&trial);
+    TRY(check_new_breaks(&trial, &verdict));
+    TRY(check_new_advisories(&trial));
+    *ret = verdict;
+    return NULL;
 }

@@ -113,11 +113,25 @@ struct err *index_answer_err(struct index *index, const struct http_response *re
     return err_hint(arena, err, "`unpin config` shows which index is used and where that is configured");
 }
 
+/* All documents at once: which of them need how many turns differs. */
+static struct err *supply(struct index *index, struct pool *pool, const struct needs *needs) {
+    struct index_pages *pages;
+    struct index_files *files;
+    struct http_response response;
+    TRY(index_pages_begin(index, pool, needs, &pages));
+    TRY(index_files_begin(index, pool, needs, &files));
+    while (index_files_open(index, pool, files) + index_pages_open(pages) > 0 && http_next(index->http, &response)) {
+        if (response.tag == INDEX_TAG_PAGE) TRY(index_pages_settle(index, pool, pages, &response));
+        else index_files_settle(index, pool, files, &response);
+    }
+    TRY(index_pages_end(index, pool, pages));
+    return index_files_end(index, pool, files);
+}
+
 struct err *index_supply(struct index *index, struct pool *pool, const struct needs *needs) {
     int64_t begin = clock_us();
     index->stats.rounds++;
-    struct err *err = index_supply_pages(index, pool, needs);
-    if (!err) err = index_supply_metadata(index, pool, needs);
+    struct err *err = supply(index, pool, needs);
     index->stats.us += clock_us() - begin;
     if (err) index_http_drop(index);
     return err;

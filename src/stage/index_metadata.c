@@ -32,9 +32,10 @@ struct job {
     bool fatal, unreachable;
 };
 
-struct jobs {
+struct index_files {
     struct job *items;
     int32_t len, open;
+    int32_t total;       /* of `open`, when it was last asked for more */
     struct job **sorted; /* by project and release */
 };
 
@@ -44,7 +45,7 @@ enum {
     TWIN_FEW = 1,    /* so few are asked for at once */
 };
 
-static void ask(struct index *index, struct jobs *jobs, struct job *job, enum step step, struct str range) {
+static void ask(struct index *index, struct index_files *files, struct job *job, enum step step, struct str range) {
     job->step = step;
     job->url =
         step == STEP_FILE ? str_format(index->arena, "%.*s.metadata", FMT(job->artifact.url)) : job->artifact.url;
@@ -54,13 +55,14 @@ static void ask(struct index *index, struct jobs *jobs, struct job *job, enum st
                               .limit = step == STEP_FILE ? INDEX_METADATA_MAX : INDEX_WHOLE_MAX,
                               .hash = step == STEP_FILE || (job->artifact.sha256.len > 0 && !range.len),
                               .user = job,
+                              .tag = INDEX_TAG_METADATA,
                           });
-    jobs->open++;
+    files->open++;
 }
 
-static void ask_tail(struct index *index, struct jobs *jobs, struct job *job, int64_t len) {
+static void ask_tail(struct index *index, struct index_files *files, struct job *job, int64_t len) {
     job->tails++;
-    ask(index, jobs, job, STEP_TAIL, str_format(index->arena, "-%lld", (long long)len));
+    ask(index, files, job, STEP_TAIL, str_format(index->arena, "-%lld", (long long)len));
 }
 
 static void give_up(struct job *job, struct err *err) {
@@ -114,7 +116,7 @@ static bool try_recorded(struct index *index, struct pool *pool, struct job *job
     return true;
 }
 
-static struct err *begin(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job) {
+static struct err *begin(struct index *index, struct pool *pool, struct index_files *files, struct job *job) {
     struct str bytes, path;
     struct artifact *artifact = &job->artifact;
     if (index_local_path(index->arena, artifact->url, &path)) {
@@ -141,9 +143,9 @@ static struct err *begin(struct index *index, struct pool *pool, struct jobs *jo
     job->waits = artifact->has_metadata && artifact->metadata_sha256.len > 0 && !artifact->sdist;
     if (job->waits) return NULL;
     if (artifact->has_metadata || (!artifact->sdist && !host->metadata_lacking))
-        ask(index, jobs, job, STEP_FILE, (struct str){0});
-    else if (artifact->sdist) ask(index, jobs, job, STEP_SDIST, (struct str){0});
-    else ask_tail(index, jobs, job, INDEX_TAIL);
+        ask(index, files, job, STEP_FILE, (struct str){0});
+    else if (artifact->sdist) ask(index, files, job, STEP_SDIST, (struct str){0});
+    else ask_tail(index, files, job, INDEX_TAIL);
     return NULL;
 }
 
@@ -151,7 +153,7 @@ static struct str job_version(const struct pool *pool, const struct job *job) {
     return pool->projects.data[job->id.n].releases[job->release].version.text;
 }
 
-static void settle_file(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job,
+static void settle_file(struct index *index, struct pool *pool, struct index_files *files, struct job *job,
                         const struct http_response *response) {
     struct index_host *host = index_host(index, job->artifact.url);
     if (response->status == 200 && response->size > 0) {
@@ -165,11 +167,11 @@ static void settle_file(struct index *index, struct pool *pool, struct jobs *job
         return;
     }
     if (!job->artifact.has_metadata) index_host_learn(index, host, false);
-    if (job->artifact.sdist) ask(index, jobs, job, STEP_SDIST, (struct str){0});
-    else ask_tail(index, jobs, job, INDEX_TAIL);
+    if (job->artifact.sdist) ask(index, files, job, STEP_SDIST, (struct str){0});
+    else ask_tail(index, files, job, INDEX_TAIL);
 }
 
-static void settle_tail(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job,
+static void settle_tail(struct index *index, struct pool *pool, struct index_files *files, struct job *job,
                         const struct http_response *response) {
     enum index_wheel_want want;
     int64_t from = 0, to = 0;
@@ -177,7 +179,7 @@ static void settle_tail(struct index *index, struct pool *pool, struct jobs *job
     bool part = response->status == 206;
     int64_t size = part ? response->range_total : response->body.len;
     if (part && (size < 0 || response->range_first < 0 || size - response->body.len != response->range_first)) {
-        ask(index, jobs, job, STEP_WHOLE, (struct str){0});
+        ask(index, files, job, STEP_WHOLE, (struct str){0});
         return;
     }
     if (!part) {
@@ -191,18 +193,18 @@ static void settle_tail(struct index *index, struct pool *pool, struct jobs *job
     else if (want == INDEX_WHEEL_DONE) succeed(job, pool->arena, document);
     else if (want == INDEX_WHEEL_TAIL && (from <= response->body.len || job->tails == INDEX_TAILS_MAX))
         give_up(job, err_make(index->arena, ERR_WHEEL, "its directory cannot be found"));
-    else if (want == INDEX_WHEEL_TAIL) ask_tail(index, jobs, job, from);
-    else ask(index, jobs, job, STEP_SPAN, str_format(index->arena, "%lld-%lld", (long long)from, (long long)to - 1));
+    else if (want == INDEX_WHEEL_TAIL) ask_tail(index, files, job, from);
+    else ask(index, files, job, STEP_SPAN, str_format(index->arena, "%lld-%lld", (long long)from, (long long)to - 1));
 }
 
-static void settle_span(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job,
+static void settle_span(struct index *index, struct pool *pool, struct index_files *files, struct job *job,
                         const struct http_response *response) {
     if (response->status == 200) {
         read_whole(index, pool, job, response->body);
         return;
     }
     if (response->range_first != job->entry.offset) {
-        ask(index, jobs, job, STEP_WHOLE, (struct str){0});
+        ask(index, files, job, STEP_WHOLE, (struct str){0});
         return;
     }
     struct index_document document = {0};
@@ -212,16 +214,16 @@ static void settle_span(struct index *index, struct pool *pool, struct jobs *job
 }
 
 /* An answer without the file: gone, or a server that is ill. */
-static void settle_failure(struct index *index, struct jobs *jobs, struct job *job,
+static void settle_failure(struct index *index, struct index_files *files, struct job *job,
                            const struct http_response *response) {
     bool ranged = job->step == STEP_TAIL || job->step == STEP_SPAN;
     if (!response->err && ranged && (response->status == 416 || response->status == 501)) {
-        ask(index, jobs, job, STEP_WHOLE, (struct str){0});
+        ask(index, files, job, STEP_WHOLE, (struct str){0});
         return;
     }
     bool too_large = response->err && response->err->kind == ERR_LIMIT;
     if (too_large && job->step == STEP_SDIST) {
-        ask(index, jobs, job, STEP_HEAD, str_format(index->arena, "0-%d", INDEX_HEAD - 1));
+        ask(index, files, job, STEP_HEAD, str_format(index->arena, "0-%d", INDEX_HEAD - 1));
         return;
     }
     index->unreachable = index->unreachable || response->unreachable;
@@ -243,17 +245,17 @@ static bool is_promised(struct arena *scratch, const struct artifact *artifact, 
     return same;
 }
 
-static void settle(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job,
+static void settle(struct index *index, struct pool *pool, struct index_files *files, struct job *job,
                    const struct http_response *response) {
     bool ok = !response->err && (response->status == 200 || response->status == 206);
     if (job->step == STEP_FILE && !response->err && response->status < 500 && response->status != 429) {
-        settle_file(index, pool, jobs, job, response);
+        settle_file(index, pool, files, job, response);
     } else if (!ok) {
-        settle_failure(index, jobs, job, response);
+        settle_failure(index, files, job, response);
     } else if (job->step == STEP_TAIL) {
-        settle_tail(index, pool, jobs, job, response);
+        settle_tail(index, pool, files, job, response);
     } else if (job->step == STEP_SPAN) {
-        settle_span(index, pool, jobs, job, response);
+        settle_span(index, pool, files, job, response);
     } else if (job->step == STEP_HEAD) {
         read_whole(index, pool, job, response->body);
     } else if (!is_promised(index->scratch, &job->artifact, response)) {
@@ -311,16 +313,16 @@ static int job_order(const void *a, const void *b) {
     return (x->release > y->release) - (x->release < y->release);
 }
 
-static void sort_jobs(struct index *index, struct jobs *jobs) {
-    jobs->sorted = arena_new(index->arena, struct job *, jobs->len);
-    for (int32_t i = 0; i < jobs->len; i++) jobs->sorted[i] = &jobs->items[i];
-    qsort(jobs->sorted, (size_t)jobs->len, sizeof(struct job *), job_order);
+static void sort_jobs(struct index *index, struct index_files *files) {
+    files->sorted = arena_new(index->arena, struct job *, files->len);
+    for (int32_t i = 0; i < files->len; i++) files->sorted[i] = &files->items[i];
+    qsort(files->sorted, (size_t)files->len, sizeof(struct job *), job_order);
 }
 
 /* Files that those which are here stand for. */
-static void take_twins(struct index *index, struct pool *pool, struct jobs *jobs) {
-    for (int32_t i = 0; i < jobs->len; i++) {
-        struct job *job = &jobs->items[i];
+static void take_twins(struct index *index, struct pool *pool, struct index_files *files) {
+    for (int32_t i = 0; i < files->len; i++) {
+        struct job *job = &files->items[i];
         struct arena_mark mark = arena_mark(index->scratch);
         struct index_document document = {.sha256 = job->artifact.metadata_sha256};
         if (job->waits && index_twin_find(index, index->scratch, job->id, job->release, job_version(pool, job),
@@ -332,62 +334,74 @@ static void take_twins(struct index *index, struct pool *pool, struct jobs *jobs
     }
 }
 
-static void ask_waiting(struct index *index, struct jobs *jobs, struct job *job) {
+static void ask_waiting(struct index *index, struct index_files *files, struct job *job) {
     job->waits = false;
     job->fetched = true;
-    ask(index, jobs, job, STEP_FILE, (struct str){0});
+    ask(index, files, job, STEP_FILE, (struct str){0});
 }
 
 /* Asks for some files of those that wait: of each row of releases without a file between them one in TWIN_STRIDE. */
-static void ask_some(struct index *index, struct jobs *jobs) {
-    struct job **row = arena_new(index->arena, struct job *, jobs->len);
-    for (int32_t i = 0; i < jobs->len;) {
+static void ask_some(struct index *index, struct index_files *files) {
+    struct job **row = arena_new(index->arena, struct job *, files->len);
+    for (int32_t i = 0; i < files->len;) {
         int32_t len = 0, first = i;
-        for (; i < jobs->len; i++) {
-            struct job *job = jobs->sorted[i];
-            bool near = i == first || (job->id.n == jobs->sorted[i - 1]->id.n &&
-                                       job->release - jobs->sorted[i - 1]->release <= TWIN_NEAR);
+        for (; i < files->len; i++) {
+            struct job *job = files->sorted[i];
+            bool near = i == first || (job->id.n == files->sorted[i - 1]->id.n &&
+                                       job->release - files->sorted[i - 1]->release <= TWIN_NEAR);
             if (!near || (job->fetched && i > first)) break;
             if (job->waits) row[len++] = job;
         }
         int32_t step = len <= TWIN_FEW ? 1 : TWIN_STRIDE;
         int32_t start = len <= TWIN_FEW ? 0 : (len < TWIN_STRIDE ? len : TWIN_STRIDE) / 2;
-        for (int32_t k = start; k < len; k += step) ask_waiting(index, jobs, row[k]);
+        for (int32_t k = start; k < len; k += step) ask_waiting(index, files, row[k]);
     }
 }
 
-static bool some_wait(const struct jobs *jobs) {
-    for (int32_t i = 0; i < jobs->len; i++)
-        if (jobs->items[i].waits) return true;
+static bool some_wait(const struct index_files *files) {
+    for (int32_t i = 0; i < files->len; i++)
+        if (files->items[i].waits) return true;
     return false;
 }
 
-struct err *index_supply_metadata(struct index *index, struct pool *pool, const struct needs *needs) {
-    struct jobs jobs = {.items = arena_new(index->arena, struct job, needs->len)};
+struct err *index_files_begin(struct index *index, struct pool *pool, const struct needs *needs,
+                              struct index_files **ret) {
+    struct index_files *files = arena_new(index->arena, struct index_files, 1);
+    files->items = arena_new(index->arena, struct job, needs->len);
     for (int32_t i = 0; i < needs->len; i++) {
         const struct need *need = &needs->items[i];
         const struct project *project = &pool->projects.data[need->project.n];
         if (need->release < 0 || need->release >= project->releases_len) continue;
         const struct release *release = &project->releases[need->release];
         if (release->meta_state != META_UNKNOWN) continue;
-        jobs.items[jobs.len++] =
+        files->items[files->len++] =
             (struct job){.id = need->project, .release = need->release, .artifact = release->artifact};
     }
-    if (jobs.len == 0) return NULL;
-    index->stats.metadata += jobs.len;
-    for (int32_t i = 0; i < jobs.len; i++) TRY(begin(index, pool, &jobs, &jobs.items[i]));
-    sort_jobs(index, &jobs);
-    do {
-        take_twins(index, pool, &jobs);
-        ask_some(index, &jobs);
-        int32_t total = jobs.open;
-        struct http_response response;
-        while (jobs.open > 0 && http_next(index->http, &response)) {
-            jobs.open--;
-            settle(index, pool, &jobs, response.user, &response);
-            index_progress(index, S("metadata"), total > jobs.open ? total - jobs.open : 0, total);
-        }
-    } while (jobs.open == 0 && some_wait(&jobs));
-    for (int32_t i = 0; i < jobs.len; i++) TRY(finish(index, pool, &jobs.items[i]));
+    index->stats.metadata += files->len;
+    for (int32_t i = 0; i < files->len; i++) TRY(begin(index, pool, files, &files->items[i]));
+    sort_jobs(index, files);
+    *ret = files;
+    return NULL;
+}
+
+int32_t index_files_open(struct index *index, struct pool *pool, struct index_files *files) {
+    while (files->open == 0 && some_wait(files)) {
+        take_twins(index, pool, files);
+        ask_some(index, files);
+    }
+    if (files->total < files->open) files->total = files->open;
+    return files->open;
+}
+
+void index_files_settle(struct index *index, struct pool *pool, struct index_files *files,
+                        const struct http_response *response) {
+    files->open--;
+    settle(index, pool, files, response->user, response);
+    int32_t done = files->total > files->open ? files->total - files->open : 0;
+    index_progress(index, S("metadata"), done, files->total);
+}
+
+struct err *index_files_end(struct index *index, struct pool *pool, struct index_files *files) {
+    for (int32_t i = 0; i < files->len; i++) TRY(finish(index, pool, &files->items[i]));
     return NULL;
 }

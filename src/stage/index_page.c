@@ -22,9 +22,10 @@ struct job {
     bool unreachable;
 };
 
-struct jobs {
+struct index_pages {
     struct job *items;
     int32_t len, open;
+    int32_t total; /* of `open`, at first */
 };
 
 struct err *index_page_parse(struct arena *arena, struct str text, struct str content_type, struct simple_page *ret) {
@@ -83,7 +84,8 @@ static void ask(struct index *index, struct job *job) {
                                                  .headers = job->headers,
                                                  .headers_len = job->headers_len,
                                                  .limit = INDEX_PAGE_MAX,
-                                                 .user = job});
+                                                 .user = job,
+                                                 .tag = INDEX_TAG_PAGE});
 }
 
 static bool is_fresh(const struct index *index, const struct index_page_facts *facts) {
@@ -130,11 +132,11 @@ static const struct str *places_of(const struct index *index, const struct job *
     return index->places;
 }
 
-static struct err *advance(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job);
+static struct err *advance(struct index *index, struct pool *pool, struct index_pages *pages, struct job *job);
 
 /* job->page is what an index has. The first one is all there is, unless all indexes count alike, or it says that
  * another one has files of the same project. */
-static struct err *take(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job) {
+static struct err *take(struct index *index, struct pool *pool, struct index_pages *pages, struct job *job) {
     struct index_kin kin = index_packed_kin(&job->page);
     job->found = true;
     job->more = job->more || index->best_match || kin.tracks.len || kin.alternates.len;
@@ -144,11 +146,11 @@ static struct err *take(struct index *index, struct pool *pool, struct jobs *job
         return NULL;
     }
     job->place++;
-    return advance(index, pool, jobs, job);
+    return advance(index, pool, pages, job);
 }
 
 /* Goes on at job->place until something is asked for or the job is settled. */
-static struct err *advance(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job) {
+static struct err *advance(struct index *index, struct pool *pool, struct index_pages *pages, struct job *job) {
     int32_t len;
     const struct str *places = places_of(index, job, &len);
     for (; job->place < len; job->place++) {
@@ -156,14 +158,14 @@ static struct err *advance(struct index *index, struct pool *pool, struct jobs *
         if (index_local_path(pool->arena, place, &path)) {
             bool there = false;
             TRY(try_local(index, pool, job, path, &there));
-            if (there) return take(index, pool, jobs, job);
+            if (there) return take(index, pool, pages, job);
             continue;
         }
         bool absent;
         job->url = str_format(index->arena, "%.*s/%.*s/", FMT(place), FMT(job->name));
         if (try_cache(index, pool, job, &absent)) {
             if (absent) continue;
-            return take(index, pool, jobs, job);
+            return take(index, pool, pages, job);
         }
         if (index->options.offline) {
             /* Whether this index has the project is not known: another one may not stand in for it. */
@@ -173,7 +175,7 @@ static struct err *advance(struct index *index, struct pool *pool, struct jobs *
         }
         TRY(index_http(index));
         ask(index, job);
-        jobs->open++;
+        pages->open++;
         return NULL;
     }
     job->done = true;
@@ -181,7 +183,7 @@ static struct err *advance(struct index *index, struct pool *pool, struct jobs *
 }
 
 /* The server says that what the cache has is still right. */
-static struct err *confirm(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job,
+static struct err *confirm(struct index *index, struct pool *pool, struct index_pages *pages, struct job *job,
                            const struct http_response *response) {
     struct index_page_facts facts = index_packed_facts(&job->stale);
     int64_t fresh = response->max_age >= 0 ? response->max_age : INDEX_PAGE_FRESH_S;
@@ -189,18 +191,18 @@ static struct err *confirm(struct index *index, struct pool *pool, struct jobs *
     facts.fresh_until = index->now + (fresh > INDEX_PAGE_FRESH_MAX_S ? INDEX_PAGE_FRESH_MAX_S : fresh);
     job->page = index_packed_renew(pool->arena, &job->stale, &facts);
     index_cache_write(index, "pages", index_identity(index->arena, job->url), job->page.bytes);
-    return take(index, pool, jobs, job);
+    return take(index, pool, pages, job);
 }
 
 /* The page cannot be had. An older copy serves where the server is ill; without one nothing is known of the project,
  * whatever other indexes have. */
-static struct err *fail(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job, struct err *err,
-                        bool unreachable) {
+static struct err *fail(struct index *index, struct pool *pool, struct index_pages *pages, struct job *job,
+                        struct err *err, bool unreachable) {
     if (job->have_stale && unreachable && !index_packed_facts(&job->stale).absent) {
         int64_t fetched = index_packed_facts(&job->stale).fetched;
         if (index->stats.old_pages++ == 0 || fetched < index->stats.oldest) index->stats.oldest = fetched;
         job->page = job->stale;
-        return take(index, pool, jobs, job);
+        return take(index, pool, pages, job);
     }
     job->err = err;
     job->unreachable = unreachable;
@@ -222,30 +224,30 @@ static struct err *read_page(struct index *index, struct pool *pool, const struc
     return err;
 }
 
-static struct err *settle(struct index *index, struct pool *pool, struct jobs *jobs, struct job *job,
+static struct err *settle(struct index *index, struct pool *pool, struct index_pages *pages, struct job *job,
                           const struct http_response *response) {
     struct simple_page page = {0};
     bool absent = !response->err && (response->status == 404 || response->status == 410);
     if (!response->err && response->status == 304 && job->have_stale) {
-        return confirm(index, pool, jobs, job, response);
+        return confirm(index, pool, pages, job, response);
     }
     if (absent) {
         (void)keep_page(index, index->arena, job, &page, response);
         job->place++;
-        return advance(index, pool, jobs, job);
+        return advance(index, pool, pages, job);
     }
     if (response->err || response->status != 200) {
         index->unreachable = index->unreachable || response->unreachable;
-        return fail(index, pool, jobs, job, index_answer_err(index, response, job->url),
+        return fail(index, pool, pages, job, index_answer_err(index, response, job->url),
                     response->unreachable || response->status >= 500);
     }
     struct err *err = read_page(index, pool, job, response, &job->page);
     if (err) {
         struct str masked = http_mask(index->arena, job->url);
         struct err *outer = err_make(index->arena, ERR_INDEX, "%.*s is no page of an index", FMT(masked));
-        return fail(index, pool, jobs, job, err_because(outer, err), false);
+        return fail(index, pool, pages, job, err_because(outer, err), false);
     }
-    return take(index, pool, jobs, job);
+    return take(index, pool, pages, job);
 }
 
 /* The recorded page, where there is one. */
@@ -378,24 +380,37 @@ static struct err *finish(struct index *index, struct pool *pool, struct job *jo
     return NULL;
 }
 
-struct err *index_supply_pages(struct index *index, struct pool *pool, const struct needs *needs) {
-    struct jobs jobs = {.items = arena_new(index->arena, struct job, needs->len)};
+struct err *index_pages_begin(struct index *index, struct pool *pool, const struct needs *needs,
+                              struct index_pages **ret) {
+    struct index_pages *pages = arena_new(index->arena, struct index_pages, 1);
+    pages->items = arena_new(index->arena, struct job, needs->len);
     for (int32_t i = 0; i < needs->len; i++) {
         struct project *project = &pool->projects.data[needs->items[i].project.n];
         if (needs->items[i].release >= 0 || project->page != PAGE_UNKNOWN) continue;
-        jobs.items[jobs.len++] = (struct job){.id = needs->items[i].project, .name = project->name};
+        pages->items[pages->len++] = (struct job){.id = needs->items[i].project, .name = project->name};
     }
-    if (jobs.len == 0) return NULL;
-    TRY(index_list_links(index));
-    index->stats.pages += jobs.len;
-    for (int32_t i = 0; i < jobs.len; i++) TRY(advance(index, pool, &jobs, &jobs.items[i]));
-    int32_t total = jobs.open;
-    struct http_response response;
-    while (jobs.open > 0 && http_next(index->http, &response)) {
-        jobs.open--;
-        TRY(settle(index, pool, &jobs, response.user, &response));
-        index_progress(index, S("pages"), total > jobs.open ? total - jobs.open : 0, total);
-    }
-    for (int32_t i = 0; i < jobs.len; i++) TRY(finish(index, pool, &jobs.items[i]));
+    if (pages->len) TRY(index_list_links(index));
+    index->stats.pages += pages->len;
+    for (int32_t i = 0; i < pages->len; i++) TRY(advance(index, pool, pages, &pages->items[i]));
+    pages->total = pages->open;
+    *ret = pages;
+    return NULL;
+}
+
+int32_t index_pages_open(const struct index_pages *pages) {
+    return pages->open;
+}
+
+struct err *index_pages_settle(struct index *index, struct pool *pool, struct index_pages *pages,
+                               const struct http_response *response) {
+    pages->open--;
+    TRY(settle(index, pool, pages, response->user, response));
+    int32_t done = pages->total > pages->open ? pages->total - pages->open : 0;
+    index_progress(index, S("pages"), done, pages->total);
+    return NULL;
+}
+
+struct err *index_pages_end(struct index *index, struct pool *pool, struct index_pages *pages) {
+    for (int32_t i = 0; i < pages->len; i++) TRY(finish(index, pool, &pages->items[i]));
     return NULL;
 }

@@ -204,11 +204,30 @@ ERR_MUST_CHECK struct err *index_page_parse(struct arena *arena, struct str text
 /* The files of the local directory `path`, or those of its index.html. *found: it is there. */
 ERR_MUST_CHECK struct err *index_local_page(struct index *index, struct arena *arena, struct str path,
                                             struct simple_page *ret, bool *found);
-ERR_MUST_CHECK struct err *index_supply_pages(struct index *index, struct pool *pool, const struct needs *needs);
 ERR_MUST_CHECK struct err *index_list_links(struct index *index);
 /* The files of find-links that may be of `name`. */
 struct simple_page index_linked_files(struct index *index, struct arena *arena, struct str name);
-ERR_MUST_CHECK struct err *index_supply_metadata(struct index *index, struct pool *pool, const struct needs *needs);
+
+/* Pages and metadata files that are on their way at the same time: begun, each answer given to the kind that its tag
+ * names, and put into the pool when all are here. `_open`: how many answers are still to come. */
+enum index_tag { INDEX_TAG_PAGE = 1, INDEX_TAG_METADATA };
+struct index_pages;
+struct index_files;
+/* The pages that `needs` names. Waits for find-links; nothing else may be on its way yet. */
+ERR_MUST_CHECK struct err *index_pages_begin(struct index *index, struct pool *pool, const struct needs *needs,
+                                             struct index_pages **ret);
+int32_t index_pages_open(const struct index_pages *pages);
+ERR_MUST_CHECK struct err *index_pages_settle(struct index *index, struct pool *pool, struct index_pages *pages,
+                                              const struct http_response *response);
+ERR_MUST_CHECK struct err *index_pages_end(struct index *index, struct pool *pool, struct index_pages *pages);
+/* The metadata that `needs` names. */
+ERR_MUST_CHECK struct err *index_files_begin(struct index *index, struct pool *pool, const struct needs *needs,
+                                             struct index_files **ret);
+/* Asks for those that waited for a neighbour's file, if nothing is on its way. */
+int32_t index_files_open(struct index *index, struct pool *pool, struct index_files *files);
+void index_files_settle(struct index *index, struct pool *pool, struct index_files *files,
+                        const struct http_response *response);
+ERR_MUST_CHECK struct err *index_files_end(struct index *index, struct pool *pool, struct index_files *files);
 
 /* What a file says about itself. */
 struct index_document {

@@ -248,7 +248,7 @@ static struct err *search_dated(struct arena *arena, const struct solve_input *i
                                 struct counter *counter) {
     TRY(propose_search(arena, input, pool, source, ret, &counter->index_us, &counter->solve_us, &counter->rounds));
     if (*dated || ret->status != SOLVE_OPTIMAL || !adds_something(pool, ret)) return NULL;
-    TRY(propose_image_date(env, pool, source, &env->image_date));
+    TRY(propose_image_date(arena, env, pool, source, &env->image_date));
     *dated = true;
     return propose_search(arena, input, pool, source, ret, &counter->index_us, &counter->solve_us, &counter->rounds);
 }
@@ -268,11 +268,11 @@ static struct err *plan_with(struct arena *arena, const struct solve_input *give
     input.env = env;
     input.want = want;
     bool dated = env->image_date != INT64_MIN;
+    TRY(propose_prefetch(arena, &input, pool, source, !dated));
     if (!dated && asks_for_new(env, want)) {
-        TRY(propose_image_date(env, pool, source, &env->image_date));
+        TRY(propose_image_date(arena, env, pool, source, &env->image_date));
         dated = true;
     }
-    TRY(propose_prefetch(arena, &input, pool, source));
     counter->index_us += clock_us() - start;
     struct solution solution;
     TRY(search_dated(arena, &input, env, pool, source, &dated, &solution, counter));
@@ -286,8 +286,9 @@ static struct err *plan_with(struct arena *arena, const struct solve_input *give
     }
     struct plan plan;
     if (solution.status == SOLVE_OPTIMAL) {
-        TRY(check_solution(arena, &input, pool, &solution));
-        plan_make(arena, &input, pool, &solution, &plan);
+        struct check_verdict verdict;
+        TRY(check_solution(arena, &input, pool, &solution, &verdict));
+        plan_make(arena, &input, pool, &solution, &verdict, &plan);
         TRY(propose_hashes(arena, &plan));
         TRY(tell_freshness(arena, &input, pool, &plan));
         TRY(tell_stale_requests(arena, &input, pool, source, &solution, &plan));

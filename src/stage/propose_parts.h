@@ -4,6 +4,7 @@
 #ifndef UNPIN_STAGE_PROPOSE_PARTS_H
 #define UNPIN_STAGE_PROPOSE_PARTS_H
 
+#include "stage/check.h"
 #include "stage/propose.h"
 
 /* The words of a command. */
@@ -18,18 +19,21 @@ struct sentences {
     ptrdiff_t len, cap;
 };
 
-/* Fetches what the requests most likely touch. */
+/* Fetches what the requests most likely touch; with `date` and what is not installed the pages that tell the image's
+ * date, which count then. */
 ERR_MUST_CHECK struct err *propose_prefetch(struct arena *arena, const struct solve_input *input, struct pool *pool,
-                                            const struct source *source);
+                                            const struct source *source, bool date);
 
-/* The date of an environment of unknown origin: the newest upload among installed releases, from the pages of the few
- * whose versions are the latest dates, and of all others that are known. INT64_MIN where the index gives no dates. */
-ERR_MUST_CHECK struct err *propose_image_date(const struct environment *env, struct pool *pool,
+/* The pages that tell the date of an environment of unknown origin: of the few whose versions are the latest dates. */
+struct needs propose_date_needs(struct arena *arena, const struct environment *env, struct pool *pool);
+/* That date: the newest upload among installed releases, from these pages, which are fetched where they are not known,
+ * and all others that are. INT64_MIN where the index gives no dates. */
+ERR_MUST_CHECK struct err *propose_image_date(struct arena *arena, const struct environment *env, struct pool *pool,
                                               const struct source *source, int64_t *ret);
 
-/* The plan that a solution is: changes, lifts, reasons, warnings. */
+/* The plan that a solution is: changes, lifts, reasons, warnings, and the breaks of `verdict`. */
 void plan_make(struct arena *arena, const struct solve_input *input, const struct pool *pool,
-               const struct solution *solution, struct plan *ret);
+               const struct solution *solution, const struct check_verdict *verdict, struct plan *ret);
 /* Why each change is there (propose_because.c): fills `because` of the changes. */
 void plan_explain_changes(struct arena *arena, const struct solve_input *input, const struct pool *pool,
                           const struct solution *solution, struct plan_change *changes, int32_t len);

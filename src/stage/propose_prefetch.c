@@ -87,15 +87,21 @@ static void follow(struct prefetch *prefetch, const struct lead *lead, const str
     }
 }
 
+static bool needs_have(const struct need *items, int32_t len, const struct need *need) {
+    for (int32_t i = 0; i < len; i++)
+        if (items[i].project.n == need->project.n && items[i].release == need->release) return true;
+    return false;
+}
+
 /* A batch without duplicates. */
 struct wanted {
     VEC(struct need) list;
 };
 
 static void need_add(struct prefetch *prefetch, struct wanted *wanted, int32_t project, int32_t release) {
-    for (ptrdiff_t i = 0; i < wanted->list.len; i++)
-        if (wanted->list.data[i].project.n == project && wanted->list.data[i].release == release) return;
-    *vec_push(prefetch->arena, &wanted->list) = (struct need){{project}, release};
+    struct need need = {{project}, release};
+    if (needs_have(wanted->list.data, (int32_t)wanted->list.len, &need)) return;
+    *vec_push(prefetch->arena, &wanted->list) = need;
 }
 
 /* What the leads at hand lack; leads whose metadata are there are followed. */
@@ -122,11 +128,31 @@ static struct needs next_needs(struct prefetch *prefetch) {
     return (struct needs){needs.list.data, (int32_t)needs.list.len};
 }
 
-static struct err *walk(struct prefetch *prefetch, const struct source *source) {
+static bool adds_something(const struct prefetch *prefetch, const struct needs *needs) {
+    for (int32_t i = 0; i < needs->len; i++)
+        if (prefetch->pool->projects.data[needs->items[i].project.n].installed < 0) return true;
+    return false;
+}
+
+static struct needs joined(struct arena *arena, const struct needs *a, const struct needs *b) {
+    struct need *items = arena_new(arena, struct need, a->len + b->len);
+    int32_t len = 0;
+    for (int32_t i = 0; i < a->len; i++) items[len++] = a->items[i];
+    for (int32_t i = 0; i < b->len; i++)
+        if (!needs_have(items, len, &b->items[i])) items[len++] = b->items[i];
+    return (struct needs){items, len};
+}
+
+static struct err *walk(struct prefetch *prefetch, const struct source *source, bool date) {
     int32_t documents = 0;
     for (int wave = 0; wave < WAVES_MAX && documents < DOCUMENTS_MAX; wave++) {
         ptrdiff_t len = prefetch->leads.len;
         struct needs needs = next_needs(prefetch);
+        if (date && adds_something(prefetch, &needs)) {
+            struct needs pages = propose_date_needs(prefetch->arena, prefetch->input->env, prefetch->pool);
+            needs = joined(prefetch->arena, &needs, &pages);
+            date = false;
+        }
         documents += needs.len;
         if (needs.len) TRY(source->supply(source->self, prefetch->pool, &needs));
         else if (len == prefetch->leads.len) break;
@@ -135,12 +161,12 @@ static struct err *walk(struct prefetch *prefetch, const struct source *source) 
 }
 
 struct err *propose_prefetch(struct arena *arena, const struct solve_input *input, struct pool *pool,
-                             const struct source *source) {
+                             const struct source *source, bool date) {
     struct prefetch prefetch = {.arena = arena, .input = input, .pool = pool};
     for (int32_t i = 0; i < input->want->requests_len; i++)
         if (!input->want->requests[i].constraint)
             lead_add(&prefetch, &input->want->requests[i].requirement, input->want->upgrade, true);
-    return walk(&prefetch, source);
+    return walk(&prefetch, source, date);
 }
 
 struct err *propose_follow(struct arena *arena, const struct solve_input *input, struct pool *pool,
@@ -155,7 +181,7 @@ struct err *propose_follow(struct arena *arena, const struct solve_input *input,
         const struct release *release = &pool->projects.data[need.project.n].releases[need.release];
         if (release->metadata) follow(&prefetch, &nobody, release->metadata);
     }
-    return walk(&prefetch, source);
+    return walk(&prefetch, source, false);
 }
 
 /* Versions that begin with a year (2025.3.1, 25.1) tell their date: the newest of them bound the image's date best. A
@@ -172,9 +198,8 @@ static int64_t calendar_rank(const struct version *version) {
 
 enum { DATE_SAMPLES = 3 };
 
-struct err *propose_image_date(const struct environment *env, struct pool *pool, const struct source *source,
-                               int64_t *ret) {
-    struct need needs[DATE_SAMPLES];
+struct needs propose_date_needs(struct arena *arena, const struct environment *env, struct pool *pool) {
+    struct need *needs = arena_new(arena, struct need, DATE_SAMPLES);
     int64_t ranks[DATE_SAMPLES];
     int32_t len = 0;
     for (int32_t i = 0; i < env->dists_len; i++) {
@@ -194,7 +219,13 @@ struct err *propose_image_date(const struct environment *env, struct pool *pool,
     int32_t unknown = 0;
     for (int32_t i = 0; i < len; i++)
         if (pool->projects.data[needs[i].project.n].page == PAGE_UNKNOWN) needs[unknown++] = needs[i];
-    if (unknown) TRY(source->supply(source->self, pool, &(struct needs){needs, unknown}));
+    return (struct needs){needs, unknown};
+}
+
+struct err *propose_image_date(struct arena *arena, const struct environment *env, struct pool *pool,
+                               const struct source *source, int64_t *ret) {
+    struct needs needs = propose_date_needs(arena, env, pool);
+    if (needs.len) TRY(source->supply(source->self, pool, &needs));
     int64_t date = INT64_MIN;
     for (ptrdiff_t p = 0; p < pool->projects.len; p++) {
         const struct project *project = &pool->projects.data[p];

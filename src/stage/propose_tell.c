@@ -185,16 +185,9 @@ static const struct plan_break *breaks_without(struct arena *arena, const struct
     return rest.data;
 }
 
-static void make_breaks(struct arena *arena, const struct solve_input *input, const struct check_dist *after,
-                        int32_t after_len, struct plan *plan) {
-    const struct check_dist *before;
-    const struct plan_break *was, *is;
-    const struct plan_allowance *allowances;
-    int32_t before_len, was_len, is_len, allowances_len;
-    bool allow = !input->want->no_allowances;
-    check_dists_of(arena, input->env, &before, &before_len);
-    check_breaks(arena, &input->env->markers, before, before_len, allow, &was, &was_len, &allowances, &allowances_len);
-    check_breaks(arena, &input->env->markers, after, after_len, allow, &is, &is_len, &allowances, &allowances_len);
+static void make_breaks(struct arena *arena, const struct check_verdict *verdict, struct plan *plan) {
+    const struct plan_break *was = verdict->before, *is = verdict->after;
+    int32_t was_len = verdict->before_len, is_len = verdict->after_len;
     plan->breaks_before = was;
     plan->breaks_before_len = was_len;
     plan->breaks_fixed = breaks_without(arena, was, was_len, is, is_len, &plan->breaks_fixed_len);
@@ -650,7 +643,7 @@ void plan_tell_freshness(struct arena *arena, const struct solve_input *input, c
                          const struct solution *stale, struct plan *plan) {
     struct plan other;
     struct buf who = {.arena = arena};
-    plan_make(arena, input, pool, stale, &other);
+    plan_make(arena, input, pool, stale, &(struct check_verdict){0}, &other);
     for (int32_t i = 0; i < other.changes_len; i++) {
         const struct plan_change *change = &other.changes[i];
         const struct project *project = pool_find(pool, change->name);
@@ -682,14 +675,14 @@ void plan_tell_freshness(struct arena *arena, const struct solve_input *input, c
 }
 
 void plan_make(struct arena *arena, const struct solve_input *input, const struct pool *pool,
-               const struct solution *solution, struct plan *ret) {
+               const struct solution *solution, const struct check_verdict *verdict, struct plan *ret) {
     struct plan plan = {.env = input->env, .locks = input->locks, .want = input->want, .proof = solution->proof};
     int32_t len;
     const struct check_dist *after = result_dists(arena, pool, solution, input->want, &len);
     make_changes(arena, input, pool, solution, &plan);
     make_lifts(arena, input, pool, solution, &plan);
     make_allowances(arena, pool, solution, &plan);
-    make_breaks(arena, input, after, len, &plan);
+    make_breaks(arena, verdict, &plan);
     make_advisories(arena, input, pool, solution, after, len, &plan);
     struct warnings warnings = {.arena = arena};
     warn_unknown(&warnings, input->env);

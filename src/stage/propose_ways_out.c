@@ -378,7 +378,7 @@ static struct err *try_way(struct outs *outs, struct way *way, bool *ret) {
     struct solution solution;
     int64_t index_us = 0, solve_us = 0;
     int32_t rounds = 0;
-    TRY(propose_prefetch(outs->arena, &input, outs->pool, outs->source));
+    TRY(propose_prefetch(outs->arena, &input, outs->pool, outs->source, false));
     TRY(propose_search(outs->arena, &input, outs->pool, outs->source, &solution, &index_us, &solve_us, &rounds));
     *ret = solution.status == SOLVE_OPTIMAL;
     if (*ret) weigh_way(outs, &solution, way);

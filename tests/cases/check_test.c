@@ -57,7 +57,8 @@ static void expect_result(const struct result *result) {
     int32_t *chosen = arena_new(arena, int32_t, pool.projects.len);
     apply_changes(arena, &pool, str_of(result->changes), chosen);
     struct solution solution = {.chosen = chosen, .chosen_len = (int32_t)pool.projects.len};
-    err = check_solution(arena, world_input(&world), &pool, &solution);
+    struct check_verdict verdict;
+    err = check_solution(arena, world_input(&world), &pool, &solution, &verdict);
     struct str said = err ? err_format(arena, err) : S("");
     bool right = result->says[0] ? str_find(said, str_of(result->says)) >= 0 : !err;
     if (!right) fail_msg("%s\n%s\nsaid '%.*s', not '%s'", result->world, result->changes, FMT(said), result->says);

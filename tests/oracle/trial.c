@@ -123,7 +123,8 @@ static const char *check_draw(struct arena *arena, struct world *world, struct p
         if (version && chosen[p] < 0) return "a drawn release is not in the pool";
     }
     solution.chosen = chosen;
-    struct err *err = check_solution(arena, world_input(world), pool, &solution);
+    struct check_verdict verdict;
+    struct err *err = check_solution(arena, world_input(world), pool, &solution, &verdict);
     if (good == !err) return NULL;
     struct str told = err ? err_format(arena, err) : S("nothing wrong");
     return str_copy_z(arena, str_format(arena, "the checker finds %.*s in a result that is %s\n%.*s", FMT(told),
