@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
-"""What `unpin check` and a warm plan cost against the number of installed distributions.
+"""What `unpin check` and a warm plan cost against the number of installed distributions, next to uv.
 
-Makes virtual environments of N distributions that hold nothing but their dist-info (METADATA, RECORD, INSTALLER), each
+Makes virtual environments of N distributions that hold nothing but their dist-info (METADATA, RECORD, INSTALLER, WHEEL), each
 with a dozen requirements on others, half of them behind extras; a lock that pins all of them; and an index of local
-pages (--find-links) with three releases of the project that the plan asks for. Runs each command --runs times and prints
-the least CPU time (user and system), the least wall time and the greatest memory of all runs.
+pages (--find-links) with three releases of the project that the plan asks for. Runs each command --runs times, unpin and
+uv in turn, and prints the least CPU time (user and system), the least wall time and the greatest memory of all runs.
+uv is the one of the benchmark's tools (bench.py makes them) or the one on PATH; where there is none it is left out.
+--figure writes the CPU times as a drawing.
 
-    tests/bench/scaling.py [--unpin build/unpin] [--runs 20] [--sizes 100,300,1000,3000]
+    tests/bench/scaling.py [--unpin build/unpin] [--uv PATH] [--runs 20] [--sizes 100,300,1000,3000] [--figure FILE.svg]
 """
 import argparse
+import math
 import os
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,6 +49,7 @@ def make_environment(root, size):
         (info / "METADATA").write_text(metadata(f"project-{i}", version, requires, ["test"] if i else []))
         (info / "RECORD").write_text(f"project_{i}/__init__.py,,\n")
         (info / "INSTALLER").write_text("pip\n")
+        (info / "WHEEL").write_text("Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
     lock = root / f"lock-{size}.txt"
     lock.write_text("".join(f"project-{i}=={version}\n" for i, version in versions.items()))
     # What cannot have settled is not cached: the scan keeps nothing that is younger than a few seconds.
@@ -77,33 +82,86 @@ def run(argv, environment):
     return usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)
 
 
-def measure(argv, environment, runs):
-    results = [run(argv, environment) for _ in range(runs + 1)][1:]
-    statuses = {result[3] for result in results}
-    if not statuses <= {0}:
-        sys.exit(f"{' '.join(argv)}: exit status {statuses}")
-    return min(r[0] for r in results) * 1e3, min(r[1] for r in results) * 1e3, max(r[2] for r in results)
+def measure(commands, environment, runs):
+    """The figures of each command, which take turns: CPU ms, wall ms, MiB."""
+    results = [[run(argv, environment) for argv in commands] for _ in range(runs + 1)][1:]
+    found = []
+    for argv, rows in zip(commands, zip(*results)):
+        statuses = {row[3] for row in rows}
+        if not statuses <= {0}:
+            sys.exit(f"{' '.join(argv)}: exit status {statuses}")
+        found.append((min(r[0] for r in rows) * 1e3, min(r[1] for r in rows) * 1e3, max(r[2] for r in rows)))
+    return found
+
+
+def find_uv():
+    data = os.environ.get("UNPIN_BENCH") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "unpin-bench")
+    made = os.path.join(data, "tools", "bin", "uv")
+    return made if os.path.exists(made) else shutil.which("uv")
+
+
+def draw(found, sizes):
+    """CPU time against distributions, both logarithmic: one panel for each command."""
+    width, height, left, top, inner, gap = 860, 300, 46, 34, 230, 48
+    names = list(dict.fromkeys(name for name, _, _ in found))
+    times = [row[0] for row in found.values()]
+    low, high = 10 ** math.floor(math.log10(min(times))), 10 ** math.ceil(math.log10(max(times)))
+    colours = {"unpin": "#0b7a75", "uv": "#b5542b"}
+
+    def across(panel, size):
+        return left + panel * (inner + gap) + inner * math.log(size / sizes[0]) / math.log(sizes[-1] / sizes[0])
+
+    def up(value):
+        return top + (height - top - 44) * (1 - math.log(value / low) / math.log(high / low))
+
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">',
+           f'<rect width="{width}" height="{height}" fill="#ffffff"/>']
+    for panel, name in enumerate(names):
+        out.append(f'<text x="{across(panel, sizes[0])}" y="16" font-size="13" font-weight="bold">{name}</text>')
+        value = low
+        while value <= high:
+            out.append(f'<path d="M{across(panel, sizes[0])} {up(value):.1f}h{inner}" stroke="#dddddd"/>')
+            out.append(f'<text x="{across(panel, sizes[0]) - 6}" y="{up(value) + 4:.1f}" text-anchor="end">{value:g}</text>')
+            value *= 10
+        for size in sizes:
+            out.append(f'<text x="{across(panel, size):.1f}" y="{height - 26}" text-anchor="middle">{size}</text>')
+        for tool in dict.fromkeys(t for n, _, t in found if n == name):
+            points = [(across(panel, s), up(found[name, s, tool][0])) for s in sizes]
+            out.append(f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}" fill="none" stroke="{colours[tool]}" stroke-width="2"/>')
+            out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colours[tool]}"/>' for x, y in points]
+            x, y = points[-1]
+            out.append(f'<text x="{x - 4:.1f}" y="{y - 8:.1f}" text-anchor="end" fill="{colours[tool]}">{tool}</text>')
+    out.append(f'<text x="{left}" y="{height - 8}">CPU milliseconds of a whole process (user and system) against installed distributions</text>')
+    return "\n".join([*out, "</svg>"]) + "\n"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--unpin", default=str(pathlib.Path(__file__).parents[2] / "build/unpin"))
+    parser.add_argument("--uv", default=find_uv())
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--sizes", default="100,300,1000,3000")
+    parser.add_argument("--figure")
     options = parser.parse_args()
+    sizes, found = [int(size) for size in options.sizes.split(",")], {}
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         links = make_links(root)
-        environment = {"PATH": os.environ["PATH"], "HOME": folder, "UNPIN_CACHE_DIR": str(root / "cache")}
-        print(f"{'distributions':>13}  {'command':<12} {'CPU ms':>8} {'wall ms':>8} {'MiB':>6}")
-        for size in map(int, options.sizes.split(",")):
+        environment = {"PATH": os.environ["PATH"], "HOME": folder, "UNPIN_CACHE_DIR": str(root / "cache"), "UV_CACHE_DIR": str(root / "uv-cache")}
+        print(f"{'distributions':>13}  {'command':<20} {'':6}{'CPU ms':>8} {'wall ms':>8} {'MiB':>6}")
+        for size in sizes:
             env, lock = make_environment(root, size)
-            place = ["--python", str(env / "bin/python"), "--lock", str(lock)]
-            index = ["--find-links", str(links), "--no-index"]
-            for name, argv in [("check", ["check", *place]), ("plan, no-op", ["plan", "project-1", *place, *index]),
-                               ("plan wanted", ["plan", "wanted", *place, *index])]:
-                cpu, wall, memory = measure([options.unpin, *argv], environment, options.runs)
-                print(f"{size:>13}  {name:<12} {cpu:>8.1f} {wall:>8.1f} {memory:>6.1f}", flush=True)
+            python, index = ["--python", str(env / "bin/python")], ["--find-links", str(links), "--no-index"]
+            place = [*python, "--lock", str(lock)]
+            for name, unpin, uv in [("check", ["check", *place], ["check", *python]),
+                                    ("plan, nothing to do", ["plan", "project-1", *place, *index], ["install", "--dry-run", "project-1", *python, *index]),
+                                    ("plan that adds one", ["plan", "wanted", *place, *index], ["install", "--dry-run", "wanted", *python, *index])]:
+                commands = [[options.unpin, *unpin], *([[options.uv, "pip", *uv]] if options.uv else [])]
+                for tool, figures in zip(("unpin", "uv"), measure(commands, environment, options.runs)):
+                    found[name, size, tool] = figures
+                    print(f"{size:>13}  {name:<20} {tool:<6}{figures[0]:>8.1f} {figures[1]:>8.1f} {figures[2]:>6.1f}", flush=True)
+    if options.figure:
+        pathlib.Path(options.figure).write_text(draw(found, sizes))
 
 
 if __name__ == "__main__":
