@@ -6,6 +6,7 @@
 #include "os/http.h"
 #include "os/signals.h"
 #include "os/workers.h"
+#include "pypa/name.h"
 #include "pypa/simple.h"
 #include "stage/check.h"
 #include "stage/history.h"
@@ -480,12 +481,12 @@ static struct err *imports_before(struct run *run) {
     if (there.len == 0) return NULL;
     tell(run, S("importing what will change"));
     TRY(imports_try(run->arena, run->input, there.data, (int32_t)there.len));
-    for (ptrdiff_t i = 0; i < there.len; i++) {
-        if (there.data[i].outcome == IMPORT_OK) continue;
-        for (ptrdiff_t j = 0; j < run->imports.len; j++)
-            if (str_eq(run->imports.data[j].module, there.data[i].module))
-                run->imports.data[j--] = run->imports.data[--run->imports.len];
-    }
+    for (ptrdiff_t i = 0; i < there.len; i++)
+        for (ptrdiff_t j = 0; j < run->imports.len; j++) {
+            if (!str_eq(run->imports.data[j].module, there.data[i].module)) continue;
+            if (there.data[i].outcome == IMPORT_OK) run->imports.data[j].before = true;
+            else run->imports.data[j--] = run->imports.data[--run->imports.len];
+        }
     return NULL;
 }
 
@@ -590,14 +591,24 @@ static struct err *verify_breaks(struct run *run, const struct environment *now)
     return NULL;
 }
 
-static struct err *verify_imports(struct run *run) {
+/* True if a new module wants another that nothing brings and that no distribution is named for: its metadata require
+ * what it needs, and that is there, so this is for those who have the other one too (matplotlib_inline). */
+static bool import_is_optional(const struct run *run, const struct environment *now, const struct import_check *check) {
+    if (check->outcome != IMPORT_FAILED || check->before || !check->lacks.len) return false;
+    for (ptrdiff_t i = 0; i < run->imports.len; i++)
+        if (str_eq(run->imports.data[i].module, check->lacks)) return false;
+    return !environment_find(now, name_normalize(run->arena, check->lacks));
+}
+
+static struct err *verify_imports(struct run *run, const struct environment *now) {
     if (run->imports.len == 0) return NULL;
     tell(run, str_format(run->arena, "importing %td modules", run->imports.len));
     TRY(imports_try(run->arena, run->input, run->imports.data, (int32_t)run->imports.len));
     for (ptrdiff_t i = 0; i < run->imports.len; i++) {
         const struct import_check *check = &run->imports.data[i];
         struct str said = str_format(run->arena, "`import %.*s`: %.*s", FMT(check->module), FMT(check->message));
-        if (check->outcome == IMPORT_FAILED || check->outcome == IMPORT_CRASHED) {
+        bool bad = check->outcome == IMPORT_FAILED || check->outcome == IMPORT_CRASHED;
+        if (bad && !import_is_optional(run, now, check)) {
             struct err *err = verify_failed(run, "a module does not import", said);
             return err_hint(run->arena, err, "the change was undone; --no-imports keeps it all the same");
         }
@@ -612,7 +623,7 @@ static struct err *verify(struct run *run) {
     TRY(verify_changes(run, &now));
     TRY(verify_records(run, &now));
     TRY(verify_breaks(run, &now));
-    return verify_imports(run);
+    return verify_imports(run, &now);
 }
 
 /* Back to the old state because of `err`; the two transactions leave no trace in the history. */

@@ -29,6 +29,10 @@ static const char script[] =
     "    say('try', name)\n"
     "    try:\n"
     "        importlib.import_module(name)\n"
+    "    except ModuleNotFoundError as e:\n"
+    "        text = '%s: %s' % (type(e).__name__, e)\n"
+    "        if e.name and '.' not in e.name: say('lacks', name, e.name + ' ' + text)\n"
+    "        else: say('wrong', name, text)\n"
     "    except wrong as e:\n"
     "        say('wrong', name, type(e).__name__ + ': ' + str(e))\n"
     "    except BaseException as e:\n"
@@ -69,9 +73,11 @@ static int32_t outcomes_read(struct arena *arena, struct str output, struct impo
         open = str_eq(what, S("try")) ? i : -1;
         if (open >= 0) continue;
         told[i] = true;
-        checks[i].outcome = str_eq(what, S("ok"))      ? IMPORT_OK
-                            : str_eq(what, S("wrong")) ? IMPORT_FAILED
-                                                       : IMPORT_RAISED;
+        bool lacks = str_eq(what, S("lacks"));
+        if (lacks) checks[i].lacks = str_copy(arena, str_slice(str_cut(&line, ' '), 0, MESSAGE_MAX));
+        checks[i].outcome = str_eq(what, S("ok"))               ? IMPORT_OK
+                            : lacks || str_eq(what, S("wrong")) ? IMPORT_FAILED
+                                                                : IMPORT_RAISED;
         checks[i].message = str_copy(arena, str_slice(line, 0, MESSAGE_MAX));
     }
     return open;
@@ -154,6 +160,7 @@ struct err *imports_try(struct arena *arena, const struct apply_input *input, st
         int32_t number = checks[i].group;
         checks[i] = groups[number].checks[taken[number]++];
         checks[i].message = str_copy(arena, checks[i].message);
+        checks[i].lacks = str_copy(arena, checks[i].lacks);
     }
     for (int32_t i = 0; i < IMPORT_GROUPS_MAX; i++) arena_close(groups[i].arena);
     return err;

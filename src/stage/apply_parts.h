@@ -23,6 +23,8 @@ struct import_check {
     int32_t group; /* those of one are imported in one process, in their order */
     enum import_outcome outcome;
     struct str message; /* what Python says; empty where it imports */
+    struct str lacks;   /* FAILED: the module that is nowhere, where that is why; else empty */
+    bool before;        /* it imported before the change */
 };
 
 enum { IMPORT_GROUPS_MAX = 4 };

@@ -360,3 +360,25 @@ def test_packages_that_two_distributions_share(env, tmp_path):
         assert there() == found, words
     env.run("undo", "-y", "4").ok()
     assert env.tree() == before
+
+
+def test_modules_that_want_what_nothing_requires(env, tmp_path):
+    """matplotlib_inline imports matplotlib, which it does not require: a note. All else that does not import takes the
+    change back: what imported before, what a distribution is named for, what is there but lacks a part."""
+    wheels = str(tmp_path / "wheels")
+
+    def made(name, version, text):
+        worlds.stub_wheel(wheels, name, version, files={f"{name}/__init__.py": text})
+
+    made("inline", "1.0", "import nowhere_at_all.part\n")
+    made("later", "1.0", "")
+    made("later", "2.0", "import nowhere_at_all\n")
+    made("lost", "1.0", "import lost.gone\n")
+    made("part", "1.0", "import click.no_such_part\n")
+    made("name", "1.0", "from click import no_such_name\n")
+    run = env.run("install", "-y", "inline", "later==1.0", PIP_FIND_LINKS=wheels).ok()
+    assert "No module named 'nowhere_at_all'" in run.out + run.err
+    for words in (["later==2.0"], ["lost"], ["part"], ["name"]):
+        before = env.tree()
+        assert "does not import" in env.run("install", "-y", *words, PIP_FIND_LINKS=wheels).ok(1).err, words
+        assert env.tree() == before
