@@ -24,7 +24,15 @@
 #define UNPOISON(p, n) ((void)0)
 #endif
 
-enum { ALIGN = 16, BLOCK_MIN = 64 << 10, BLOCK_MAX = 4 << 20, KEEP = 1 << 30, HEAP = 32 << 20, LARGE_PAGE = 2 << 20 };
+enum {
+    ALIGN = 16,
+    BLOCK_MIN = 64 << 10,
+    BLOCK_MAX = 4 << 20,
+    KEEP = 1 << 30,
+    HEAP = 32 << 20,
+    LARGE_PAGE = 2 << 20,
+    LARGE_PAGES = 4
+};
 
 struct block {
     struct block *prev;
@@ -72,12 +80,13 @@ void arena_keep_memory(void) {
     (void)mallopt(M_TOP_PAD, HEAP);
     /* What a thread's arena frees serves the others too. */
     (void)mallopt(M_ARENA_MAX, 1);
-    /* Room for HEAP is made with the first allocation. In large pages, where the system has them: touching the memory
-     * page by page takes a sixth of the time of a short command. */
+    /* Room for HEAP is made with the first allocation. The first LARGE_PAGES of it in large pages, where the system has
+     * them: touching the memory page by page takes a sixth of the time of a short command. Not all: an install touches
+     * the rest here and there, and the system would clear every large page as a whole. */
     char *from = malloc(BLOCK_MAX), *to = sbrk(0);
     uintptr_t start = ((uintptr_t)from + LARGE_PAGE - 1) & ~((uintptr_t)LARGE_PAGE - 1), end = (uintptr_t)to;
-    if (from && start < end && end - start <= 2 * (uintptr_t)HEAP)
-        (void)madvise((void *)start, end - start, MADV_HUGEPAGE);
+    if (end > start + LARGE_PAGES * (uintptr_t)LARGE_PAGE) end = start + LARGE_PAGES * (uintptr_t)LARGE_PAGE;
+    if (from && start < end) (void)madvise((void *)start, end - start, MADV_HUGEPAGE);
     free(from);
 #endif
 }

@@ -108,11 +108,15 @@ struct err *session_cache_most(struct session *session, int64_t *ret, struct str
     return NULL;
 }
 
-/* True for what shows no fingerprint and changes nothing. */
+/* True for what shows no fingerprint and compares none: what changes an environment at once looks itself whether it is
+ * still the same. */
 static bool needs_no_state(const struct session *session) {
+    static const struct str commands[] = {S_INIT("check"), S_INIT("plan"), S_INIT("install"), S_INIT("remove")};
     const struct options *options = session->options;
-    bool reads = str_eq(session->command, S("check")) || str_eq(session->command, S("plan"));
-    return reads && !options->json && options->output.len == 0;
+    bool among = false;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        among = among || str_eq(session->command, commands[i]);
+    return among && !options->json && options->output.len == 0;
 }
 
 /* The SHA-256 of a text about this environment, from the cache if it was the same last time. Empty without a cache. */

@@ -57,6 +57,9 @@ struct run {
     int32_t files_len;
     struct import_checks imports;
     VEC(struct str) notes;
+    const struct plan_break *breaks; /* of the environment before, once they are known */
+    int32_t breaks_len;
+    bool breaks_known;
     struct depot depot; /* while files are staged */
     struct early_sync sync;
     struct signals signals; /* held back from the opening of the store to the end */
@@ -334,12 +337,27 @@ static bool break_known(const struct plan_break *found, const struct plan_break 
     return false;
 }
 
-/* True for what is broken before, and what the plan tells. */
-static bool break_told(const struct run *run, const struct plan_break *found, const struct plan_break *before,
-                       int32_t before_len) {
+/* What is broken in the environment that the plan was made for. Looked at where something is found that the plan does
+ * not tell, which is seldom. */
+static bool break_was_there(struct run *run, const struct plan_break *found) {
     const struct plan *plan = run->plan;
-    return break_known(found, before, before_len) || break_known(found, plan->breaks_before, plan->breaks_before_len) ||
-           break_known(found, plan->breaks_new, plan->breaks_new_len);
+    const struct check_dist *dists = NULL;
+    const struct plan_allowance *uses = NULL;
+    int32_t dists_len = 0, uses_len = 0;
+    if (!run->breaks_known) {
+        check_dists_of(run->arena, plan->env, &dists, &dists_len);
+        check_breaks(run->arena, &plan->env->markers, dists, dists_len, true, &run->breaks, &run->breaks_len, &uses,
+                     &uses_len);
+    }
+    run->breaks_known = true;
+    return break_known(found, run->breaks, run->breaks_len);
+}
+
+/* True for what is broken before, and what the plan tells. */
+static bool break_told(struct run *run, const struct plan_break *found) {
+    const struct plan *plan = run->plan;
+    return break_known(found, plan->breaks_before, plan->breaks_before_len) ||
+           break_known(found, plan->breaks_new, plan->breaks_new_len) || break_was_there(run, found);
 }
 
 static const struct wheel *wheel_find(const struct run *run, struct str name) {
@@ -373,16 +391,14 @@ static void dists_after(struct run *run, const struct check_dist **ret, int32_t 
 static struct err *promises_check(struct run *run) {
     const struct marker_env *markers = &run->plan->env->markers;
     const struct check_dist *dists = NULL;
-    const struct plan_break *breaks = NULL, *before = NULL;
+    const struct plan_break *breaks = NULL;
     const struct plan_allowance *uses = NULL;
-    int32_t dists_len = 0, len = 0, before_len = 0, uses_len = 0;
+    int32_t dists_len = 0, len = 0, uses_len = 0;
     if (run->input->options->no_undo) return NULL;
-    check_dists_of(run->arena, run->plan->env, &dists, &dists_len);
-    check_breaks(run->arena, markers, dists, dists_len, true, &before, &before_len, &uses, &uses_len);
     dists_after(run, &dists, &dists_len);
     check_breaks(run->arena, markers, dists, dists_len, true, &breaks, &len, &uses, &uses_len);
     for (int32_t i = 0; i < len; i++) {
-        if (!wheel_find(run, breaks[i].name) || break_told(run, &breaks[i], before, before_len)) continue;
+        if (!wheel_find(run, breaks[i].name) || break_told(run, &breaks[i])) continue;
         struct err *err =
             err_make(run->arena, ERR_INDEX, "the file of %.*s %.*s requires %.*s, which the index did not tell",
                      FMT(breaks[i].name), FMT(breaks[i].version), FMT(breaks[i].requires_text));
@@ -434,17 +450,19 @@ static struct err *locks_stage(struct run *run) {
     return NULL;
 }
 
-/* The environment must still be the one that the plan was made for. */
 static struct err *environment_again(struct run *run, struct environment *ret) {
-    struct scan_options options = {.python = run->plan->env->python, .cache_dir = run->input->options->cache_dir};
+    struct scan_options options = {.python = run->plan->env->python,
+                                   .cache_dir = run->input->options->cache_dir,
+                                   .no_state = true,
+                                   .known = run->plan->env};
     return scan_environment(run->arena, run->input->fs, run->input->proc, &options, ret);
 }
 
-static struct err *fingerprint_check(struct run *run) {
+/* The environment must still be the one that the plan was made for. */
+static struct err *environment_check(struct run *run) {
     struct environment now;
     TRY(environment_again(run, &now));
-    struct str planned = environment_fingerprint(run->arena, run->plan->env);
-    if (str_eq(environment_fingerprint(run->arena, &now), planned)) return NULL;
+    if (environment_is_still(&now, run->plan->env)) return NULL;
     struct err *err = err_make(run->arena, ERR_CHANGED, "the environment was changed since the plan was made");
     return err_hint(run->arena, err, "make the plan again; nothing was touched");
 }
@@ -508,7 +526,7 @@ static struct err *stage_files(struct run *run) {
     TRY(download(run));
     TRY(wheels_open(run));
     TRY(promises_check(run));
-    TRY(fingerprint_check(run));
+    TRY(environment_check(run));
     TRY(imports_before(run));
     TRY(files_stage(run));
     return locks_stage(run);
@@ -573,17 +591,14 @@ static struct err *verify_records(struct run *run, const struct environment *now
 }
 
 static struct err *verify_breaks(struct run *run, const struct environment *now) {
-    const struct plan *plan = run->plan;
     const struct check_dist *dists = NULL;
-    const struct plan_break *breaks = NULL, *before = NULL;
+    const struct plan_break *breaks = NULL;
     const struct plan_allowance *uses = NULL;
-    int32_t dists_len = 0, len = 0, before_len = 0, uses_len = 0;
-    check_dists_of(run->arena, plan->env, &dists, &dists_len);
-    check_breaks(run->arena, &plan->env->markers, dists, dists_len, true, &before, &before_len, &uses, &uses_len);
+    int32_t dists_len = 0, len = 0, uses_len = 0;
     check_dists_of(run->arena, now, &dists, &dists_len);
     check_breaks(run->arena, &now->markers, dists, dists_len, true, &breaks, &len, &uses, &uses_len);
     for (int32_t i = 0; i < len; i++) {
-        if (break_told(run, &breaks[i], before, before_len)) continue;
+        if (break_told(run, &breaks[i])) continue;
         return verify_failed(run, "a requirement is broken",
                              str_format(run->arena, "%.*s %.*s requires %.*s", FMT(breaks[i].name),
                                         FMT(breaks[i].version), FMT(breaks[i].requires_text)));

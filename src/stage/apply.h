@@ -2,8 +2,8 @@
  * apply - carries a plan out: files and lock edits in one transaction, then verification; undone where that fails.
  *
  * The only stage that changes an environment. In order: permissions, consent, the store's lock (recovering what a crash
- * left), downloads into the staging area, verification of every wheel, the environment's fingerprint once more, commit;
- * then the environment is read again: no new break, every change in place, every module that could be imported before
+ * left), downloads into the staging area, verification of every wheel, the environment once more, commit; then the
+ * environment is read again: no new break, every change in place, every module that could be imported before
  * (or is new) imports. A failure after the commit is undone. Exit status 0 means new, verified and durable; 1 and 75
  * mean the old state.
  */

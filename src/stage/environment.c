@@ -19,6 +19,22 @@ struct str environment_fingerprint(struct arena *arena, const struct environment
     return digest_hex(arena, digest_make(arena, env->state, DIGEST_SHA256));
 }
 
+static bool dist_is_still(const struct environment *now, const struct dist *a, const struct environment *then,
+                          const struct dist *b) {
+    return str_eq(a->name, b->name) && str_eq(a->version.text, b->version.text) && str_eq(a->info_dir, b->info_dir) &&
+           a->site >= 0 && b->site >= 0 && str_eq(now->sites[a->site], then->sites[b->site]) &&
+           a->look.mtime_ns == b->look.mtime_ns && a->look.file_size == b->look.file_size &&
+           a->look.file_mtime_ns == b->look.file_mtime_ns;
+}
+
+bool environment_is_still(const struct environment *now, const struct environment *then) {
+    bool same = now->dists_len == then->dists_len && str_eq(now->prefix, then->prefix) &&
+                str_eq(now->markers.python_full_version, then->markers.python_full_version);
+    for (int32_t i = 0; same && i < now->dists_len; i++)
+        same = dist_is_still(now, &now->dists[i], then, &then->dists[i]);
+    return same;
+}
+
 static int dist_order(const void *a, const void *b) {
     const struct dist *x = a, *y = b;
     int order = str_cmp(x->name, y->name);

@@ -20,11 +20,18 @@ enum dist_form {
 
 /* Why a distribution counts as a vendor build (bits). No configured index can give it again. */
 enum vendor_reason {
-    VENDOR_LOCAL_VERSION = 1,    /* a local version: +nv25.04 */
-    VENDOR_URL_GONE = 4,         /* direct_url.json names a path that is gone */
-    VENDOR_NOT_ON_INDEX = 8,     /* the index has the project but not this version, or not the project */
+    VENDOR_LOCAL_VERSION = 1, /* a local version: +nv25.04 */
+    VENDOR_URL_GONE = 4,      /* direct_url.json names a path that is gone */
+    VENDOR_NOT_ON_INDEX = 8,  /* the index has the project but not this version, or not the project */
     VENDOR_LOCAL_BUILD = 32, /* its WHEEL has a plain linux_… tag, which no index takes: built by the vendor, or here */
     VENDOR_LISTED = 16,      /* the catalog says so */
+};
+
+/* How a description on disk looked when it was read: what tells whether it is still the same. */
+struct dist_look {
+    int64_t inode, mtime_ns;          /* of the dist-info directory; 0 for other forms */
+    int64_t file_size, file_mtime_ns; /* of METADATA or PKG-INFO */
+    bool settled; /* its times were old enough that a later change has another time (SCAN_CACHE_SETTLED_NS) */
 };
 
 /* One installed distribution. */
@@ -40,12 +47,13 @@ struct dist {
     struct str info_dir; /* file name of the dist-info or egg-info within the site directory */
     bool shadowed;       /* an earlier site directory has the same project: not what Python imports */
     bool editable;
-    bool system;                 /* owned by the system's package manager: can be shadowed, not uninstalled */
-    struct str direct_url;       /* from direct_url.json (PEP 610); empty: none */
-    struct str direct_commit;    /* the same, of a repository; empty: none */
-    struct str installer;        /* INSTALLER; empty: none */
-    bool requested;              /* REQUESTED (PEP 376) is there */
-    uint32_t vendor;             /* bits of vendor_reason; 0: not a vendor build */
+    bool system;              /* owned by the system's package manager: can be shadowed, not uninstalled */
+    struct str direct_url;    /* from direct_url.json (PEP 610); empty: none */
+    struct str direct_commit; /* the same, of a repository; empty: none */
+    struct str installer;     /* INSTALLER; empty: none */
+    bool requested;           /* REQUESTED (PEP 376) is there */
+    uint32_t vendor;          /* bits of vendor_reason; 0: not a vendor build */
+    struct dist_look look;    /* zero where it was not read from a machine */
 };
 
 /* A layer: a virtual environment over another environment, which stays as it is and is seen through it. */
@@ -81,6 +89,7 @@ struct environment {
     int32_t dists_len;
     struct map by_name;         /* normalized name to position of the effective (not shadowed) distribution */
     int64_t image_date;         /* seconds since 1970, the newest upload among what is locked; INT64_MIN: not known */
+    struct str facts;           /* what the interpreter said of itself, as it said it; empty unless it was asked */
     struct str state;           /* text: the sorted names, versions, sites and RECORD identities; empty for snapshots */
     struct str fingerprint;     /* where it is known already; environment_fingerprint gives it for all */
     const struct str *problems; /* sentences: broken metadata and the like, survived */
@@ -95,6 +104,11 @@ struct str environment_runs(const struct environment *env);
 
 /* The effective distribution of a normalized name, or NULL. */
 const struct dist *environment_find(const struct environment *env, struct str name);
+
+/* True if a scan of the same machine found in `now` what an earlier one found in `then`: the same interpreter, the same
+ * distributions at the same places, each with the description that it had, by the times of its dist-info directory and
+ * of METADATA (not by inodes: overlayfs may give a directory another one). */
+bool environment_is_still(const struct environment *now, const struct environment *then);
 
 /* Sorts `dists` as `environment.dists` wants, sets `shadowed` and `by_name`. For the stages that build an environment.
  */

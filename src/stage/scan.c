@@ -159,10 +159,19 @@ static struct str vendor_release(const struct scan_facts *facts) {
     return (struct str){0};
 }
 
+/* Markers and tags; those of the same answer are the same. */
+ERR_MUST_CHECK static struct err *platform_apply(struct arena *arena, const struct scan_facts *facts,
+                                                 const struct environment *known, struct environment *env) {
+    env->facts = facts->text;
+    markers_of(facts, &env->markers);
+    if (!known || !str_eq(known->facts, env->facts)) return tags_of(arena, facts, env);
+    env->tags = known->tags;
+    env->tags_input = known->tags_input;
+    return NULL;
+}
+
 ERR_MUST_CHECK static struct err *facts_apply(struct arena *arena, const struct fs *fs, const struct scan_facts *facts,
                                               struct environment *env) {
-    markers_of(facts, &env->markers);
-    TRY(tags_of(arena, facts, env));
     env->prefix = scan_facts_find(facts, S("prefix"));
     env->purelib = scan_facts_find(facts, S("purelib"));
     env->platlib = scan_facts_find(facts, S("platlib"));
@@ -221,11 +230,21 @@ static void found_reserve(struct arena *arena, const struct scan_site *site, str
     found->items.cap = cap;
 }
 
+/* Which of the distributions that were read before are in this directory. */
+static void known_in_site(struct scan_dist_reader *reader) {
+    const struct environment *known = reader->known;
+    reader->known_dists = (struct map){0};
+    for (int32_t i = 0; known && i < known->dists_len; i++)
+        if (known->dists[i].site >= 0 && str_eq(known->sites[known->dists[i].site], reader->site))
+            map_add(reader->arena, &reader->known_dists, known->dists[i].info_dir, i);
+}
+
 /* The distributions of one site directory. */
 static void site_read(struct scan_dist_reader *reader, const struct scan_site *site, struct str cache_dir,
                       struct found_list *found) {
-    struct scan_cache cache;
-    scan_cache_read(reader->arena, reader->fs, cache_dir, site->path, &cache);
+    struct scan_cache cache = {0};
+    known_in_site(reader);
+    if (!reader->known) scan_cache_read(reader->arena, reader->fs, cache_dir, site->path, &cache);
     reader->cache = &cache;
     reader->fresh = (struct scan_cache){0};
     reader->stale = false;
@@ -239,7 +258,7 @@ static void site_read(struct scan_dist_reader *reader, const struct scan_site *s
         if (site->by_pth && one.dist.form == DIST_EGG_INFO_DIR) one.dist.editable = true;
         *vec_push(reader->arena, &found->items) = one;
     }
-    if (reader->stale || reader->fresh.entries.len != cache.entries.len)
+    if (!reader->known && (reader->stale || reader->fresh.entries.len != cache.entries.len))
         scan_cache_write(reader->arena, reader->fs, cache_dir, site->path, &reader->fresh);
     reader->cache = NULL;
 }
@@ -248,7 +267,8 @@ static void site_read(struct scan_dist_reader *reader, const struct scan_site *s
 static void dists_read(struct arena *arena, const struct fs *fs, const struct scan_site *sites, int32_t sites_len,
                        const struct scan_options *options, struct environment *env) {
     struct found_list found = {0};
-    struct scan_dist_reader reader = {.arena = arena, .fs = fs, .no_state = options->no_state, .now_ns = sys_now_ns()};
+    struct scan_dist_reader reader = {
+        .arena = arena, .fs = fs, .no_state = options->no_state, .known = options->known, .now_ns = sys_now_ns()};
     for (int32_t i = 0; i < env->problems_len; i++) *vec_push(arena, &reader.problems) = env->problems[i];
     for (int32_t i = 0; i < sites_len; i++) {
         reader.site = sites[i].path;
@@ -273,6 +293,7 @@ struct err *scan_environment(struct arena *arena, const struct fs *fs, const str
     TRY(path_absolute(arena, python, &env.python));
     struct scan_facts facts;
     TRY(scan_facts_read(arena, fs, proc, env.python, options->into, options->cache_dir, &facts));
+    TRY(platform_apply(arena, &facts, options->known, &env));
     TRY(facts_apply(arena, fs, &facts, &env));
     env.layer.coming = options->into.len > 0;
     if (env.layer.coming) env.python = path_join(arena, env.scripts, S("python"));

@@ -25,6 +25,9 @@ struct scan_options {
     struct str into; /* a directory where a layer over the interpreter's environment will be made: it is read as if it
                         were there already, and nothing in it; empty: none */
     bool no_state;   /* leave environment.state out, which only a fingerprint is made of: saves looking at RECORDs */
+    /* What an earlier scan of the same environment gave, or NULL: a distribution whose description has not changed
+     * since is taken from there as it was, without what was told of it in `problems`. */
+    const struct environment *known;
 };
 
 /* The interpreter to scan: `given` (--python) if not empty, else that of $VIRTUAL_ENV, else `python3` on PATH; where

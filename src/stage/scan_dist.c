@@ -204,21 +204,49 @@ static bool files_read(struct scan_dist_reader *reader, struct str name, const s
     return true;
 }
 
+static struct dist_look look_of(const struct scan_dist_reader *reader, const struct scan_dist_state *state) {
+    int64_t settled = reader->now_ns - SCAN_CACHE_SETTLED_NS;
+    return (struct dist_look){.inode = state->dir.inode,
+                              .mtime_ns = state->dir.mtime_ns,
+                              .file_size = state->metadata.size,
+                              .file_mtime_ns = state->metadata.mtime_ns,
+                              .settled = state->dir.mtime_ns <= settled && state->metadata.mtime_ns <= settled};
+}
+
+/* What an earlier scan made of the same files; NULL where there is none, or where they are not the same any more. */
+static const struct dist *known_find(const struct scan_dist_reader *reader, struct str name,
+                                     const struct scan_dist_state *state) {
+    int32_t at = reader->known ? map_find(&reader->known_dists, name) : -1;
+    if (at < 0) return NULL;
+    const struct dist *known = &reader->known->dists[at];
+    const struct dist_look *look = &known->look;
+    bool same = look->settled && look->inode == state->dir.inode && look->mtime_ns == state->dir.mtime_ns &&
+                look->file_size == state->metadata.size && look->file_mtime_ns == state->metadata.mtime_ns;
+    return same ? known : NULL;
+}
+
 static bool dist_info_read(struct scan_dist_reader *reader, struct str name, const struct scan_dist_state *state,
                            struct dist *ret, struct scan_identity *identity) {
     struct scan_cache_entry files;
+    const struct dist *known = known_find(reader, name, state);
+    *identity = identity_of(&state->record);
+    if (known) {
+        *ret = *known;
+        ret->site = reader->site_number;
+        return true;
+    }
     if (!files_read(reader, name, state, &files)) {
         problem_add(reader, name, "it has no METADATA: not counted as installed");
         return false;
     }
     ret->form = DIST_INFO;
+    ret->look = look_of(reader, state);
     metadata_of(reader, name, S(".dist-info"), files.metadata, ret);
     if (!identify(reader, name, ret)) return false;
     ret->installer = str_trim(files.installer);
     ret->requested = files.requested;
     if (files.local_build) ret->vendor |= VENDOR_LOCAL_BUILD;
     direct_url_of(reader, name, files.direct_url, ret);
-    *identity = identity_of(&state->record);
     ret->system = is_systems(reader->site, ret->installer);
     return true;
 }
@@ -241,6 +269,7 @@ static bool egg_info_read(struct scan_dist_reader *reader, struct str name, stru
         metadata_add_requires_txt(reader->arena, requires, &ret->metadata);
     struct fs_stat st = stat_of(reader, name, is_dir ? "PKG-INFO" : "");
     *identity = identity_of(&st);
+    ret->look = (struct dist_look){.file_size = identity->size, .file_mtime_ns = identity->mtime_ns};
     ret->system = is_systems(reader->site, S(""));
     return true;
 }

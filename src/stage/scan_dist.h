@@ -26,11 +26,13 @@ struct scan_dist_reader {
     const struct fs *fs;
     struct str site; /* its path */
     int32_t site_number;
-    const struct scan_cache *cache; /* of that directory, as it was */
-    struct scan_cache fresh;        /* as it should be */
-    bool stale;                     /* something was read that the cache did not have */
-    bool no_state;                  /* RECORD is not looked at */
-    int64_t now_ns;                 /* since 1970 */
+    const struct scan_cache *cache;  /* of that directory, as it was */
+    struct scan_cache fresh;         /* as it should be */
+    bool stale;                      /* something was read that the cache did not have */
+    bool no_state;                   /* RECORD is not looked at */
+    const struct environment *known; /* read before, or NULL */
+    struct map known_dists;          /* of `known` in that directory: names of dist-info directories to positions */
+    int64_t now_ns;                  /* since 1970 */
     VEC(struct str) problems;
 };
 

@@ -92,7 +92,7 @@ MUTANTS = [
     ("kept-time", "a kept file that was written to since is hashed again", "os/depot.c", " && note->mtime_ns == st->mtime_ns;\n", ";\n",
      ("tests/unit/unit-depot", None, [])),
     ("check-changed", "the look whether the environment is the planned one", "stage/apply.c",
-     "    if (str_eq(environment_fingerprint(run->arena, &now), planned)) return NULL;\n", "    if (planned.len) return NULL;\n", UNIT),
+     "    if (environment_is_still(&now, run->plan->env)) return NULL;\n", "    if (run->plan->env) return NULL;\n", UNIT),
 ]
 
 

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -19,6 +20,8 @@ struct world {
     struct arena *arena;
     struct str root;
     int asked; /* how often the interpreter was run */
+    bool no_cache;
+    const struct environment *known;
 };
 
 static void write_file(struct world *world, const char *path, const char *text) {
@@ -104,7 +107,9 @@ static int teardown(void **state) {
 static struct environment scan(struct world *world) {
     struct proc proc = {world, answer};
     struct scan_options options = {.python = path_join(world->arena, world->root, S("bin/python")),
-                                   .cache_dir = path_join(world->arena, world->root, S("cache"))};
+                                   .cache_dir = path_join(world->arena, world->root, S("cache")),
+                                   .known = world->known};
+    if (world->no_cache) options.cache_dir = S("");
     struct environment env;
     struct err *err = scan_environment(world->arena, fs_real(), &proc, &options, &env);
     if (err) fail_msg("%.*s", FMT(err_format(world->arena, err)));
@@ -194,6 +199,53 @@ static void test_cache(void **state) {
     assert_non_null(environment_find(&fourth, S("new")));
 }
 
+/* As if nothing had been written: what is there is another text of the same length and time. */
+static void rewrite_unseen(struct world *world, const char *file, const char *text) {
+    const char *path = str_copy_z(world->arena, path_join(world->arena, world->root, str_of(file)));
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, (off_t)strlen(text));
+    int fd = open(path, O_WRONLY);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    const struct timespec times[] = {st.st_atim, st.st_mtim};
+    assert_int_equal(futimens(fd, times), 0);
+    (void)close(fd);
+}
+
+static void test_known(void **state) {
+    struct world *world = *state;
+    settle(world);
+    struct environment first = scan(world);
+    world->no_cache = true; /* so that only what is known is not read */
+    world->known = &first;
+    rewrite_unseen(world, "system/six-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: six\nVersion: 2.0\n");
+    struct environment second = scan(world);
+    assert_true(environment_is_still(&second, &first));
+    assert_int_equal(second.dists_len, first.dists_len);
+    const struct dist *six = environment_find(&second, S("six"));
+    assert_true(str_eq(six->version.text, S("1.0")) && six->site == environment_find(&first, S("six"))->site);
+    assert_true(environment_find(&second, S("foo-bar"))->metadata.requires_dist ==
+                environment_find(&first, S("foo-bar"))->metadata.requires_dist);
+    assert_true(second.tags.items == first.tags.items);
+    write_file(world, "site/Foo_Bar-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: Foo.Bar\nVersion: 1.0\n");
+    struct environment third = scan(world);
+    assert_false(environment_is_still(&third, &first));
+    assert_int_equal(environment_find(&third, S("foo-bar"))->metadata.requires_len, 0);
+    /* What was changed a moment before it was read may change again without another time: it is read each time. */
+    world->known = &third;
+    struct environment fourth = scan(world);
+    assert_true(environment_is_still(&fourth, &third));
+    rewrite_unseen(world, "site/Foo_Bar-1.0.dist-info/METADATA",
+                   "Metadata-Version: 2.1\nName: Foo.Bar\nVersion: 9.0\n");
+    struct environment fifth = scan(world);
+    assert_true(str_eq(environment_find(&fifth, S("foo-bar"))->version.text, S("9.0")));
+    assert_false(environment_is_still(&fifth, &third));
+    write_file(world, "site/new-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: new\nVersion: 1\n");
+    struct environment sixth = scan(world);
+    assert_non_null(environment_find(&sixth, S("new")));
+    assert_false(environment_is_still(&sixth, &fifth));
+}
+
 static void test_cache_text(void **state) {
     struct world *world = *state;
     struct scan_cache cache = {0}, again = {0};
@@ -273,7 +325,7 @@ static void test_no_interpreter(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_distributions), TEST(test_top_level),        TEST(test_cache),
+        TEST(test_distributions), TEST(test_top_level),        TEST(test_cache),          TEST(test_known),
         TEST(test_cache_text),    TEST(test_real_interpreter), TEST(test_no_interpreter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
