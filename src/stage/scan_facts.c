@@ -2,8 +2,10 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "os/mapping.h"
 
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #define FACTS_BEGIN                                                                                                    \
     S("unpin-facts\0"                                                                                                  \
@@ -178,7 +180,12 @@ static struct str script_text(struct arena *arena) {
 /* Variables that the script or the start of the interpreter need. */
 static const char *const passed_variables[] = {
     "PATH", "HOME", "PYTHONPATH", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "LD_LIBRARY_PATH", "LANG", "LC_ALL"};
-enum { PASSED_VARIABLES = sizeof passed_variables / sizeof *passed_variables, CACHE_FORMAT = 2, CONFIG_MAX = 64 << 10 };
+enum {
+    PASSED_VARIABLES = sizeof passed_variables / sizeof *passed_variables,
+    CACHE_FORMAT = 3,
+    CONFIG_MAX = 64 << 10,
+    BELOW_MAX = 16
+};
 
 struct err *scan_facts_parse(struct arena *arena, struct str text, struct scan_facts *ret) {
     if (!str_starts(text, FACTS_BEGIN) || !str_ends(text, FACTS_END))
@@ -215,24 +222,75 @@ static void identity_add(struct buf *key, const struct fs *fs, struct str path) 
              (long long)st.size, (long long)st.mtime_ns);
 }
 
+/* The same of a program: where its links lead decides where it looks for its library. */
+static void program_add(struct buf *key, const struct fs *fs, struct str path) {
+    struct str real = {0};
+    if (path_resolve(key->arena, path, &real) != NULL) real = path;
+    if (!str_eq(real, path)) buf_addf(key, "%.*s is ", FMT(path));
+    identity_add(key, fs, real);
+}
+
 /* By what it says: an environment that is made anew like one before has the same answer. */
-static void config_add(struct buf *key, const struct fs *fs, struct str path) {
-    struct str text;
+static struct str config_add(struct buf *key, const struct fs *fs, struct str path) {
+    struct str text = {0};
     bool found = false;
     if (fs_read_optional(fs, key->arena, path, CONFIG_MAX, &text, &found) != NULL) identity_add(key, fs, path);
     else if (!found) buf_addf(key, "%.*s is not there\n", FMT(path));
     else buf_addf(key, "%.*s of %td bytes:\n%.*s\n", FMT(path), text.len, FMT(text));
+    return found ? text : (struct str){0};
 }
 
-/* All that the answer depends on: the interpreter, its pyvenv.cfg, the environment variables, the kernel. */
+/* The environment that a pyvenv.cfg extends; of several lines the last counts, as in the script. */
+static struct str config_below(struct str text) {
+    struct str line, below = {0};
+    while (str_line(&text, &line)) {
+        struct str key = str_trim(str_cut(&line, '='));
+        if (str_eq_nocase(key, S("extends-environment"))) below = str_trim(line);
+    }
+    return below;
+}
+
+static void configs_add(struct buf *key, const struct fs *fs, struct str prefix) {
+    struct str below = config_below(config_add(key, fs, path_join(key->arena, prefix, S("pyvenv.cfg"))));
+    for (int i = 0; i < BELOW_MAX && below.len && str_find_char(below, '\0') < 0; i++) {
+        if (below.data[0] != '/') below = path_join(key->arena, S("/"), below); /* where the script runs */
+        below = config_below(config_add(key, fs, path_join(key->arena, below, S("pyvenv.cfg"))));
+    }
+}
+
+/* The version of the C library is part of the answer; the loader changes with it. */
+static void libc_add(struct buf *key, const struct fs *fs) {
+    static const struct str loaders[] = {
+        S_INIT("/lib64/ld-linux-x86-64.so.2"), S_INIT("/lib/ld-linux-aarch64.so.1"), S_INIT("/lib/ld-linux.so.2"),
+        S_INIT("/lib/ld-musl-x86_64.so.1"),    S_INIT("/lib/ld-musl-aarch64.so.1"),
+    };
+    for (size_t i = 0; i < sizeof loaders / sizeof *loaders; i++) identity_add(key, fs, loaders[i]);
+}
+
+/* What can be known of it only from the answer itself. */
+static struct str depends(struct arena *arena, const struct fs *fs, const struct scan_facts *facts) {
+    static const struct str modules[] = {S_INIT("os.py"), S_INIT("site.py"), S_INIT("sysconfig.py"),
+                                         S_INIT("sysconfig/__init__.py"), S_INIT("platform.py")};
+    struct buf key = {.arena = arena};
+    struct str base = scan_facts_find(facts, S("base_python")), stdlib = scan_facts_find(facts, S("stdlib"));
+    if (base.len) program_add(&key, fs, base);
+    for (size_t i = 0; stdlib.len && i < sizeof modules / sizeof *modules; i++)
+        identity_add(&key, fs, path_join(arena, stdlib, modules[i]));
+    return buf_str(&key);
+}
+
+/* All that the answer depends on, as far as it can be known before. */
 static struct str identity(struct arena *arena, const struct fs *fs, struct str python, struct str into) {
     struct buf key = {.arena = arena};
     buf_addf(&key, "%.*s\n%d %016llx\n", FMT(into), CACHE_FORMAT, (unsigned long long)str_hash(script_text(arena)));
     struct str bin = str_slice(python, 0, str_find_last(python, '/'));
     struct str prefix = str_slice(bin, 0, str_find_last(bin, '/'));
-    identity_add(&key, fs, python);
-    config_add(&key, fs, path_join(arena, bin, S("pyvenv.cfg")));
-    config_add(&key, fs, path_join(arena, prefix, S("pyvenv.cfg")));
+    program_add(&key, fs, python);
+    configs_add(&key, fs, bin);
+    configs_add(&key, fs, prefix);
+    libc_add(&key, fs);
+    buf_addf(&key, "%lld %lld %lld %lld\n", (long long)getuid(), (long long)geteuid(), (long long)getgid(),
+             (long long)getegid());
     for (int32_t i = 0; i < PASSED_VARIABLES; i++) {
         struct str variable;
         if (proc_variable(arena, passed_variables[i], &variable)) buf_addf(&key, "%.*s\n", FMT(variable));
@@ -282,15 +340,27 @@ ERR_MUST_CHECK static struct err *ask(struct arena *arena, const struct proc *pr
     return NULL;
 }
 
+/* A kept answer: the key, what else it depends on, the answer. False where it is of something else. */
+static bool facts_recall(struct arena *arena, const struct fs *fs, struct str key, struct str path,
+                         struct scan_facts *ret) {
+    struct str cached;
+    struct scan_facts facts;
+    /* The key stands at the head of the file, so that two keys with one hash do no harm. */
+    if (fs_read(fs, arena, path, SCAN_FACTS_MAX, &cached) != NULL || !str_starts(cached, key)) return false;
+    cached = str_from(cached, key.len);
+    ptrdiff_t at = str_find(cached, FACTS_BEGIN);
+    if (at < 0 || scan_facts_parse(arena, str_from(cached, at), &facts) != NULL) return false;
+    if (!str_eq(depends(arena, fs, &facts), str_slice(cached, 0, at))) return false;
+    *ret = facts;
+    return true;
+}
+
 struct err *scan_facts_read(struct arena *arena, const struct fs *fs, const struct proc *proc, struct str python,
                             struct str into, struct str cache_dir, struct scan_facts *ret) {
-    struct str key = identity(arena, fs, python, into), cached, answer;
+    struct str key = identity(arena, fs, python, into), answer;
     struct str path =
         path_join(arena, cache_dir, str_format(arena, "python-%016llx.facts", (unsigned long long)str_hash(key)));
-    /* The key stands at the head of the file, so that two keys with one hash do no harm. */
-    if (cache_dir.len && fs_read(fs, arena, path, SCAN_FACTS_MAX, &cached) == NULL && str_starts(cached, key) &&
-        scan_facts_parse(arena, str_from(cached, key.len), ret) == NULL)
-        return NULL;
+    if (cache_dir.len && facts_recall(arena, fs, key, path, ret)) return NULL;
     TRY(ask(arena, proc, python, into, &answer));
     struct err *err = scan_facts_parse(arena, answer, ret);
     if (err)
@@ -298,6 +368,7 @@ struct err *scan_facts_read(struct arena *arena, const struct fs *fs, const stru
                         "name an interpreter with --python PATH, or its environment with --python DIR");
     struct buf file = {.arena = arena};
     buf_add(&file, key);
+    buf_add(&file, depends(arena, fs, ret));
     buf_add(&file, answer);
     /* A cache that cannot be written costs time, nothing else. */
     if (cache_dir.len) err = fs_replace(fs, arena, path, buf_str(&file));

@@ -1,5 +1,17 @@
 /*
  * scan_facts - what an interpreter says of itself. For `scan` alone.
+ *
+ * An answer is kept in the cache and believed as long as nothing that it depends on has changed:
+ *   - the script that asks, and the path by which the interpreter is named;
+ *   - the file that this path leads to: its real path, device, inode, size, time;
+ *   - the bytes of pyvenv.cfg beside it and above it, and of those that `extends-environment` names in turn (a virtual
+ *     environment that is deleted and made anew as it was has the same answer; its times and inodes do not count);
+ *   - the dynamic loaders of glibc and musl, which come with the C library, whose version is asked for;
+ *   - the variables that the interpreter is given, the user and group, and the kernel's release, version and machine;
+ *   - of what the answer names: the interpreter below a virtual environment, and the modules of the standard library
+ * that work it out (os, site, sysconfig, platform), by real path, device, inode, size, time. Nothing else has a say:
+ * the interpreter runs in `/`, with `-I -S`, so that no sitecustomize, .pth file or user site runs, and with no other
+ * variables. A file that is rewritten in place, to the same size, with its old time, is not noticed.
  */
 #ifndef UNPIN_STAGE_SCAN_FACTS_H
 #define UNPIN_STAGE_SCAN_FACTS_H

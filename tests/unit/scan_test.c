@@ -279,6 +279,67 @@ static void test_cache_text(void **state) {
     }
 }
 
+static const char *at(struct world *world, const char *file) {
+    return str_copy_z(world->arena, path_join(world->arena, world->root, str_of(file)));
+}
+
+/* Scans, and looks whether the interpreter was run for it. */
+static void expect_asked(struct world *world, bool wanted, const char *why) {
+    int asked = world->asked;
+    (void)scan(world);
+    if ((world->asked > asked) != wanted) fail_msg("%s: %s", why, wanted ? "not asked again" : "asked again");
+    asked = world->asked;
+    (void)scan(world);
+    if (world->asked > asked) fail_msg("%s: asked twice", why);
+}
+
+/* What a virtual environment has of its own; deleted first if it is there. */
+static void make_environment(struct world *world, const char *program, const char *more) {
+    struct str config = str_format(world->arena, "home = %.*s/real\n%s", FMT(world->root), more);
+    (void)unlink(at(world, "pyvenv.cfg"));
+    (void)unlink(at(world, "bin/python"));
+    (void)rmdir(at(world, "bin"));
+    assert_int_equal(mkdir(at(world, "bin"), 0755), 0);
+    assert_int_equal(symlink(at(world, program), at(world, "bin/python")), 0);
+    write_file(world, "pyvenv.cfg", str_copy_z(world->arena, config));
+}
+
+static void test_facts_depend(void **state) {
+    struct world *world = *state;
+    write_file(world, "real/python3.12", "1");
+    assert_int_equal(chmod(at(world, "real/python3.12"), 0755), 0);
+    make_environment(world, "real/python3.12", "x = 1\n");
+    expect_asked(world, true, "never seen");
+    make_environment(world, "real/python3.12", "x = 1\n");
+    expect_asked(world, false, "the same, made anew");
+    make_environment(world, "real/python3.12", "x = 2\n");
+    expect_asked(world, true, "another pyvenv.cfg");
+    assert_int_equal(mkdir(at(world, "twin"), 0755), 0);
+    assert_int_equal(link(at(world, "real/python3.12"), at(world, "twin/python3.12")), 0);
+    make_environment(world, "twin/python3.12", "x = 2\n");
+    expect_asked(world, true, "another name of the same file");
+    write_file(world, "twin/python3.12", "2");
+    assert_int_equal(chmod(at(world, "twin/python3.12"), 0755), 0);
+    expect_asked(world, true, "another file of the same name and size");
+    write_file(world, "lib/site.py", "1");
+    expect_asked(world, true, "a module of the standard library came");
+    write_file(world, "lib/site.py", "2");
+    expect_asked(world, true, "a module of the standard library changed");
+    write_file(world, "below/pyvenv.cfg", "extends-environment = /a\n");
+    struct str extends = str_format(world->arena, "extends-environment = %.*s/below\n", FMT(world->root));
+    make_environment(world, "twin/python3.12", extends.data);
+    expect_asked(world, true, "an environment below");
+    write_file(world, "below/pyvenv.cfg", "extends-environment = /b\n");
+    expect_asked(world, true, "another environment below that");
+    struct str user;
+    bool set = proc_variable(world->arena, "PYTHONUSERBASE", &user);
+    assert_int_equal(setenv("PYTHONUSERBASE", "/nowhere", 1), 0);
+    expect_asked(world, true, "a variable");
+    assert_int_equal(
+        set ? setenv("PYTHONUSERBASE", user.data + sizeof "PYTHONUSERBASE", 1) : unsetenv("PYTHONUSERBASE"), 0);
+    expect_asked(world, false, "the variables of before");
+}
+
 /* The script itself, on a real interpreter, against what that interpreter says with its site module. */
 static void test_real_interpreter(void **state) {
     struct world *world = *state;
@@ -325,8 +386,14 @@ static void test_no_interpreter(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_distributions), TEST(test_top_level),        TEST(test_cache),          TEST(test_known),
-        TEST(test_cache_text),    TEST(test_real_interpreter), TEST(test_no_interpreter),
+        TEST(test_distributions),
+        TEST(test_top_level),
+        TEST(test_cache),
+        TEST(test_known),
+        TEST(test_facts_depend),
+        TEST(test_cache_text),
+        TEST(test_real_interpreter),
+        TEST(test_no_interpreter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
