@@ -15,6 +15,7 @@ enum {
     BALLAST_PER_STEP = 4096,
     SPARE_MIN = 64,
     SPARE_MAX = 200000,
+    SPARE_PLENTY = 65536, /* inodes that nobody else takes while files change */
     MOUNTS_MAX = 100000,
     SYNC_EARLY_MIN = 256
 };
@@ -379,6 +380,15 @@ struct err *prepare_revalidate(struct transaction_store *store, const struct jou
     return NULL;
 }
 
+/* How many inodes are set aside: none where the file system counts them and has plenty, for on an overlay each costs as
+ * much as a file that is installed. */
+static int32_t spare_of(struct transaction_store *store, const struct side *side, int32_t spare) {
+    struct sys_space space;
+    bool counted = sys_space(store->sys, side->dir, &space) == 0 && space.inodes_free < INT64_MAX;
+    if (counted && space.inodes_free >= SPARE_PLENTY + (int64_t)spare) return 0;
+    return spare < SPARE_MAX ? spare : SPARE_MAX;
+}
+
 /* Blocks and inodes that the renames may need on a full disk: overlayfs needs both for every whiteout. */
 static struct err *ballast_make(struct transaction_store *store, const struct journal *journal) {
     for (int32_t i = 0; i < journal->sides_len; i++) {
@@ -391,7 +401,7 @@ static struct err *ballast_make(struct transaction_store *store, const struct jo
         }
         /* A whiteout is an inode, and so is a directory that is copied up. */
         if (side->overlay) spare += SPARE_MIN + steps;
-        if (spare > SPARE_MAX) spare = SPARE_MAX;
+        spare = spare_of(store, side, spare);
         const char *path = str_format(store->arena, "%s/ballast", side->dir).data;
         int fd, status = sys_create(store->sys, path, 0600, &fd);
         if (status == 0) {
