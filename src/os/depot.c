@@ -176,7 +176,7 @@ static bool name_make(const struct depot *depot, int fd, const char *kept, int d
 }
 
 static struct depot_mark mark_of(const struct sys_stat *st) {
-    return (struct depot_mark){st->inode, st->mtime_ns};
+    return (struct depot_mark){.inode = st->inode, .mtime_ns = st->mtime_ns};
 }
 
 /* True where the file may keep its time. Once a day it gets the present all the same: that tells the cache what is
@@ -233,6 +233,7 @@ bool depot_take(const struct depot *depot, struct arena *scratch, const struct d
     if (!noted_take(depot, note, file, kept, to, name, ret))
         return open_take(depot, scratch, note, file, kept, to, name, ret, ret_mark);
     *ret_mark = mark_of(ret);
+    ret_mark->noted = true;
     return true;
 }
 

@@ -50,6 +50,7 @@ struct depot_file {
 struct depot_mark {
     int64_t inode; /* 0: it is not kept */
     int64_t mtime_ns;
+    bool noted; /* a note that was given says so */
 };
 
 /* A note: the kept file that has these bytes and bits. */

@@ -214,6 +214,10 @@ struct err *path_absolute(struct arena *arena, struct str path, struct str *ret)
 
 struct str path_join(struct arena *arena, struct str dir, struct str name) {
     if (dir.len == 0) return name;
-    const char *slash = str_ends(dir, S("/")) ? "" : "/";
-    return str_format(arena, "%.*s%s%.*s", FMT(dir), slash, FMT(name));
+    ptrdiff_t slash = dir.data[dir.len - 1] != '/', len = dir.len + slash + name.len;
+    char *path = arena_alloc(arena, len + 1); /* the NUL that others may count on is there */
+    memcpy(path, dir.data, (size_t)dir.len);
+    if (slash) path[dir.len] = '/';
+    if (name.len) memcpy(path + dir.len + slash, name.data, (size_t)name.len);
+    return (struct str){path, len};
 }

@@ -64,7 +64,8 @@ struct transaction_op {
                           directory, at its path there. MKDIR: the staged directory; empty: an empty one is made */
     struct str text;   /* LINK: target; EDIT: new bytes */
     uint32_t mode;     /* PUT, MKDIR: permission bits */
-    struct str sha256; /* PUT: hex digest of the staged bytes where the caller knows it; empty: computed */
+    struct str sha256; /* PUT: digest of the staged bytes, its 32 bytes or in hex, where the caller knows it; empty:
+                          computed */
     const struct sys_stat *staged; /* PUT, with `sha256`: as the staged file is, where the caller has looked since its
                                       last change; NULL: looked at */
 };

@@ -231,7 +231,10 @@ static struct err *adopt(struct transaction_store *store, const struct step *ste
     return status ? err_errno(store->arena, status, "cannot give '%s' its attributes", staged) : NULL;
 }
 
+/* From hex, or as it is. */
 static bool hash_parse(struct str hex, unsigned char *ret) {
+    if (hex.len == HASH_SIZE) memcpy(ret, hex.data, HASH_SIZE);
+    if (hex.len == HASH_SIZE) return true;
     if (hex.len != 2 * HASH_SIZE || !str_is_hex(hex)) return false;
     for (int i = 0; i < HASH_SIZE; i++)
         ret[i] = (unsigned char)(char_hex(hex.data[2 * i]) << 4 | char_hex(hex.data[2 * i + 1]));

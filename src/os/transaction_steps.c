@@ -23,6 +23,7 @@ struct maker {
     struct transaction *transaction;
     struct transaction_store *store;
     struct arena *arena;
+    struct arena *scratch; /* of what is of no use once the steps are made */
     const struct transaction_op *ops;
     VEC(struct target) targets;
     struct map by_path;
@@ -64,7 +65,11 @@ static struct err *path_resolve(const struct maker *maker, struct str path, cons
     struct str rest = str_from(path, store->roots[best].len);
     if (str_starts(rest, S("/.unpin")) && (rest.len == 7 || rest.data[7] == '/' || rest.data[7] == '-'))
         return err_make(maker->arena, ERR_CONFLICT, "'%.*s' belongs to the transactions", FMT(path));
-    *ret = str_format(maker->arena, "%.*s%.*s", FMT(store->roots_real[best]), FMT(rest)).data;
+    struct str real = store->roots_real[best];
+    char *resolved = arena_alloc(maker->arena, real.len + rest.len + 1);
+    if (real.len) memcpy(resolved, real.data, (size_t)real.len);
+    memcpy(resolved + real.len, rest.data, (size_t)rest.len);
+    *ret = resolved;
     return NULL;
 }
 
@@ -72,9 +77,9 @@ static int32_t target_add(struct maker *maker, const char *path) {
     int32_t at = map_find(&maker->by_path, str_of(path));
     if (at >= 0) return at;
     at = (int32_t)maker->targets.len;
-    *vec_push(maker->arena, &maker->targets) =
+    *vec_push(maker->scratch, &maker->targets) =
         (struct target){.path = path, .put = -1, .remove = -1, .mkdir = -1, .rmdir = -1, .tree = -1};
-    map_add(maker->arena, &maker->by_path, str_of(path), at);
+    map_add(maker->scratch, &maker->by_path, str_of(path), at);
     return at;
 }
 
@@ -101,7 +106,7 @@ static struct err *source_parse(const struct maker *maker, struct str source, in
 
 /* Notes which staged directory a target comes with, or that it is one. */
 static struct err *tree_note(const struct maker *maker, const struct transaction_op *op, struct target *target) {
-    struct str path = str_of(target->path), inner;
+    struct str path = str_of(target->path), inner = {0};
     int32_t number = -1;
     if (op->source.len == 0 || (op->kind != TRANSACTION_PUT && op->kind != TRANSACTION_MKDIR)) return NULL;
     TRY(source_parse(maker, op->source, &number, &inner));
@@ -144,9 +149,11 @@ static struct err *op_add(struct maker *maker, int32_t number) {
 /* The directories between a carried file and the staged directory that it comes with are in there too. */
 static void parents_carried(struct maker *maker, const struct target *carried) {
     int32_t tree = carried->tree, inner = carried->inner;
-    for (const char *up = path_parent(maker->arena, carried->path); strlen(up) > (size_t)inner;
-         up = path_parent(maker->arena, up)) {
-        int32_t at = target_add(maker, up);
+    struct str up = str_of(carried->path);
+    for (up.len = str_find_last(up, '/'); up.len > inner; up.len = str_find_last(up, '/')) {
+        /* Mostly it is there: its name is copied only where it is not. */
+        int32_t at = map_find(&maker->by_path, up);
+        if (at < 0) at = target_add(maker, str_copy_z(maker->arena, up));
         struct target *target = &maker->targets.data[at];
         if (target->parent) return;
         target->parent = true;
@@ -303,14 +310,14 @@ static struct err *touch(struct maker *maker, const char *path) {
     if (map_find(&maker->by_touched, str_of(path)) >= 0) return NULL;
     int status = sys_stat(maker->store->sys, path, &st);
     if (status) return err_errno(maker->arena, status, "cannot look at '%s'", path);
-    map_add(maker->arena, &maker->by_touched, str_of(path), (int32_t)maker->touched.len);
+    map_add(maker->scratch, &maker->by_touched, str_of(path), (int32_t)maker->touched.len);
     *vec_push(maker->arena, &maker->touched) =
         (struct touched){path, st.type == SYS_DIR ? st.mtime_ns : NO_TIME, NO_TIME};
     return NULL;
 }
 
 static struct err *sources_distinct(const struct maker *maker) {
-    bool *seen = arena_new(maker->arena, bool, maker->transaction->next);
+    bool *seen = arena_new(maker->scratch, bool, maker->transaction->next);
     for (ptrdiff_t i = 0; i < maker->steps.len; i++) {
         int32_t number = maker->steps.data[i].number;
         if (seen[number]) return err_make(maker->arena, ERR_INTERNAL, "staged file %d is used twice", number);
@@ -319,47 +326,56 @@ static struct err *sources_distinct(const struct maker *maker) {
     return NULL;
 }
 
+static struct err *maker_run(struct maker *maker, int32_t len, struct journal *journal, str_vec *warnings) {
+    const struct transaction_op *ops = maker->ops;
+    /* Room at once for what mostly comes: growing leaves the smaller ones behind in the arena. */
+    ptrdiff_t room = (ptrdiff_t)len + len / 2 + MORE_TARGETS;
+    maker->targets.data = arena_new(maker->scratch, struct target, room);
+    maker->targets.cap = room;
+    for (int32_t i = 0; i < len; i++) TRY(op_add(maker, i));
+    for (ptrdiff_t i = 0, asked = maker->targets.len; i < asked; i++) {
+        struct target *target = &maker->targets.data[i];
+        if (target->inner) parents_carried(maker, target);
+        else if (target->put >= 0 || target->mkdir >= 0) TRY(parents_add(maker, target->path));
+    }
+    maker->steps.cap = maker->targets.len + MORE_TARGETS;
+    maker->steps.data = arena_new(maker->arena, struct step, maker->steps.cap);
+    for (ptrdiff_t i = 0; i < maker->targets.len; i++) {
+        struct target *target = &maker->targets.data[i];
+        if (!target->inner || i % INTERRUPTED_EVERY == 0) TRY(transaction_interrupted(maker->store));
+        TRY(target_look(maker, target));
+    }
+    for (ptrdiff_t i = 0; i < maker->targets.len; i++) {
+        const struct target *target = &maker->targets.data[i];
+        if (target->put >= 0) TRY(put_step(maker, target));
+        else if (target->mkdir >= 0 || target->parent) TRY(mkdir_step(maker, target));
+        else TRY(removal_step(maker, target));
+        if (target->put >= 0 && ops[target->put].kind == TRANSACTION_EDIT) {
+            struct sys_stat st;
+            if (sys_stat(maker->store->sys, target->path, &st) == 0 && st.nlink > 1)
+                *vec_push(maker->arena, warnings) = str_format(
+                    maker->arena, "'%s' has %u names; only this one gets the new text", target->path, st.nlink);
+        }
+    }
+    TRY(sources_distinct(maker));
+    if (maker->steps.len) qsort(maker->steps.data, (size_t)maker->steps.len, sizeof *maker->steps.data, step_order);
+    for (ptrdiff_t i = 0; i < maker->steps.len; i++)
+        if (!step_carried(&maker->steps.data[i]))
+            TRY(touch(maker, path_parent(maker->arena, maker->steps.data[i].path)));
+    journal->steps = maker->steps.data;
+    journal->steps_len = (int32_t)maker->steps.len;
+    journal->touched = maker->touched.data;
+    journal->touched_len = (int32_t)maker->touched.len;
+    return NULL;
+}
+
 struct err *steps_make(struct transaction *transaction, const struct transaction_op *ops, int32_t len,
                        struct journal *journal, str_vec *warnings) {
     struct maker maker = {.transaction = transaction, .store = transaction->store, .ops = ops};
     maker.arena = transaction->store->arena;
-    /* Room at once for what mostly comes: growing leaves the smaller ones behind in the arena. */
-    ptrdiff_t room = (ptrdiff_t)len + len / 2 + MORE_TARGETS;
-    maker.targets.data = arena_new(maker.arena, struct target, room);
-    maker.targets.cap = room;
     if (len > TRANSACTION_OPS_MAX) return err_make(maker.arena, ERR_LIMIT, "%d file operations at once", len);
-    for (int32_t i = 0; i < len; i++) TRY(op_add(&maker, i));
-    for (ptrdiff_t i = 0, asked = maker.targets.len; i < asked; i++) {
-        struct target *target = &maker.targets.data[i];
-        if (target->inner) parents_carried(&maker, target);
-        else if (target->put >= 0 || target->mkdir >= 0) TRY(parents_add(&maker, target->path));
-    }
-    maker.steps.cap = maker.targets.len + MORE_TARGETS;
-    maker.steps.data = arena_new(maker.arena, struct step, maker.steps.cap);
-    for (ptrdiff_t i = 0; i < maker.targets.len; i++) {
-        struct target *target = &maker.targets.data[i];
-        if (!target->inner || i % INTERRUPTED_EVERY == 0) TRY(transaction_interrupted(maker.store));
-        TRY(target_look(&maker, target));
-    }
-    for (ptrdiff_t i = 0; i < maker.targets.len; i++) {
-        const struct target *target = &maker.targets.data[i];
-        if (target->put >= 0) TRY(put_step(&maker, target));
-        else if (target->mkdir >= 0 || target->parent) TRY(mkdir_step(&maker, target));
-        else TRY(removal_step(&maker, target));
-        if (target->put >= 0 && ops[target->put].kind == TRANSACTION_EDIT) {
-            struct sys_stat st;
-            if (sys_stat(maker.store->sys, target->path, &st) == 0 && st.nlink > 1)
-                *vec_push(maker.arena, warnings) = str_format(
-                    maker.arena, "'%s' has %u names; only this one gets the new text", target->path, st.nlink);
-        }
-    }
-    TRY(sources_distinct(&maker));
-    if (maker.steps.len) qsort(maker.steps.data, (size_t)maker.steps.len, sizeof *maker.steps.data, step_order);
-    for (ptrdiff_t i = 0; i < maker.steps.len; i++)
-        if (!step_carried(&maker.steps.data[i])) TRY(touch(&maker, path_parent(maker.arena, maker.steps.data[i].path)));
-    journal->steps = maker.steps.data;
-    journal->steps_len = (int32_t)maker.steps.len;
-    journal->touched = maker.touched.data;
-    journal->touched_len = (int32_t)maker.touched.len;
-    return NULL;
+    maker.scratch = arena_open();
+    struct err *err = maker_run(&maker, len, journal, warnings);
+    arena_close(maker.scratch);
+    return err;
 }

@@ -6,6 +6,11 @@
 
 #include <stdlib.h>
 
+enum {
+    ROW_BYTES = 24, /* what a row mostly takes besides its path and its digest */
+    ROOM = 256,     /* for what does not */
+};
+
 static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 static int32_t base64_value(char c) {
@@ -104,11 +109,22 @@ static const char *row_parse(struct arena *arena, struct str line, struct record
     return hash_parse(arena, fields[1], row);
 }
 
+/* No more rows than these are in the text. */
+static ptrdiff_t rows_most(struct str text) {
+    ptrdiff_t rows = 0;
+    struct str rest = text, line;
+    while (rows < RECORD_ROWS_MAX && str_line(&rest, &line)) rows += line.len > 0;
+    return rows;
+}
+
 struct err *record_parse(struct arena *arena, struct str text, const struct record_row **ret, int32_t *ret_len) {
     if (text.len > RECORD_MAX_SIZE) return err_make(arena, ERR_LIMIT, "RECORD has more than %d bytes", RECORD_MAX_SIZE);
     VEC(struct record_row) rows = {0};
     struct str rest = text, line;
     int32_t number = 0;
+    /* Room at once: growing leaves the smaller ones behind in the arena. */
+    rows.cap = rows_most(text);
+    if (rows.cap) rows.data = arena_new(arena, struct record_row, rows.cap);
     while (str_line(&rest, &line)) {
         number++;
         if (line.len == 0) continue;
@@ -127,11 +143,14 @@ struct err *record_parse(struct arena *arena, struct str text, const struct reco
 
 static void digest_add(struct buf *buf, struct str digest) {
     uint32_t bits = 0, held = 0;
+    ptrdiff_t len = 0;
+    char *to = buf_reserve(buf, (digest.len * 4 + 2) / 3);
     for (ptrdiff_t i = 0; i < digest.len; i++) {
         bits = (bits << 8 | (unsigned char)digest.data[i]) & 0xffff;
-        for (held += 8; held >= 6; held -= 6) buf_add_char(buf, base64_digits[bits >> (held - 6) & 63]);
+        for (held += 8; held >= 6; held -= 6) to[len++] = base64_digits[bits >> (held - 6) & 63];
     }
-    if (held) buf_add_char(buf, base64_digits[bits << (6 - held) & 63]);
+    if (held) to[len++] = base64_digits[bits << (6 - held) & 63];
+    buf->len += len;
 }
 
 static void path_add(struct buf *buf, struct str path) {
@@ -150,12 +169,17 @@ static void path_add(struct buf *buf, struct str path) {
 
 struct str record_format(struct arena *arena, const struct record_row *rows, int32_t len) {
     struct buf buf = {.arena = arena};
+    /* Room at once: growing leaves the smaller ones behind in the arena. */
+    buf.cap = ROOM;
+    for (int32_t i = 0; i < len; i++) buf.cap += rows[i].path.len + ROW_BYTES + (rows[i].digest.len * 4 + 2) / 3;
+    buf.data = arena_alloc(arena, buf.cap);
     for (int32_t i = 0; i < len; i++) {
         path_add(&buf, rows[i].path);
         buf_add_char(&buf, ',');
         for (int k = 0; k < ALGORITHMS; k++) {
             if (algorithms[k].hash != rows[i].hash) continue;
-            buf_addf(&buf, "%.*s=", FMT(algorithms[k].name));
+            buf_add(&buf, algorithms[k].name);
+            buf_add_char(&buf, '=');
             digest_add(&buf, rows[i].digest);
         }
         buf_add_char(&buf, ',');

@@ -418,9 +418,9 @@ static struct err *files_stage(struct run *run) {
     };
     tell(run, S("unpacking"));
     TRY(wheel_change_make(run->arena, &options, run->changes, run->changes_len, run->transaction, &operations));
-    run->ops.cap = (ptrdiff_t)operations.len + run->plan->lifts_len + run->ops.len;
-    run->ops.data = arena_new(run->arena, struct transaction_op, run->ops.cap);
-    for (int32_t i = 0; i < operations.len; i++) *vec_push(run->arena, &run->ops) = operations.ops[i];
+    run->ops.data = operations.ops;
+    run->ops.len = operations.len;
+    run->ops.cap = operations.room;
     for (int32_t i = 0; i < operations.notes_len; i++) *vec_push(run->arena, &run->notes) = operations.notes[i];
     return NULL;
 }

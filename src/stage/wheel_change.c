@@ -147,7 +147,11 @@ struct err *wheel_change_make(struct arena *arena, const struct wheel_change_opt
     TRY(work_check(&work));
     if (transaction) TRY(work_stage(&work, transaction));
     work_list_operations(&work);
-    *ret = (struct wheel_operations){work.ops.data, (int32_t)work.ops.len, work.notes.data, (int32_t)work.notes.len};
+    *ret = (struct wheel_operations){.ops = work.ops.data,
+                                     .len = (int32_t)work.ops.len,
+                                     .room = (int32_t)work.ops.cap,
+                                     .notes = work.notes.data,
+                                     .notes_len = (int32_t)work.notes.len};
     return NULL;
 }
 

@@ -36,9 +36,9 @@ struct wheel_change_options {
 };
 
 struct wheel_operations {
-    const struct transaction_op *ops; /* sorted by path */
-    int32_t len;
-    const struct str *notes; /* sentences: files missing, kept, shadowed */
+    struct transaction_op *ops; /* sorted by path */
+    int32_t len, room;          /* there is room for so many, behind which the caller may add his own */
+    const struct str *notes;    /* sentences: files missing, kept, shadowed */
     int32_t notes_len;
 };
 

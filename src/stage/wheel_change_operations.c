@@ -48,7 +48,7 @@ static void add_put(struct work *work, const struct item *item) {
     const struct wheel_file *file = item->put;
     struct transaction_op op = {
         .kind = TRANSACTION_PUT, .path = item->path, .source = file->source, .mode = file->mode};
-    if (file->sha256.len) op.sha256 = digest_hex(work->arena, file->sha256);
+    op.sha256 = file->sha256;
     if (file->staged.type == SYS_FILE) op.staged = &file->staged;
     if (file->is_metadata) op.flags |= TRANSACTION_MARK;
     if (file->is_startup) op.flags |= TRANSACTION_LATE;
@@ -166,8 +166,10 @@ void work_list_operations(struct work *work) {
     for (ptrdiff_t i = 0; i < work->items.len; i++) {
         const struct item *item = &work->items.data[i];
         add_item(work, item);
-        if (str_ends(item->path, S(".py")) && changes(work, item))
-            *vec_push(work->arena, &sources) = parent(item->path);
+        if (item->absent || !str_ends(item->path, S(".py")) || !changes(work, item)) continue;
+        struct str dir = parent(item->path);
+        bool repeated = sources.len && str_eq(sources.data[sources.len - 1], dir);
+        if (!repeated) *vec_push(work->arena, &sources) = dir;
     }
     unique(&sources);
     for (ptrdiff_t i = 0; i < sources.len; i++) add_bytecode(work, sources.data[i]);

@@ -19,6 +19,7 @@ struct new_dir {
 /* Where the new files are staged. Items come sorted by path, so that those of one directory follow each other. */
 struct staging {
     struct work *work;
+    struct arena *scratch; /* of what is of no use once all is staged */
     struct transaction *transaction;
     struct str there;  /* a directory that is there already */
     struct str tree;   /* the directory that is staged as a whole now; empty: none */
@@ -115,7 +116,7 @@ static struct err *tree_begin(struct staging *staging, struct str dir, ptrdiff_t
 
 /* Notes the directories of the file at `inner`, a path in the tree, that the file before it did not need. */
 static void tree_dirs(struct staging *staging, struct str inner) {
-    struct arena *arena = staging->work->arena;
+    struct arena *arena = staging->scratch;
     struct str dir = parent(inner);
     int32_t depth = 0;
     for (ptrdiff_t len = 1; len <= dir.len; len++) {
@@ -160,56 +161,77 @@ static int dir_order(const void *a, const void *b) {
 /* Some directories of one depth, which follow each other. */
 struct dirs_run {
     const struct new_dir *dirs;
-    int32_t len;
+    const int32_t *groups; /* where each group of them begins; one more: where the last one ends */
+    int root;              /* open: what lies above the staged directories */
+    ptrdiff_t root_len;    /* of its path */
     uint32_t mask;
 };
 
 static struct err *dirs_make(void *self, struct arena *arena, int32_t group) {
     const struct dirs_run *run = self;
-    struct str above = {0};
-    int fd = -1, status = 0;
-    int32_t i = group * DIRS_AT_ONCE, end = i + DIRS_AT_ONCE < run->len ? i + DIRS_AT_ONCE : run->len;
-    for (; i < end && status == 0; i++) {
-        struct str path = run->dirs[i].path, dir = parent(path);
-        if (!str_eq(dir, above)) {
-            if (fd >= 0) (void)sys_close(sys_real(), fd);
-            fd = -1;
-            status = sys_dir(sys_real(), str_copy_z(arena, dir), &fd);
-            above = dir;
-        }
-        const char *name = str_copy_z(arena, str_from(path, dir.len + 1));
-        if (status == 0) status = sys_mkdir_at(sys_real(), fd, name, DIR_MODE, run->mask);
+    for (int32_t i = run->groups[group]; i < run->groups[group + 1]; i++) {
+        struct str path = run->dirs[i].path;
+        const char *name = str_copy_z(arena, str_from(path, run->root_len + 1));
+        int status = sys_mkdir_at(sys_real(), run->root, name, DIR_MODE, run->mask);
         if (status == EEXIST && run->dirs[i].may_be_there) status = 0;
-        if (status) above = path;
+        if (status) return err_errno(arena, status, "cannot make '%.*s'", FMT(path));
     }
-    if (fd >= 0) (void)sys_close(sys_real(), fd);
-    return status ? err_errno(arena, status, "cannot make '%.*s'", FMT(above)) : NULL;
+    return NULL;
+}
+
+/* Makes the directories `first` to `end` - 1, of one depth. Two threads in one directory would wait for each other:
+ * those of one parent are one thread's. */
+static struct err *dirs_make_level(struct staging *staging, struct dirs_run *run, int32_t first, int32_t end) {
+    int32_t *groups = arena_new(staging->scratch, int32_t, end - first + 1), len = 0;
+    for (int32_t i = first; i < end; i++) {
+        bool begins = i == first || !str_eq(parent(run->dirs[i].path), parent(run->dirs[i - 1].path));
+        if (begins && (len == 0 || i - groups[len - 1] >= DIRS_AT_ONCE)) groups[len++] = i;
+    }
+    groups[len] = end;
+    run->groups = groups;
+    const struct workers_step step = {.self = run, .run = dirs_make};
+    return workers_run(staging->work->arena, &step, len);
 }
 
 /* Makes all directories of the staged ones, on a few threads: those of one depth, then those in them. */
 static struct err *dirs_make_all(struct staging *staging) {
     struct new_dir *dirs = staging->dirs.data;
-    if (staging->dirs.len) qsort(dirs, (size_t)staging->dirs.len, sizeof *dirs, dir_order);
-    for (ptrdiff_t i = 0, next = 0; i < staging->dirs.len; i = next) {
-        while (next < staging->dirs.len && dirs[next].depth == dirs[i].depth) next++;
-        struct dirs_run run = {&dirs[i], (int32_t)(next - i), staging->mask};
-        const struct workers_step step = {.self = &run, .run = dirs_make};
-        TRY(workers_run(staging->work->arena, &step, (run.len + DIRS_AT_ONCE - 1) / DIRS_AT_ONCE));
+    int32_t len = (int32_t)staging->dirs.len;
+    struct str root = parent(staging->source);
+    struct dirs_run run = {.dirs = dirs, .root = -1, .root_len = root.len, .mask = staging->mask};
+    struct err *err = NULL;
+    if (len == 0) return NULL;
+    qsort(dirs, (size_t)len, sizeof *dirs, dir_order);
+    int status = sys_dir(sys_real(), str_copy_z(staging->scratch, root), &run.root);
+    if (status) return err_errno(staging->work->arena, status, "cannot open '%.*s'", FMT(root));
+    for (int32_t i = 0, next = 0; i < len && !err; i = next) {
+        while (next < len && dirs[next].depth == dirs[i].depth) next++;
+        err = dirs_make_level(staging, &run, i, next);
     }
-    return NULL;
+    (void)sys_close(sys_real(), run.root);
+    return err;
 }
 
-struct err *work_stage(struct work *work, struct transaction *transaction) {
-    struct staging staging = {.work = work, .transaction = transaction, .mask = sys_umask()};
+static struct err *stage_all(struct staging *staging) {
+    struct work *work = staging->work;
+    staging->items.cap = work->items.len;
+    staging->items.data = arena_new(staging->scratch, struct unpack_item, staging->items.cap);
     for (ptrdiff_t i = 0; i < work->items.len; i++) {
         const struct item *item = &work->items.data[i];
         if (!work_writes(work, item)) continue;
-        TRY(place(&staging, i));
+        TRY(place(staging, i));
         if (item->put->is_placed) continue;
-        *vec_push(work->arena, &staging.items) =
+        *vec_push(staging->scratch, &staging->items) =
             (struct unpack_item){work->changes[item->put_change].layout, item->put};
     }
-    TRY(dirs_make_all(&staging));
+    TRY(dirs_make_all(staging));
     const struct depot none = {.fd = -1}, *depot = work->options->depot;
-    return wheel_unpack(work->arena, depot ? depot : &none, staging.items.data, (int32_t)staging.items.len);
+    return wheel_unpack(work->arena, depot ? depot : &none, staging->items.data, (int32_t)staging->items.len);
+}
+
+struct err *work_stage(struct work *work, struct transaction *transaction) {
+    struct staging staging = {.work = work, .transaction = transaction, .scratch = arena_open(), .mask = sys_umask()};
+    struct err *err = stage_all(&staging);
+    arena_close(staging.scratch);
+    return err;
 }

@@ -278,6 +278,14 @@ static int file_order(const void *a, const void *b) {
     return str_cmp(x->target, y->target);
 }
 
+/* The archive mostly has them in order. */
+static void files_sort(struct layout *layout) {
+    const struct wheel_file *files = layout->files.data;
+    bool sorted = true;
+    for (ptrdiff_t i = 1; i < layout->files.len && sorted; i++) sorted = file_order(&files[i - 1], &files[i]) <= 0;
+    if (!sorted) qsort(layout->files.data, (size_t)layout->files.len, sizeof *files, file_order);
+}
+
 static struct err *check_targets(struct layout *layout) {
     for (ptrdiff_t i = 1; i < layout->files.len; i++)
         if (str_eq(layout->files.data[i - 1].target, layout->files.data[i].target))
@@ -287,7 +295,7 @@ static struct err *check_targets(struct layout *layout) {
 
 /* RECORD lists the installed files where they are now, those made here included, itself without a hash. */
 static void add_record(struct layout *layout, struct str target) {
-    struct arena *arena = layout->arena;
+    struct arena *arena = arena_open();
     int32_t len = (int32_t)layout->files.len;
     struct record_row *rows = arena_new(arena, struct record_row, len + 1);
     for (int32_t i = 0; i < len; i++) {
@@ -298,7 +306,8 @@ static void add_record(struct layout *layout, struct str target) {
         rows[i].path = relative(arena, layout->scheme, layout->site, file->target);
     }
     rows[len] = (struct record_row){.path = relative(arena, layout->scheme, layout->site, target), .size = -1};
-    add_text(layout, target, record_format(arena, rows, len + 1), 0644);
+    add_text(layout, target, str_copy(layout->arena, record_format(arena, rows, len + 1)), 0644);
+    arena_close(arena);
 }
 
 struct err *wheel_layout_make(struct arena *arena, const struct wheel *wheel, const struct scheme *scheme,
@@ -316,9 +325,9 @@ struct err *wheel_layout_make(struct arena *arena, const struct wheel *wheel, co
     if (options->requested) add_text(&layout, path_join(arena, info, S("REQUESTED")), S(""), 0644);
     if (options->direct_url.len)
         add_text(&layout, path_join(arena, info, S("direct_url.json")), options->direct_url, 0644);
-    qsort(layout.files.data, (size_t)layout.files.len, sizeof *layout.files.data, file_order);
+    files_sort(&layout);
     add_record(&layout, path_join(arena, info, S("RECORD")));
-    qsort(layout.files.data, (size_t)layout.files.len, sizeof *layout.files.data, file_order);
+    files_sort(&layout);
     TRY(check_targets(&layout));
     *ret = (struct wheel_layout){wheel, layout.files.data, (int32_t)layout.files.len, layout.site};
     return NULL;

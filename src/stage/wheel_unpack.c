@@ -448,19 +448,20 @@ static void notes_find(struct arena *arena, const struct depot *depot, struct jo
     }
 }
 
-struct err *wheel_unpack(struct arena *arena, const struct depot *depot, const struct unpack_item *items, int32_t len) {
-    struct unpacking unpacking = {.depot = depot, .jobs = arena_new(arena, struct job, len)};
+static struct err *unpack_all(struct arena *arena, struct arena *scratch, const struct depot *depot,
+                              const struct unpack_item *items, int32_t len) {
+    struct unpacking unpacking = {.depot = depot, .jobs = arena_new(scratch, struct job, len)};
     for (int32_t i = 0; i < len; i++) {
         struct str source = items[i].file->source;
         ptrdiff_t slash = str_find_last(source, '/');
         unpacking.jobs[i] = (struct job){.item = &items[i],
                                          .dir = str_slice(source, 0, slash),
-                                         .name = str_copy_z(arena, str_from(source, slash + 1))};
+                                         .name = str_copy_z(scratch, str_from(source, slash + 1))};
     }
     repeats_find(unpacking.jobs, len);
-    notes_find(arena, depot, unpacking.jobs, len);
+    notes_find(scratch, depot, unpacking.jobs, len);
     if (len) qsort(unpacking.jobs, (size_t)len, sizeof *unpacking.jobs, job_order);
-    batches_make(arena, &unpacking, len);
+    batches_make(scratch, &unpacking, len);
     const struct workers_step step = {.self = &unpacking, .run = unpack_batch};
     TRY(workers_run(arena, &step, unpacking.batches_len));
     for (int32_t i = 0; i < len; i++) {
@@ -470,11 +471,21 @@ struct err *wheel_unpack(struct arena *arena, const struct depot *depot, const s
     return NULL;
 }
 
+struct err *wheel_unpack(struct arena *arena, const struct depot *depot, const struct unpack_item *items, int32_t len) {
+    struct arena *scratch = arena_open();
+    struct err *err = unpack_all(arena, scratch, depot, items, len);
+    arena_close(scratch);
+    return err;
+}
+
 void wheel_unpack_note(struct arena *arena, struct str depot_dir, const struct wheel_layout *layouts, int32_t len) {
     for (int32_t i = 0; depot_dir.len && i < len; i++) {
         const struct wheel_layout *layout = &layouts[i];
+        int32_t count = 0, fresh = 0;
+        for (int32_t k = 0; k < layout->len; k++)
+            fresh += layout->files[k].kept.inode != 0 && !layout->files[k].kept.noted;
+        if (fresh == 0) continue; /* the notes that are there say it all */
         struct depot_note *notes = arena_new(arena, struct depot_note, layout->len);
-        int32_t count = 0;
         for (int32_t k = 0; k < layout->len; k++) {
             const struct wheel_file *file = &layout->files[k];
             if (file->kept.inode == 0 || file->sha256.len != DIGEST_SHA256) continue;
