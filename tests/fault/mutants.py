@@ -88,7 +88,7 @@ MUTANTS = [
      torture("lies")),
     ("check-record", "the comparison with RECORD after the commit", "stage/apply.c", "    TRY(verify_records(run, &now));\n", "    (void)verify_records;\n", UNIT),
     ("check-hash", "its hashes", "stage/integrity.c", '    if (!same) add_damage(finding, dist, looked->path, S("hash"));\n', "    (void)same;\n", UNIT),
-    ("check-import", "the imports after the commit", "stage/apply.c", "    return verify_imports(run);\n", "    (void)verify_imports;\n    return NULL;\n", UNIT),
+    ("check-import", "the imports after the commit", "stage/apply.c", "    return verify_imports(run, &now);\n", "    (void)verify_imports;\n    return NULL;\n", UNIT),
     ("kept-time", "a kept file that was written to since is hashed again", "os/depot.c", " && note->mtime_ns == st->mtime_ns;\n", ";\n",
      ("tests/unit/unit-depot", None, [])),
     ("check-changed", "the look whether the environment is the planned one", "stage/apply.c",
