@@ -266,7 +266,9 @@ static struct err *hint_network(struct http *http, const struct transfer *transf
                         "the server's certificate is not trusted: name the certificates of your network with "
                         "PIP_CERT or pip's option `cert`");
     if (code == CURLE_TOO_MANY_REDIRECTS) return err_hint(arena, err, "the server sends from one page to another");
-    if (code == CURLE_UNSUPPORTED_PROTOCOL)
+    long redirects = 0;
+    (void)http->curl.easy_getinfo(transfer->easy, CURLINFO_REDIRECT_COUNT, &redirects);
+    if (code == CURLE_UNSUPPORTED_PROTOCOL && redirects > 0)
         return err_hint(arena, err, "a redirect may not lead from https to http, nor to a file");
     if (is_late(transfer, code))
         return err_hint(arena, err, "UNPIN_TOTAL_TIMEOUT=SECONDS allows more time for a document or file");

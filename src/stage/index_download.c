@@ -180,6 +180,7 @@ static struct err *settle(struct index *index, struct job *job, const struct htt
         err = err_make(index->arena, ERR_HASH, "%.*s has %" PRId64 " bytes, but the index gives %" PRId64,
                        FMT(artifact->filename), response->size, artifact->size);
     if (!err) err = check_more(index->arena, artifact, job->path);
+    if (!err && !key_of(artifact).len && !artifact->demanded_len) err = index_check_secure(index, response->url);
     if (err) {
         store_remove(index->arena, job->path);
         return err;

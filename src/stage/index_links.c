@@ -123,6 +123,7 @@ static struct err *fetch_page(struct index *index, struct str url) {
         index_problem(index, str_format(index->arena, "find-links: %.*s", FMT(err->what)));
         return NULL;
     }
+    TRY(index_check_secure(index, response.url));
     keep_page(index, identity, &response);
     return take_page(index, str_copy(index->arena, response.body), str_copy(index->arena, response.content_type),
                      str_copy(index->arena, response.url));

@@ -241,7 +241,9 @@ static struct err *settle(struct index *index, struct pool *pool, struct index_p
         return fail(index, pool, pages, job, index_answer_err(index, response, job->url),
                     response->unreachable || response->status >= 500);
     }
-    struct err *err = read_page(index, pool, job, response, &job->page);
+    struct err *err = index_check_secure(index, response->url); /* it may have been sent elsewhere */
+    if (err) return fail(index, pool, pages, job, err, false);
+    err = read_page(index, pool, job, response, &job->page);
     if (err) {
         struct str masked = http_mask(index->arena, job->url);
         struct err *outer = err_make(index->arena, ERR_INDEX, "%.*s is no page of an index", FMT(masked));

@@ -293,6 +293,26 @@ def test_plain_http_off_this_machine_wants_trust(run):
     assert document["error"] == "index"
 
 
+def test_no_way_by_a_redirect_to_plain_http_elsewhere(server, run, tmp_path):
+    """The server is the proxy as well: what is asked of far.example comes here. A file with a hash may come that way."""
+    data = wheel()
+    file, there = f"http://far.example/files/{NAME}", {"http_proxy": server.root, "no_proxy": "127.0.0.1"}
+    server.routes["/far/a/"], server.routes[f"/files/{NAME}"] = page((NAME, data, {"url": file})), ranged(data)
+    server.routes["/simple/a/"] = (302, {"Location": "http://far.example/far/a/"}, b"")
+    for _ in range(2):
+        document = run("a", status=7, **there)
+        assert document["error"] == "index" and "--trusted-host far.example" in document["hint"]
+    assert release(run("a", PIP_TRUSTED_HOST="far.example", **there))["url"] == file
+    server.routes["/links/"] = (302, {"Location": "http://far.example/far/a/"}, b"")
+    assert run("a", status=7, PIP_FIND_LINKS=server.root + "/links/", PIP_NO_INDEX="1", **there)["error"] == "index"
+    server.routes["/simple/a/"] = page((NAME, data))
+    server.routes[f"/there/{NAME}"], server.routes[f"/files/{NAME}"] = ranged(data), (302, {"Location": f"http://far.example/there/{NAME}"}, b"")
+    run("--refresh", f"a==1.0:{tmp_path}/with.whl", **there)
+    server.routes["/simple/a/"] = page((NAME, data, {"hashes": {}}))
+    document = run("--refresh", f"a==1.0:{tmp_path}/without.whl", status=7, **there)
+    assert document["error"] == "index" and os.listdir(tmp_path).count("without.whl") == 0
+
+
 # Passwords
 
 def guard(answer, login):
