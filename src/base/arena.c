@@ -134,6 +134,10 @@ void *arena_alloc(struct arena *arena, ptrdiff_t size) {
     return memset(take(arena, size), 0, (size_t)size);
 }
 
+char *arena_bytes(struct arena *arena, ptrdiff_t size) {
+    return take(arena, size);
+}
+
 void *arena_array(struct arena *arena, ptrdiff_t size, ptrdiff_t count) {
     if (count < 0 || (size > 0 && count > PTRDIFF_MAX / size)) arena_out_of_memory();
     return arena_alloc(arena, size * count);

@@ -2,9 +2,9 @@
  * arena - memory with one lifetime.
  *
  * A command owns one arena; everything it builds lives there and is freed together when the arena is closed.
- * Memory comes zeroed. Running out of memory ends the process at once with exit status 1 and a message on standard
- * error, whatever its other threads do: a transaction survives that exactly as it survives `kill -9`, and no caller
- * could do better. An arena belongs to one thread at a time; workers open their own.
+ * Memory comes zeroed (but for arena_bytes). Running out of memory ends the process at once with exit status 1 and a
+ * message on standard error, whatever its other threads do: a transaction survives that exactly as it survives `kill
+ * -9`, and no caller could do better. An arena belongs to one thread at a time; workers open their own.
  *
  * This is the only module that calls malloc.
  */
@@ -42,6 +42,9 @@ void arena_close(struct arena *arena);
 
 /* `size` zeroed bytes (0 is allowed and gives a valid pointer), aligned for any type. */
 void *arena_alloc(struct arena *arena, ptrdiff_t size) __attribute__((returns_nonnull));
+
+/* As arena_alloc, but what the bytes are is not defined: for what is written over as a whole at once. */
+char *arena_bytes(struct arena *arena, ptrdiff_t size) __attribute__((returns_nonnull));
 
 /* The memory at `old` (of `old_size` bytes, NULL for none) moved to or grown into `new_size` bytes; the added bytes are
  * zero. */

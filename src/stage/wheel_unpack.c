@@ -19,9 +19,18 @@ enum {
     /* What one worker does at a time: files of one directory. */
     BATCH_FILES = 64,
     BATCH_BYTES = 1 << 20,
+    WINDOW = 64 << 10,     /* packed bytes of entries that follow each other, read at once */
     FLUSH_MIN = 512 << 10, /* bytes of a file that the disk had better begin with at once */
     AHEAD_ROOM = 2,        /* times what is unpacked ahead must be free */
     NEST_MODE = 0755,      /* as those that wheel_change stages */
+};
+
+/* What was read of an archive, for the entries that come next. */
+struct window {
+    const struct wheel *wheel; /* NULL: nothing yet */
+    char *bytes;               /* WINDOW of them */
+    int64_t offset, len;       /* these are read */
+    int64_t next;              /* where the entry that was asked for last ends */
 };
 
 struct job {
@@ -30,6 +39,7 @@ struct job {
     struct str dir;                  /* of its source */
     const char *name;                /* there */
     int parent;                      /* that directory, open */
+    struct window *window;           /* of those that are done one after the other */
     const struct crew *crew;         /* whose work it is; NULL: the caller waits for it */
     bool repeats;                    /* another job has the same bytes: one file is kept of them */
     char sha256[32];                 /* computed by a worker; its arena does not outlive the item */
@@ -181,7 +191,7 @@ static struct err *unpack_large(struct arena *arena, const struct depot *depot, 
         stream.inflate = inflate_open(arena);
         if (!stream.inflate) return unpack_mapped(arena, depot, job, data);
     }
-    stream.piece = arena_alloc(arena, PIECE);
+    stream.piece = arena_bytes(arena, PIECE);
     struct err *err = create(arena, job, &stream.fd);
     if (err) {
         inflate_close(stream.inflate);
@@ -199,19 +209,43 @@ static struct err *unpack_large(struct arena *arena, const struct depot *depot, 
     return err;
 }
 
-/* The bytes of the archive that hold the entry. Read, not mapped: what is mapped has to be given back page by page. */
-static struct err *packed_read(struct arena *arena, const struct job *job, struct str *ret) {
-    const struct zip_entry *entry = job->item->file->entry;
-    int64_t size = entry->next - entry->offset, so_far = 0;
-    char *bytes = arena_alloc(arena, (ptrdiff_t)size);
+static struct err *archive_read(struct arena *arena, const struct wheel *wheel, char *bytes, int64_t offset,
+                                int64_t size) {
+    int64_t so_far = 0;
     while (so_far < size) {
         int64_t n = 0;
-        int status = sys_read_at(sys_real(), job->item->layout->wheel->mapping.fd, bytes + so_far, size - so_far,
-                                 entry->offset + so_far, &n);
+        int status = sys_read_at(sys_real(), wheel->mapping.fd, bytes + so_far, size - so_far, offset + so_far, &n);
         if (status == 0 && n == 0) status = EIO;
-        if (status) return err_errno(arena, status, "cannot read '%.*s'", FMT(job->item->layout->wheel->path));
+        if (status) return err_errno(arena, status, "cannot read '%.*s'", FMT(wheel->path));
         so_far += n;
     }
+    return NULL;
+}
+
+/* The bytes of the archive that hold the entry. Read, not mapped: what is mapped has to be given back page by page.
+ * With an entry that lies behind the one before, what comes behind it is read as well. */
+static struct err *packed_read(struct arena *arena, const struct job *job, struct str *ret) {
+    const struct zip_entry *entry = job->item->file->entry;
+    const struct wheel *wheel = job->item->layout->wheel;
+    struct window *window = job->window;
+    int64_t size = entry->next - entry->offset, behind = wheel->zip.directory_offset - entry->offset;
+    bool follows = window->wheel == wheel && window->next == entry->offset && size <= WINDOW;
+    if (window->wheel != wheel) *window = (struct window){.wheel = wheel, .bytes = window->bytes};
+    window->next = entry->next;
+    bool is_there = window->offset <= entry->offset && entry->next <= window->offset + window->len;
+    if (!is_there && follows) {
+        window->len = 0;
+        int64_t len = behind < WINDOW ? behind : WINDOW;
+        TRY(archive_read(arena, wheel, window->bytes, entry->offset, len));
+        window->offset = entry->offset;
+        window->len = len;
+    }
+    if (is_there || follows) {
+        *ret = (struct str){window->bytes + (entry->offset - window->offset), (ptrdiff_t)size};
+        return NULL;
+    }
+    char *bytes = arena_bytes(arena, (ptrdiff_t)size);
+    TRY(archive_read(arena, wheel, bytes, entry->offset, size));
     *ret = (struct str){bytes, (ptrdiff_t)size};
     return NULL;
 }
@@ -277,7 +311,7 @@ static struct err *unpack(struct arena *arena, const struct depot *depot, struct
     }
     TRY(packed_read(arena, job, &bytes));
     TRY(zip_data(arena, file->entry, bytes, &data));
-    char *out = arena_alloc(arena, (ptrdiff_t)file->entry->size);
+    char *out = arena_bytes(arena, (ptrdiff_t)file->entry->size);
     TRY(zip_unpack(arena, file->entry, data, out));
     struct str text = {out, (ptrdiff_t)file->entry->size};
     TRY(check_bytes(arena, job, text));
@@ -292,10 +326,12 @@ static struct err *unpack_batch(void *self, struct arena *arena, int32_t i) {
     int fd = -1;
     int status = sys_dir(sys_real(), str_copy_z(arena, dir), &fd);
     if (status) return err_errno(arena, status, "cannot open '%.*s'", FMT(dir));
+    struct window window = {.bytes = arena_bytes(arena, WINDOW)};
     for (int32_t k = 0; k < batch->len && !err; k++) {
         struct job *job = &unpacking->jobs[batch->first + k];
         struct arena_mark mark = arena_mark(arena);
         job->parent = fd;
+        job->window = &window;
         err = unpack(arena, unpacking->depot, job);
         if (!err) arena_rewind(arena, mark);
     }
@@ -315,7 +351,9 @@ static bool has_room(struct arena *arena, const struct wheel_layout *layout, str
 
 /* The directory that is filled, held open. */
 struct nest {
-    struct str path; /* empty: none yet */
+    struct str path;     /* empty: none yet */
+    struct arena *names; /* has it */
+    struct window window;
     int fd;
 };
 
@@ -331,24 +369,26 @@ static struct err *nest_enter(struct arena *arena, struct nest *nest, struct str
         if (status == EEXIST) status = 0;
     }
     if (nest->fd >= 0) (void)sys_close(sys_real(), nest->fd);
-    *nest = (struct nest){.path = dir, .fd = -1};
+    nest->path = dir;
+    nest->fd = -1;
     if (status == 0) status = sys_dir(sys_real(), str_copy_z(arena, dir), &nest->fd);
     return status ? err_errno(arena, status, "cannot make '%.*s'", FMT(dir)) : NULL;
 }
 
-/* Unpacks one file ahead; `names` has the directory's name after it. */
-static struct err *ahead_file(struct arena *arena, struct arena *names, const struct depot *depot, struct nest *nest,
+/* Unpacks one file ahead. */
+static struct err *ahead_file(struct arena *arena, const struct depot *depot, struct nest *nest,
                               const struct wheel_layout *layout, struct wheel_file *ret, const struct crew *crew) {
     struct wheel_file file = *ret; /* its place is another one here */
     const struct unpack_item item = {layout, &file};
     file.source = ahead_path(arena, layout, &file);
     ptrdiff_t slash = str_find_last(file.source, '/');
     struct str dir = str_slice(file.source, 0, slash);
-    if (!str_eq(dir, nest->path)) TRY(nest_enter(arena, nest, beside_of(layout), str_copy(names, dir)));
+    if (!str_eq(dir, nest->path)) TRY(nest_enter(arena, nest, beside_of(layout), str_copy(nest->names, dir)));
     struct job job = {.item = &item,
                       .dir = dir,
                       .name = str_copy_z(arena, str_from(file.source, slash + 1)),
                       .parent = nest->fd,
+                      .window = &nest->window,
                       .crew = crew};
     struct err *err = unpack(arena, depot, &job);
     if (err) {
@@ -368,17 +408,18 @@ int64_t wheel_unpack_ahead(struct arena *arena, const struct depot *depot, const
     int64_t bytes = 0;
     if (depot_notes_read(arena, depot, layout->wheel->sha256).len || !has_room(arena, layout, beside_of(layout)))
         return 0;
-    struct arena *names = arena_open();
+    nest.names = arena_open();
+    nest.window.bytes = arena_bytes(nest.names, WINDOW);
     for (int32_t i = 0; i < layout->len && !err && !crew_ends(crew); i++) {
         struct arena_mark mark = arena_mark(arena);
         struct wheel_file *file = &layout->files[i];
         if (!file->entry || file->sha256.len == 0) continue;
-        err = ahead_file(arena, names, depot, &nest, layout, file, crew);
+        err = ahead_file(arena, depot, &nest, layout, file, crew);
         if (!err) bytes += file->entry->size;
         arena_rewind(arena, mark);
     }
     if (nest.fd >= 0) (void)sys_close(sys_real(), nest.fd);
-    arena_close(names);
+    arena_close(nest.names);
     return bytes;
 }
 
