@@ -345,7 +345,7 @@ static struct err *check_api(struct arena *arena, struct str version) {
 }
 
 static void set_status(struct simple_page *page, struct str status) {
-    page->quarantined = str_eq(status, S("quarantined"));
+    page->quarantined = str_eq_nocase(str_trim(status), S("quarantined")); /* however it is written */
     page->status = str_eq(status, S("active")) ? (struct str){0} : status;
 }
 

@@ -78,6 +78,9 @@ static void test_json(void **state) {
     assert_null(
         simple_parse_json(arena, S("{\"files\": [], \"project-status\": {\"status\": \"quarantined\"}}"), &page));
     assert_true(page.quarantined);
+    assert_null(
+        simple_parse_json(arena, S("{\"files\": [], \"project-status\": {\"status\": \" Quarantined\"}}"), &page));
+    assert_true(page.quarantined);
     /* Sizes that no file has: their sum would overflow. */
     assert_null(simple_parse_json(
         arena, S("{\"files\": [{\"filename\": \"a\", \"url\": \"a\", \"size\": 9007199254740992}]}"), &page));
