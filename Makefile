@@ -1,5 +1,5 @@
 # The door: every task by one name. The build itself is meson's (meson.build).
-.PHONY: all deps build demo check torture instruments lint bench install clean
+.PHONY: all deps build demo check torture instruments lint bench bench-requests install clean
 all: build/unpin
 
 # Debian and Ubuntu packages that the build and the tests need; does nothing where all are there.
@@ -32,11 +32,14 @@ torture: build/unpin
 instruments:
 	@tools/instruments
 
-# Times and results next to uv and pip on 296 distributions (tests/bench/bench.py says what it makes, and where).
+# Times and results next to uv and pip on 296 distributions, and a sample of the judged requests: half an hour at first
+# (tests/bench/bench.py says what it makes, and where).
 bench: build/unpin
 	@python3 tests/bench/bench.py
-	@python3 tests/bench/bench.py requests
-	@python3 tests/bench/speed.py
+
+# All judged requests, on every environment (hours at first).
+bench-requests: build/unpin
+	@python3 tests/bench/bench.py requests --resume
 
 # A plan for a vendor image, from the catalog and recorded answers of the index: works without network.
 demo: deps build/unpin

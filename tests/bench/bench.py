@@ -1,15 +1,21 @@
 #!/usr/bin/env python3
 """unpin, uv and pip on one environment of 296 distributions: how fast, and how good.
 
-    bench.py                     times (warm and cold caches), then the table of results over all scenarios
+    bench.py                     all stages of `make bench`, one after the other: the environment, times (speed.py), the
+                                 scenarios with unpin, uv and pip, and a sample of the judged requests. From nothing half an
+                                 hour on an idle machine with a network; what was made is kept, scenarios and requests that this
+                                 very program was asked before are not asked again.
     bench.py time [--runs N] [--scenarios a,b] [--tools unpin,uv,pip] [--latency-ms N]
-    bench.py table [--tools ...] [--scenarios ...] [--out FILE]
-    bench.py requests [--scenarios a,b] [--with-uv] [--resume]
+    bench.py table [--tools ...] [--scenarios ...] [--out FILE] [--timeout S] [--resume]
+    bench.py requests [--scenarios a,b | --every N] [--with-uv] [--resume]
                                  some 210 requests on the environment, on one with the real lock of an image and its
                                  Python (3.12), and on each image of the catalog, each plan judged by other means
-                                 (judge.py); 10 minutes, with uv as the rival some hours at first. --resume goes on
-                                 where a run of the same program stopped.
+                                 (judge.py); 10 minutes, with uv as the rival some hours at first. --every N: of each
+                                 environment every Nth, not the same ones in each. --resume goes on where a run of the same
+                                 program stopped.
     bench.py documents [--tools ...] [--scenarios ...]
+
+$UNPIN_BENCH_REQUESTS says how many requests of each environment the stage of `make bench` judges: 20, or `all`.
 
 The environment (a stand-in for the image NGC PyTorch 25.04), the tools and a frozen index are made once under
 $UNPIN_BENCH (else unpin-bench in $XDG_CACHE_HOME or ~/.cache): about 5 minutes, 1.5 GB, Python 3.11, and the package
@@ -20,6 +26,7 @@ what else the machine does hits all of them. The index is stubindex.py on loopba
 """
 import argparse
 import glob
+import hashlib
 import json
 import os
 import shutil
@@ -30,12 +37,16 @@ import sys
 import time
 import urllib.request
 
+import install
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.environ.get("UNPIN_BENCH") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "unpin-bench")
 WORK = os.environ.get("UNPIN_BENCH_WORK") or DATA
 TOOLS = os.path.join(DATA, "tools", "bin")
 PORT = 8090
 # An addition, one lift, lockstep lifts, a downgrade, and many changes; each possible for all tools once the lock is away.
+SAMPLE = 20
+LIMIT_S = 180  # for one tool and one scenario in `make bench`
 TIMED = "black-25.9.0,modelopt-0.27,transformers-ge-4.51,peft,jsonschema-lt-4.20"
 ADAPTERS = {"unpin": "unpin", "uv": "uv-nolock", "uv-lock": "uv-lock", "pip": "pip-nolock", "pip-lock": "pip-lock", "uv-expert": "uv-allbut"}
 
@@ -59,9 +70,9 @@ def prepare():
     os.makedirs(DATA, exist_ok=True), os.makedirs(WORK, exist_ok=True)
     if not os.path.exists(os.path.join(TOOLS, "uv")):
         subprocess.run([python311(), "-m", "venv", os.path.dirname(TOOLS)], check=True)
-        subprocess.run([os.path.join(TOOLS, "python"), "-m", "pip", "install", "-q", "uv", "packaging"], check=True)
+        subprocess.run([os.path.join(TOOLS, "python"), "-m", "pip", "install", "-q", "uv", "packaging", "jsonschema"], check=True)
     if not os.path.exists(os.path.join(DATA, "base.json")):
-        print("making the environment (2 to 5 minutes)", flush=True)
+        print("making the environment (4 minutes, most of them pip's)", flush=True)
         subprocess.run([python311(), os.path.join(HERE, "make_env.py"), "--dest", DATA], check=True)
     if not os.path.exists(os.path.join(DATA, "assets", "requirements.txt")):
         subprocess.run([python311(), os.path.join(HERE, "make_assets.py"), os.path.join(DATA, "assets")], check=True)
@@ -175,27 +186,50 @@ def documents(run, index, scenarios, tools):
     run.CACHE = keep
 
 
-def table(run, index, scenarios, tools, out):
+def program():
+    """Tells the program, and what is asked of it, from others: results of another one are no results."""
+    parts = [os.environ.get("UNPIN") or os.path.join(HERE, "../../build/unpin"), os.path.join(HERE, "scenarios.json"), os.path.join(HERE, "run.py")]
+    return hashlib.sha256(b"".join(open(part, "rb").read() for part in parts)).hexdigest()
+
+
+def kept(out, resume):
+    """{(scenario, tool): result} that `out` holds of this very program."""
+    if not resume or not os.path.exists(out):
+        return {}
+    with open(out) as f:
+        return {(r["scenario"], r["tool"]): r for r in json.load(f) if r.get("program") == program()}
+
+
+def table(run, index, scenarios, tools, out, timeout, resume):
     """Each tool over each scenario, judged by the requirements themselves."""
-    adapters, results = run.adapters(), {}
+    adapters, results, old = run.adapters(), {}, kept(out, resume)
     head = f"{'request':22}{'fewest':>7}" + "".join(f" | {t:^26}" for t in tools)
     print("\n" + head + "\n" + "-" * len(head))
     for scenario in scenarios:
         line = f"{scenario['name']:22}{'none' if scenario['fewest'] is None else scenario['fewest']:>7}"
         for tool in tools:
-            result = results[scenario["name"], tool] = run.one(scenario, ADAPTERS[tool], adapters[ADAPTERS[tool]], "dry", index.url, 600)
+            key = (scenario["name"], tool)
+            result = results[key] = old.get(key) or run.one(scenario, ADAPTERS[tool], adapters[ADAPTERS[tool]], "dry", index.url, timeout)
+            result.update(scenario=scenario["name"], tool=tool, program=program())
             moved = f"{result['n_changed']:>3} moved {result['n_added']:>2} new" if result["exit"] == 0 and "n_changed" in result else f"exit {result['exit']}"
             line += f" | {result['verdict']:8} {moved:17}"
         print(line, flush=True)
+        keep(out, results)
     for tool in tools:
         verdicts = [results[s["name"], tool]["verdict"] for s in scenarios]
         print(f"{tool}: " + ", ".join(f"{v} {verdicts.count(v)}" for v in sorted(set(verdicts))))
     print("\nOK: met, nothing newly broken, vendor builds untouched. ALLOWED: OK with declared allowances (a vendor's pre-release taken as its release).\n"
           "REFUSED: proven impossible. FAIL: exit status other than 0. BREAKS, VENDOR, SHADOWS, UNMET: done, and wrong.\n"
           "fewest: the locks that must change, subset-minimal by uv, without the floor rule.")
+    mine = [r["verdict"] for (_, tool), r in results.items() if tool == "unpin"]
+    return f"{len(scenarios)} scenarios, unpin: " + ", ".join(f"{v} {mine.count(v)}" for v in sorted(set(mine)))
+
+
+def keep(out, results):
     if out:
-        with open(out, "w") as f:
-            json.dump([r for r in results.values()], f, indent=1)
+        with open(out + ".tmp", "w") as f:
+            json.dump(list(results.values()), f, indent=1)
+        os.replace(out + ".tmp", out)
 
 
 def second(index):
@@ -225,30 +259,93 @@ def places(index):
         yield image, ["--image", image]
 
 
-def requests(index, names, with_uv, resume):
-    """Every request on every environment, judged one by one, then side by side."""
+def request_names():
+    return [s["name"] for file in ("scenarios.json", "requests.json") for s in json.load(open(os.path.join(HERE, file)))]
+
+
+def requests(index, names, every, with_uv, resume):
+    """Every request on every environment, judged one by one, then side by side. A sentence of what was judged, and how many are wrong."""
     judge = [sys.executable, os.path.join(HERE, "judge.py"), "--index-url", index.url, "--assets", os.path.join(DATA, "assets")]
     judge += ["--uv", os.path.join(TOOLS, "uv")] if with_uv else []
     judge += ["--resume"] if resume else []
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "jsonschema"], check=True)
+    if subprocess.run([sys.executable, "-c", "import jsonschema"], capture_output=True).returncode:
+        subprocess.run([sys.executable, "-m", "pip", "install", "-q", "jsonschema"], check=True)
     os.environ["UNPIN_CATALOG"] = os.path.join(HERE, "../../catalog")
-    found, skipped, bad = [], [], 0
-    for name, where in places(index):
+    found, skipped, bad, asked = [], [], 0, 0
+    for place, (name, where) in enumerate(places(index)):
         if not where:
             skipped.append(f"SKIPPED: {name} (no Python 3.12 that makes virtual environments is here)")
             print(f"\n{skipped[-1]}", flush=True)
             continue
+        begin = time.monotonic()
+        chosen = names or (request_names()[place % every :: every] if every > 1 else [])
         work = os.path.join(WORK, "judge", name.replace(":", "-"))
         os.makedirs(work, exist_ok=True)
-        out = os.path.join(work, name.replace(":", "-") + ".jsonl")
-        found.append(out)
+        out = os.path.join(work, name.replace(":", "-") + (f"-every-{every}" if every > 1 and not names else "") + ".jsonl")
         if os.path.exists(out) and not resume:
             os.remove(out)
         print(f"\n{name}", flush=True)
-        bad += subprocess.run([*judge, *where, "--work", work, "--out", out, "--around", *names]).returncode
+        wrong = subprocess.run([*judge, *where, "--work", work, "--out", out, "--around", *chosen]).returncode != 0
+        if os.path.exists(out):
+            found.append(out)
+            asked += len({json.loads(line)["name"] for line in open(out)})
+        bad += wrong
+        print(f"{name}: {time.monotonic() - begin:.0f} s", flush=True)
     subprocess.run([*judge[:2], "--table", *found])
     print(*skipped, sep="\n")
-    return bad
+    return f"{asked} judged requests in {len(found)} environments ({bad} of these with something wrong)" + "".join(f", {s}" for s in skipped), bad
+
+
+class Stages:
+    """One after the other; each says what it does, and how long it took."""
+
+    def __init__(self):
+        # The first stage makes the interpreter of the others.
+        self.begin = float(os.environ.get("UNPIN_BENCH_BEGAN") or time.monotonic())
+        self.done, self.failed = [f"environment {time.monotonic() - self.begin:.0f} s"], 0
+        print(f"== {self.done[-1]}", flush=True)
+
+    def run(self, name, what, work):
+        print(f"\n== {name}: {what}", flush=True)
+        begin = time.monotonic()
+        try:
+            told, bad = work()
+        except (Exception, SystemExit) as e:  # the next stage may still tell something
+            told, bad = f"FAILED ({e})", True
+        self.failed += bool(bad)
+        self.done.append(f"{name} {time.monotonic() - begin:.0f} s ({told})")
+        print(f"== {self.done[-1]}", flush=True)
+
+    def end(self):
+        print(f"\nbench: {'; '.join(self.done)}; {(time.monotonic() - self.begin) / 60:.0f} minutes in all; kept in {WORK}", flush=True)
+        return 1 if self.failed else 0
+
+
+def times(runs):
+    subprocess.run([sys.executable, os.path.join(HERE, "speed.py"), "--runs", str(runs)], check=True)
+    return f"medians of {runs} runs", False
+
+
+def everything(known):
+    """What `make bench` does."""
+    os.environ.setdefault("UNPIN_BENCH_BEGAN", str(time.monotonic()))
+    print(f"== environment: 296 distributions, the tools, 31 wheels, in {DATA}, unless they are there", flush=True)
+    prepare()
+    use_tools(__file__)
+    install.Wheelhouse(0)
+    stages, run = Stages(), runner()
+    stages.run("times", "unpin, uv and pip for the same things, taking turns (speed.py)", lambda: times(3))
+    with Index(0) as index:
+        run.PROXY_NOW = run.PROXY = index.url
+        scenarios, tools = list(known.values()), ["unpin", "uv-lock", "uv", "pip-lock", "pip"]
+        out = os.path.join(WORK, "scenarios.json")
+        stages.run("scenarios", f"{len(scenarios)} requests to {', '.join(tools)}, at most {LIMIT_S} s each",
+                   lambda: (table(run, index, scenarios, tools, out, LIMIT_S, True), False))
+        count, sample = len(request_names()), os.environ.get("UNPIN_BENCH_REQUESTS") or str(SAMPLE)
+        every = 1 if sample == "all" else max(1, count // max(1, int(sample)))
+        stages.run("requests", f"{f'of {count} every {every}th' if every > 1 else f'all {count}'} on each environment, judged by judge.py",
+                   lambda: requests(index, [], every, False, True))
+    return stages.end()
 
 
 def main():
@@ -256,30 +353,35 @@ def main():
     parser.add_argument("what", nargs="?", choices=["time", "table", "documents", "requests"])
     parser.add_argument("--with-uv", action="store_true")
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--timeout", type=int, default=600)
     parser.add_argument("--scenarios")
     parser.add_argument("--tools")
     parser.add_argument("--latency-ms", type=float, default=0)
     parser.add_argument("--out")
     options = parser.parse_args()
+    known = {s["name"]: s for s in json.load(open(os.path.join(HERE, "scenarios.json")))}
+    if not options.what:
+        sys.exit(everything(known))
     prepare()
     use_tools(__file__)
     run = runner()
     with Index(options.latency_ms) as index:
         run.PROXY_NOW = run.PROXY = index.url
+        chosen = [known[n] for n in options.scenarios.split(",")] if options.scenarios and options.what != "requests" else list(known.values())
         if options.what == "requests":
-            sys.exit(1 if requests(index, options.scenarios.split(",") if options.scenarios else [], options.with_uv, options.resume) else 0)
-        known = {s["name"]: s for s in json.load(open(os.path.join(HERE, "scenarios.json")))}
-        if options.what in (None, "time"):
-            scenarios = [known[n] for n in (options.scenarios or TIMED).split(",")]
+            told, bad = requests(index, options.scenarios.split(",") if options.scenarios else [], options.every, options.with_uv, options.resume)
+            sys.exit(1 if bad else 0)
+        if options.what == "time":
+            scenarios = chosen if options.scenarios else [known[n] for n in TIMED.split(",")]
             tools = (options.tools or "unpin,uv,pip").split(",")
             print_times(measure(run, index, scenarios, tools, options.runs), scenarios, tools)
         if options.what == "documents":
-            scenarios = [known[n] for n in options.scenarios.split(",")] if options.scenarios else list(known.values())
-            documents(run, index, scenarios, (options.tools or "unpin,uv,uv-expert").split(","))
-        if options.what in (None, "table"):
-            scenarios = [known[n] for n in options.scenarios.split(",")] if options.scenarios else list(known.values())
-            table(run, index, scenarios, (options.tools or "unpin,uv-lock,uv,pip-lock,pip,uv-expert").split(","), options.out)
+            documents(run, index, chosen, (options.tools or "unpin,uv,uv-expert").split(","))
+        if options.what == "table":
+            tools = (options.tools or "unpin,uv-lock,uv,pip-lock,pip,uv-expert").split(",")
+            table(run, index, chosen, tools, options.out, options.timeout, options.resume)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ unpin            as it is: fsyncs, imports what it installed, keeps what undo ne
 unpin-noimports  --no-imports: what uv and pip do not do either
 unpin-nosync     as the one before, with fsync, syncfs and fdatasync made to do nothing (LD_PRELOAD; only a benchmark may)
 uv               its default link mode; it syncs nothing
+uv-sync          the same, and `sync -f` of its file system: then what it did survives a power cut too, as with unpin
 uv-copy          --link-mode copy
 pip              pip of the tools, --no-compile, into the same environment by --python
 
@@ -291,18 +292,23 @@ class Bench:
                 *requests]
         return argv, clean_env(PIP_CACHE_DIR=cache)
 
-    def figures(self, argv, env, label, statuses=(0,)):
-        """One whole process: wall seconds, CPU seconds, peak MiB with the programs that it runs, and without. Another status ends the benchmark."""
+    def figures(self, argv, env, label, statuses=(0,), sync=False):
+        """One whole process: wall seconds, CPU seconds, peak MiB with the programs that it runs, and without. Another status ends the benchmark.
+        `sync`: its wall time ends when all that it wrote is on the disk."""
         log = os.path.join(self.root, "log")
         os.sync()
         with open(log, "wb") as out:
             subprocess.run([self.spawn, log + ".used", *argv], env={**env, "TMPDIR": self.tmp}, cwd=self.root, stdin=subprocess.DEVNULL, stdout=out,
                            stderr=out, check=True)
+            begin = time.monotonic()
+            if sync:
+                subprocess.run(["sync", "-f", self.root], check=True)
+            synced = time.monotonic() - begin if sync else 0.0
         with open(log + ".used") as f:
             status, wall, cpu, peak, own = f.read().split()
         if os.waitstatus_to_exitcode(int(status)) not in statuses:
             sys.exit(f"{label}: status {status}\n{open(log).read()}")
-        return float(wall), float(cpu), int(peak) / 1024, int(own) / 1024
+        return float(wall) + synced, float(cpu), int(peak) / 1024, int(own) / 1024
 
     def run(self, tool, what):
         """One installation, measured: see figures()."""
@@ -313,7 +319,7 @@ class Bench:
         else:
             with open(lock, "w") as f:
                 f.write("\n".join([*MANY, SMALL]) + "\n")
-        figures = self.figures(*self.command(tool, what, prefix, lock), f"{tool}, {what}")
+        figures = self.figures(*self.command(tool, what, prefix, lock), f"{tool}, {what}", sync=tool.endswith("-sync"))
         site = next(os.path.join(prefix, "lib", d, "site-packages") for d in os.listdir(os.path.join(prefix, "lib")) if d.startswith("python3"))
         for request in REQUESTS[what]:
             name, version = request.split("==")
@@ -322,16 +328,17 @@ class Bench:
         drop()
         return figures
 
-    def measure(self, whats, tools, runs):
+    def measure(self, whats, tools, runs, first=0):
+        """{(what, kind, tool): [figures of each run]}, tools taking turns; turn 0 fills the machine's memory."""
         found = {}
         for what in whats:
-            for turn in range(runs + 1):
+            for turn in range(first, runs + 1):
                 for tool in tools:
                     for kind in ("cold", "warm"):
                         if kind == "cold":
                             shutil.rmtree(os.path.join(self.root, "cache", tool), ignore_errors=True)
                         figures = self.run(tool, what)
-                        if turn:  # the first turn fills the machine's memory
+                        if turn:
                             found.setdefault((what, kind, tool), []).append(figures)
         return found
 
