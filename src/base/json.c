@@ -38,8 +38,23 @@ static ptrdiff_t skip_string(struct str text, ptrdiff_t at, bool *ascii) {
     return at;
 }
 
+/* An array that is looked for: the one at `key` of the outermost object. */
+struct sought {
+    struct str key;
+    bool named;           /* the last string of the outermost object is the key */
+    ptrdiff_t begin, end; /* what stands between its brackets; 0: not found */
+};
+
+/* Notes the bracket or comma at `at`, which ends or begins something in a value `depth` levels deep. */
+static void look(struct sought *sought, char c, ptrdiff_t at, int32_t depth) {
+    if (depth > 1) return;
+    if (c == '[' && sought->named && !sought->begin) sought->begin = at + 1;
+    if (c == ']' && sought->begin && !sought->end) sought->end = at;
+    sought->named = false;
+}
+
 /* What cJSON does not check, before it is called: depth, number of values, NUL, UTF-8. */
-static struct err *check_text(struct arena *arena, struct str text) {
+static struct err *check_text(struct arena *arena, struct str text, struct sought *sought) {
     int32_t depth = 0, values = 1;
     bool ascii = true;
     for (ptrdiff_t at = 0; at < text.len;) {
@@ -47,13 +62,16 @@ static struct err *check_text(struct arena *arena, struct str text) {
         if (c == '"') {
             ptrdiff_t next = skip_string(text, at, &ascii);
             if (next < 0) return malformed(arena, text, at, "a string contains NUL");
+            if (depth == 1) sought->named = str_eq(str_slice(text, at + 1, next - 1), sought->key);
             at = next;
             continue;
         }
         if (c == '\0' || (unsigned char)c >= 0x80) return malformed(arena, text, at, "unexpected byte");
-        if (c == '[' || c == '{') depth++;
         if (c == ']' || c == '}') depth--;
-        values += c == ',' || c == '[' || c == '{';
+        bool more = c == ',' || c == '[' || c == '{';
+        if (more || c == ']') look(sought, c, at, depth);
+        if (c == '[' || c == '{') depth++;
+        values += more;
         if (values > JSON_VALUES_MAX) return err_make(arena, ERR_LIMIT, "JSON of more than %d values", JSON_VALUES_MAX);
         if (depth > JSON_DEPTH_MAX)
             return err_make(arena, ERR_LIMIT, "JSON is nested deeper than %d levels", JSON_DEPTH_MAX);
@@ -130,22 +148,84 @@ static struct err *copy_tree(struct arena *arena, const cJSON *from, struct json
     return NULL;
 }
 
-struct err *json_parse(struct arena *arena, struct str text, int64_t limit, struct json *ret) {
-    if (text.len > limit) return err_make(arena, ERR_LIMIT, "JSON of more than %lld bytes", (long long)limit);
-    if (str_starts(text, S("\xEF\xBB\xBF"))) text = str_from(text, 3);
-    if (str_trim(text).len == 0) return err_make(arena, ERR_MALFORMED, "invalid JSON: the text is empty");
-    TRY(check_text(arena, text));
+/* Parses the value that `text` begins with, *end bytes of it. `whole` and `text`, its part, are for the message. */
+static struct err *parse_value(struct arena *arena, struct str whole, struct str text, struct json *ret,
+                               ptrdiff_t *ret_end) {
     const char *end = NULL;
+    ptrdiff_t from = text.data - whole.data;
     cJSON *tree = cJSON_ParseWithLengthOpts(text.data, (size_t)text.len, &end, 0);
     ptrdiff_t at = end ? end - text.data : 0;
-    if (!tree) return malformed(arena, text, at < text.len ? at : text.len, "unexpected text");
-    struct err *err = NULL;
-    if (str_trim(str_from(text, at)).len) err = malformed(arena, text, at, "text behind the value");
+    if (!tree) return malformed(arena, whole, from + (at < text.len ? at : text.len), "unexpected text");
     struct json copy;
-    if (!err) err = copy_tree(arena, tree, &copy);
+    struct err *err = copy_tree(arena, tree, &copy);
     cJSON_Delete(tree);
     if (err) return err;
     *ret = copy;
+    *ret_end = at;
+    return NULL;
+}
+
+static struct err *check(struct arena *arena, int64_t limit, struct str *text, struct sought *sought) {
+    if (text->len > limit) return err_make(arena, ERR_LIMIT, "JSON of more than %lld bytes", (long long)limit);
+    if (str_starts(*text, S("\xEF\xBB\xBF"))) *text = str_from(*text, 3);
+    if (str_trim(*text).len == 0) return err_make(arena, ERR_MALFORMED, "invalid JSON: the text is empty");
+    return check_text(arena, *text, sought);
+}
+
+struct err *json_parse(struct arena *arena, struct str text, int64_t limit, struct json *ret) {
+    struct json value;
+    ptrdiff_t end = 0;
+    struct sought none = {0};
+    TRY(check(arena, limit, &text, &none));
+    TRY(parse_value(arena, text, text, &value, &end));
+    if (str_trim(str_from(text, end)).len) return malformed(arena, text, end, "text behind the value");
+    *ret = value;
+    return NULL;
+}
+
+/* Position of the first byte from `at` on that is no blank, as cJSON sees it. */
+static ptrdiff_t skip_blanks(struct str text, ptrdiff_t at) {
+    while (at < text.len && (unsigned char)text.data[at] <= ' ') at++;
+    return at;
+}
+
+struct err *json_parse_outline(struct arena *arena, struct str text, int64_t limit, struct str key, struct json *ret,
+                               struct str *elements) {
+    struct sought sought = {.key = key};
+    TRY(check(arena, limit, &text, &sought));
+    if (sought.end) {
+        struct buf outline = {.arena = arena};
+        buf_add(&outline, str_slice(text, 0, sought.begin));
+        buf_add(&outline, str_from(text, sought.end));
+        if (!json_parse(arena, buf_str(&outline), limit, ret)) {
+            *elements = (struct str){text.data + sought.begin, sought.end - sought.begin};
+            return NULL;
+        }
+    }
+    /* There is none, or something is wrong, and the message shall say where. */
+    TRY(json_parse(arena, text, limit, ret));
+    *elements = (struct str){0};
+    return NULL;
+}
+
+struct err *json_parse_element(struct arena *arena, struct str text, struct str *elements, struct json *ret,
+                               bool *ret_any) {
+    *elements = str_from(*elements, skip_blanks(*elements, 0));
+    if (!elements->len) {
+        *ret_any = false;
+        return NULL;
+    }
+    ptrdiff_t end = 0;
+    struct json value;
+    TRY(parse_value(arena, text, *elements, &value, &end));
+    end = skip_blanks(*elements, end);
+    if (end < elements->len && elements->data[end] != ',')
+        return malformed(arena, text, elements->data - text.data + end, "unexpected text");
+    if (end < elements->len && skip_blanks(*elements, end + 1) == elements->len)
+        return malformed(arena, text, elements->data - text.data + end, "a comma before the end of a list");
+    *elements = str_from(*elements, end < elements->len ? end + 1 : end);
+    *ret = value;
+    *ret_any = true;
     return NULL;
 }
 

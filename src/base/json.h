@@ -35,6 +35,18 @@ struct json {
 /* Parses one document of at most `limit` bytes. ERR_MALFORMED with line and column, ERR_LIMIT. */
 ERR_MUST_CHECK struct err *json_parse(struct arena *arena, struct str text, int64_t limit, struct json *ret);
 
+/*
+ * For a document that is mostly one long array: its elements can be parsed one by one, so that never more than one of
+ * them takes the memory that a tree needs. json_parse_outline parses the document as json_parse does, but for the array
+ * at `key` of the outermost object, which is empty in the tree; what stands between its brackets is *elements (data
+ * NULL where no array is found there: then the tree is whole). json_parse_element takes the first of `*elements`, which
+ * are a part of `text`, off them; *ret_any: there was one. Who took all of them has checked the whole document.
+ */
+ERR_MUST_CHECK struct err *json_parse_outline(struct arena *arena, struct str text, int64_t limit, struct str key,
+                                              struct json *ret, struct str *elements);
+ERR_MUST_CHECK struct err *json_parse_element(struct arena *arena, struct str text, struct str *elements,
+                                              struct json *ret, bool *ret_any);
+
 /* The value of `key`, NULL if `object` is NULL, no object, or has no such key. */
 const struct json *json_find(const struct json *object, struct str key);
 /* The text of a string at `key`; {NULL, 0} if there is none. */

@@ -66,6 +66,7 @@ struct err *http_open(struct arena *arena, const struct http_options *options, s
     for (int i = 0; i < HTTP_PARALLEL_MAX; i++) {
         http->transfers[i].http = http;
         http->transfers[i].fd = -1;
+        http->transfers[i].spool = -1;
     }
     *ret = http;
     return NULL;
@@ -117,7 +118,7 @@ static void start(struct http *http, struct transfer *transfer, const struct wai
     transfer->size = transfer->resumed_at = waiting->beginning.size;
     transfer->times = waiting->beginning.times;
     transfer->text[0] = '\0';
-    transfer->body = (struct buf){.arena = transfer->arena};
+    http_body_drop(transfer);
     http_reset_answer(transfer);
     transfer->fd = waiting->beginning.fd;
     transfer->digest = waiting->beginning.digest;
@@ -146,6 +147,7 @@ static void finish(struct transfer *transfer) {
 
 static void release(struct transfer *transfer) {
     transfer->busy = false;
+    http_body_drop(transfer);
     arena_rewind(transfer->arena, (struct arena_mark){0});
 }
 
@@ -283,7 +285,8 @@ static struct err *transfer_err(struct http *http, struct transfer *transfer, CU
     struct arena *arena = http->arena;
     struct str url = http_mask(arena, transfer->request.url);
     if (transfer->write_failed)
-        return err_errno(arena, transfer->write_errno, "cannot write '%.*s'", FMT(transfer->request.path));
+        return err_errno(arena, transfer->write_errno, "cannot write '%.*s'",
+                         FMT(transfer->request.path.len ? transfer->request.path : http->options.spool));
     if (transfer->over_limit)
         return err_make(arena, ERR_LIMIT, "%.*s is larger than %lld bytes", FMT(url),
                         (long long)transfer->request.limit);
@@ -323,10 +326,10 @@ static void give(struct http *http, struct transfer *transfer, CURLcode code, st
     answer.user = transfer->request.user;
     answer.tag = transfer->request.tag;
     answer.status = (int32_t)status;
+    answer.body = http_body(transfer);
     answer.err = transfer_err(http, transfer, code);
     answer.unreachable = answer.err && is_unreachable(code);
     answer.url = http_strip(transfer->arena, url ? str_copy(transfer->arena, str_of(url)) : transfer->request.url);
-    answer.body = buf_str(&transfer->body);
     answer.size = transfer->size;
     answer.sha256 = http_digest_hex(transfer);
     drop_target(transfer, !answer.err && (status == 200 || status == 206));
@@ -422,6 +425,7 @@ void http_close(struct http *http) {
         }
         if (transfer->arena) drop_target(transfer, false);
         finish(transfer);
+        http_body_drop(transfer);
         arena_close(transfer->arena);
     }
     for (ptrdiff_t i = http->queue_from; i < http->queue.len; i++) drop_beginning(&http->queue.data[i]);

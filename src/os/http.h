@@ -29,6 +29,7 @@ enum {
     HTTP_RETRIES = 3,           /* in a row; attempts that brought a file further do not count */
     HTTP_RESUMES_MAX = 20000,
     HTTP_RETRY_AFTER_MAX_S = 30, /* who asks for more is not asked again */
+    HTTP_MEMORY_MAX = 128 << 10, /* bytes of a body that are kept in memory, the rest goes to the spool */
     HTTP_HEADERS_MAX = 4096,     /* bytes of a header line that is looked at */
     HTTP_URL_MAX = 8192,
 };
@@ -48,6 +49,9 @@ struct http_options {
     struct str netrc;                /* file; empty: none */
     const struct str *trusted_hosts; /* "host" or "host:port" whose certificates are not verified */
     int32_t trusted_hosts_len;
+    /* An existing directory on whose file system large bodies are kept while they come, in files without a name; empty,
+     * or where that system has no such files: memory. */
+    struct str spool;
     int32_t timeout_s; /* stall; 0: HTTP_STALL_S */
     int32_t total_s;   /* all attempts of a request together; 0: HTTP_DOCUMENT_S, or by the size of the file */
     int32_t retries;   /* -1: HTTP_RETRIES */
@@ -66,7 +70,7 @@ struct http_request {
     int32_t headers_len;
     struct str range; /* of bytes, as in `Range: bytes=`: "-32768", "0-99"; empty: all */
     int64_t limit;    /* bytes of the body at most */
-    struct str path;  /* where the body goes, created exclusively and removed on failure; empty: memory */
+    struct str path;  /* where the body goes, created exclusively and removed on failure; empty: memory, or the spool */
     bool hash;        /* compute the SHA-256 of a body in memory too */
     bool checked;     /* the caller knows the file's hash: a cut file is gone on with even if nothing tells its state */
     void *user;       /* comes back with the answer */

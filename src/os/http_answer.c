@@ -25,14 +25,8 @@ size_t http_on_body(char *data, size_t one, size_t len, void *self) {
     transfer->size += (int64_t)len;
     if (transfer->digest) digest_add(transfer->digest, (struct str){data, (ptrdiff_t)len});
     if (transfer->fd < 0) {
-        if (transfer->size == (int64_t)len) {
-            curl_off_t expected = -1;
-            (void)transfer->http->curl.easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &expected);
-            if (expected > 0 && expected <= transfer->request.limit)
-                (void)buf_reserve(&transfer->body, (ptrdiff_t)expected);
-        }
-        buf_add(&transfer->body, (struct str){data, (ptrdiff_t)len});
-        return len;
+        transfer->write_failed = !http_body_add(transfer, (struct str){data, (ptrdiff_t)len});
+        return transfer->write_failed ? 0 : len;
     }
     for (size_t done = 0; done < len;) {
         ssize_t n = write(transfer->fd, data + done, len - done);

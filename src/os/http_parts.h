@@ -2,7 +2,7 @@
  * http_parts - what the parts of http share. Only http*.c include it.
  *
  * http.c queues, starts, repeats and ends transfers; http_request.c tells curl what to ask for and how; http_answer.c
- * takes what comes; http_url.c is about URLs as text.
+ * takes what comes, http_body.c keeps it; http_url.c is about URLs as text.
  */
 #ifndef UNPIN_OS_HTTP_PARTS_H
 #define UNPIN_OS_HTTP_PARTS_H
@@ -21,8 +21,12 @@ struct transfer {
     CURL *easy;
     struct curl_slist *headers;
     struct digest *digest; /* NULL: none is wanted */
-    struct buf body;
-    int fd; /* -1: memory */
+    struct buf body;       /* where there is a spool: what is not in it yet */
+    int spool;             /* a file without a name, -1: none */
+    int64_t spooled;       /* bytes in it */
+    struct str mapped;     /* the whole spool, once all is there */
+    bool unspooled;        /* it could not be used: all stays in memory */
+    int fd;                /* the file that was asked for; -1: none */
     bool busy;
     bool over_limit, write_failed, misplaced;
     int write_errno;
@@ -89,6 +93,13 @@ bool http_continues(const struct transfer *transfer, long status);
 void http_reset_answer(struct transfer *transfer);
 /* The SHA-256 of the body, hex; empty where none was computed. */
 struct str http_digest_hex(struct transfer *transfer);
+
+/* http_body.c: a body that no file was asked for. */
+/* Keeps bytes; false where that fails, with write_errno. */
+bool http_body_add(struct transfer *transfer, struct str bytes);
+/* All of it, until http_body_drop. */
+struct str http_body(struct transfer *transfer);
+void http_body_drop(struct transfer *transfer);
 
 /* http_url.c: what stands before the @ of the host, still encoded; empty: nothing. */
 struct str http_userinfo(struct str url);

@@ -455,19 +455,61 @@ static bool file_of_json(struct arena *arena, const struct json *json, struct si
     return true;
 }
 
+/* `file` with texts of its own. */
+static struct simple_file copy_file(struct arena *arena, const struct simple_file *file) {
+    struct simple_file copy = *file;
+    copy.filename = str_copy(arena, file->filename);
+    copy.url = str_copy(arena, file->url);
+    copy.sha256 = str_copy(arena, file->sha256);
+    copy.strong = str_copy(arena, file->strong);
+    copy.requires_python = str_copy(arena, file->requires_python);
+    copy.yanked_reason = str_copy(arena, file->yanked_reason);
+    copy.metadata_sha256 = str_copy(arena, file->metadata_sha256);
+    return copy;
+}
+
+struct files {
+    VEC(struct simple_file) list;
+    int32_t seen; /* elements, whether they are files or not */
+};
+
+static struct err *add_json(struct arena *arena, struct arena *scratch, const struct json *json, struct files *files) {
+    struct simple_file file;
+    if (files->seen++ == SIMPLE_FILES_MAX)
+        return err_make(arena, ERR_LIMIT, "the page lists more than %d files", SIMPLE_FILES_MAX);
+    if (file_of_json(scratch, json, &file)) *vec_push(arena, &files->list) = copy_file(arena, &file);
+    return NULL;
+}
+
+/* The files of a page one after the other: the tree of all of them would take ten times the page's bytes. */
+static struct err *read_elements(struct arena *arena, struct str text, struct str elements, struct files *files) {
+    struct arena *scratch = arena_open();
+    (void)arena_alloc(scratch, 0); /* a block that stays when the arena is rewound */
+    const struct arena_mark mark = arena_mark(scratch);
+    struct err *err = NULL;
+    bool any = true;
+    while (!err && any) {
+        struct json json;
+        err = json_parse_element(scratch, text, &elements, &json, &any);
+        if (!err && any) err = add_json(arena, scratch, &json, files);
+        if (!err) arena_rewind(scratch, mark);
+    }
+    err = err_copy(arena, err);
+    arena_close(scratch);
+    return err;
+}
+
 struct err *simple_parse_json(struct arena *arena, struct str text, struct simple_page *ret) {
     struct json json;
-    TRY(json_parse(arena, text, SIMPLE_PAGE_MAX, &json));
-    const struct json *files = json_find(&json, S("files"));
-    if (!files || files->kind != JSON_ARRAY) return err_make(arena, ERR_MALFORMED, "the page has no list `files`");
+    struct str elements;
+    TRY(json_parse_outline(arena, text, SIMPLE_PAGE_MAX, S("files"), &json, &elements));
+    const struct json *whole = json_find(&json, S("files"));
+    if (!whole || whole->kind != JSON_ARRAY) return err_make(arena, ERR_MALFORMED, "the page has no list `files`");
     TRY(check_api(arena, json_find_text(json_find(&json, S("meta")), S("api-version"))));
-    if (files->len > SIMPLE_FILES_MAX)
-        return err_make(arena, ERR_LIMIT, "the page lists more than %d files", SIMPLE_FILES_MAX);
-    struct simple_page page = {0};
-    struct simple_file *list = arena_new(arena, struct simple_file, files->len);
-    for (int32_t i = 0; i < files->len; i++)
-        if (file_of_json(arena, &files->items[i], &list[page.len])) page.len++;
-    page.files = list;
+    struct files files = {0};
+    for (int32_t i = 0; i < whole->len; i++) TRY(add_json(arena, arena, &whole->items[i], &files));
+    if (elements.data) TRY(read_elements(arena, text, elements, &files));
+    struct simple_page page = {.files = files.list.data, .len = (int32_t)files.list.len};
     const struct json *status = json_find(&json, S("project-status"));
     const struct json *tracks = json_find_array(json_find(&json, S("meta")), S("tracks"));
     const struct json *alternates = json_find_array(&json, S("alternate-locations"));

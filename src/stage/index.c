@@ -87,6 +87,7 @@ struct err *index_http(struct index *index) {
     options.login_self = index;
     options.tick = index_download_tick;
     options.tick_self = index;
+    if (index->cache.len) options.spool = str_slice(index->cache, 0, index->cache.len - S("/" INDEX_CACHE).len);
     for (int32_t i = 0; i < index->places_len; i++) TRY(index_check_secure(index, index->places[i]));
     for (int32_t i = 0; i < config->pins_len; i++) TRY(index_check_secure(index, config->pins[i].url));
     for (int32_t i = 0; i < index->links_len; i++) TRY(index_check_secure(index, index->links[i]));

@@ -16,8 +16,8 @@ struct job {
     struct index_packed page;
     VEC(struct index_packed) pages; /* what the indexes that were asked so far have, the first one first */
     bool more;                      /* another index may add to the first one's page */
-    bool have_stale;                /* `stale` may be confirmed by the server, and serves when there is none */
-    struct index_packed stale;
+    bool have_stale;                /* the cache has a page that the server may confirm, and that serves without one */
+    struct index_page_facts stale;  /* of that page */
     struct err *err;
     bool unreachable;
 };
@@ -41,6 +41,18 @@ struct err *index_page_check(struct arena *arena, const struct simple_page *page
     return err_make(arena, ERR_LIMIT, "the page's own URL is too long for the number of files that it lists");
 }
 
+/* Makes `packed` the page that the pool gets. Of a page that nothing else is put together with that is a view: what the
+ * plan may choose from, a small part of what the page says. */
+static void hold(struct index *index, struct pool *pool, struct job *job, const struct index_packed *packed,
+                 struct str url) {
+    struct index_kin kin = index_packed_kin(packed);
+    job->found = true;
+    job->more = job->more || index->best_match || kin.tracks.len || kin.alternates.len;
+    if (job->more || index->linked.len || index->options.record_dir.len)
+        job->page.bytes = str_copy(pool->arena, packed->bytes);
+    else job->page = index_view(index, pool->arena, job->name, packed, url);
+}
+
 /* Keeps a page, or that there is none. */
 static struct index_packed keep_page(struct index *index, struct arena *arena, const struct job *job,
                                      const struct simple_page *page, const struct http_response *response) {
@@ -61,11 +73,16 @@ static struct index_packed keep_page(struct index *index, struct arena *arena, c
 /* Finds the page of a directory on this machine, if there is one. */
 static struct err *try_local(struct index *index, struct pool *pool, struct job *job, struct str path, bool *ret) {
     struct simple_page page = {0};
-    TRY(index_local_page(index, pool->arena, path_join(pool->arena, path, job->name), &page, ret));
-    if (!*ret) return NULL;
-    struct index_page_facts facts = {.url = index_local_url(pool->arena, path)};
-    job->page = index_pack(pool->arena, job->name, &page, &facts);
-    return NULL;
+    struct arena *scratch = arena_open();
+    struct err *err = index_local_page(index, scratch, path_join(scratch, path, job->name), &page, ret);
+    if (!err && *ret) {
+        struct index_page_facts facts = {.url = index_local_url(scratch, path)};
+        struct index_packed packed = index_pack(scratch, job->name, &page, &facts);
+        hold(index, pool, job, &packed, (struct str){0});
+    }
+    err = err_copy(index->arena, err);
+    arena_close(scratch);
+    return err;
 }
 
 static void ask(struct index *index, struct job *job) {
@@ -73,12 +90,12 @@ static void ask(struct index *index, struct job *job) {
     job->headers[job->headers_len++] =
         S("Accept: application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01");
     if (job->have_stale) {
-        struct index_page_facts facts = index_packed_facts(&job->stale);
-        if (facts.etag.len && !facts.absent)
-            job->headers[job->headers_len++] = str_format(index->arena, "If-None-Match: %.*s", FMT(facts.etag));
-        else if (facts.last_modified.len && !facts.absent)
+        const struct index_page_facts *facts = &job->stale;
+        if (facts->etag.len && !facts->absent)
+            job->headers[job->headers_len++] = str_format(index->arena, "If-None-Match: %.*s", FMT(facts->etag));
+        else if (facts->last_modified.len && !facts->absent)
             job->headers[job->headers_len++] =
-                str_format(index->arena, "If-Modified-Since: %.*s", FMT(facts.last_modified));
+                str_format(index->arena, "If-Modified-Since: %.*s", FMT(facts->last_modified));
     }
     http_add(index->http, &(struct http_request){.url = job->url,
                                                  .headers = job->headers,
@@ -100,24 +117,40 @@ static bool try_view(struct index *index, struct pool *pool, struct job *job) {
     if (!index_cache_read(index, pool->arena, "views", identity, INT32_MAX, &bytes)) return false;
     if (!index_packed_open(bytes, &job->page) || !index_packed_is_view(&job->page)) return false;
     struct index_page_facts facts = index_packed_facts(&job->page);
-    return is_fresh(index, &facts);
+    job->found = is_fresh(index, &facts);
+    return job->found;
 }
 
-/* What the cache has for job->url. True if that settles it, or that this index has none (*absent). */
-static bool try_cache(struct index *index, struct pool *pool, struct job *job, bool *absent) {
+/* The page at job->url that the cache has, however old. */
+static bool read_cached(const struct index *index, struct arena *arena, const struct job *job,
+                        struct index_packed *ret) {
     struct str bytes;
+    return index_cache_read(index, arena, "pages", index_identity(arena, job->url), INT32_MAX, &bytes) &&
+           index_packed_open(bytes, ret);
+}
+
+/* What the cache has for job->url. True if that settles it, or that this index has none (*absent). A page that has to
+ * be asked for again is not kept in memory until the answer is there. */
+static bool try_cache(struct index *index, struct pool *pool, struct job *job, bool *absent) {
     job->have_stale = false;
     *absent = false;
     if (try_view(index, pool, job)) return true;
-    if (!index_cache_read(index, pool->arena, "pages", index_identity(index->arena, job->url), INT32_MAX, &bytes) ||
-        !index_packed_open(bytes, &job->stale))
-        return false;
-    struct index_page_facts facts = index_packed_facts(&job->stale);
-    job->have_stale = true;
-    if (!is_fresh(index, &facts) && !index->options.offline) return false;
-    *absent = facts.absent;
-    job->page = job->stale;
-    return true;
+    struct arena *scratch = arena_open();
+    struct index_packed packed;
+    bool settled = false;
+    if (read_cached(index, scratch, job, &packed)) {
+        struct index_page_facts facts = index_packed_facts(&packed);
+        job->have_stale = true;
+        job->stale = facts;
+        job->stale.url = (struct str){0};
+        job->stale.etag = str_copy(index->arena, facts.etag);
+        job->stale.last_modified = str_copy(index->arena, facts.last_modified);
+        settled = is_fresh(index, &facts) || index->options.offline;
+        *absent = settled && facts.absent;
+        if (settled && !*absent) hold(index, pool, job, &packed, job->url);
+    }
+    arena_close(scratch);
+    return settled;
 }
 
 /* The indexes that may have the project, in their order. */
@@ -137,14 +170,11 @@ static struct err *advance(struct index *index, struct pool *pool, struct index_
 /* job->page is what an index has. The first one is all there is, unless all indexes count alike, or it says that
  * another one has files of the same project. */
 static struct err *take(struct index *index, struct pool *pool, struct index_pages *pages, struct job *job) {
-    struct index_kin kin = index_packed_kin(&job->page);
-    job->found = true;
-    job->more = job->more || index->best_match || kin.tracks.len || kin.alternates.len;
-    *vec_push(pool->arena, &job->pages) = job->page;
     if (!job->more) {
         job->done = true;
         return NULL;
     }
+    *vec_push(pool->arena, &job->pages) = job->page;
     job->place++;
     return advance(index, pool, pages, job);
 }
@@ -185,23 +215,46 @@ static struct err *advance(struct index *index, struct pool *pool, struct index_
 /* The server says that what the cache has is still right. */
 static struct err *confirm(struct index *index, struct pool *pool, struct index_pages *pages, struct job *job,
                            const struct http_response *response) {
-    struct index_page_facts facts = index_packed_facts(&job->stale);
-    int64_t fresh = response->max_age >= 0 ? response->max_age : INDEX_PAGE_FRESH_S;
-    facts.fetched = index->now;
-    facts.fresh_until = index->now + (fresh > INDEX_PAGE_FRESH_MAX_S ? INDEX_PAGE_FRESH_MAX_S : fresh);
-    job->page = index_packed_renew(pool->arena, &job->stale, &facts);
-    index_cache_write(index, "pages", index_identity(index->arena, job->url), job->page.bytes);
-    return take(index, pool, pages, job);
+    struct arena *scratch = arena_open();
+    struct index_packed packed;
+    struct index_page_facts facts = {0};
+    bool same = read_cached(index, scratch, job, &packed);
+    if (same) facts = index_packed_facts(&packed);
+    same = same && str_eq(facts.etag, job->stale.etag) && str_eq(facts.last_modified, job->stale.last_modified);
+    if (same) {
+        int64_t fresh = response->max_age >= 0 ? response->max_age : INDEX_PAGE_FRESH_S;
+        facts.fetched = index->now;
+        facts.fresh_until = index->now + (fresh > INDEX_PAGE_FRESH_MAX_S ? INDEX_PAGE_FRESH_MAX_S : fresh);
+        packed = index_packed_renew(scratch, &packed, &facts);
+        index_cache_write(index, "pages", index_identity(scratch, job->url), packed.bytes);
+        hold(index, pool, job, &packed, job->url);
+    }
+    arena_close(scratch);
+    if (same) return take(index, pool, pages, job);
+    /* Somebody changed the cache meanwhile: what the server confirmed is not there any more. */
+    job->have_stale = false;
+    ask(index, job);
+    pages->open++;
+    return NULL;
+}
+
+/* Takes what the cache has, however old; false where it is not there any more. */
+static bool hold_stale(struct index *index, struct pool *pool, struct job *job) {
+    struct arena *scratch = arena_open();
+    struct index_packed packed;
+    bool there = read_cached(index, scratch, job, &packed) && !index_packed_facts(&packed).absent;
+    if (there) hold(index, pool, job, &packed, job->url);
+    arena_close(scratch);
+    return there;
 }
 
 /* The page cannot be had. An older copy serves where the server is ill; without one nothing is known of the project,
  * whatever other indexes have. */
 static struct err *fail(struct index *index, struct pool *pool, struct index_pages *pages, struct job *job,
                         struct err *err, bool unreachable) {
-    if (job->have_stale && unreachable && !index_packed_facts(&job->stale).absent) {
-        int64_t fetched = index_packed_facts(&job->stale).fetched;
+    if (job->have_stale && unreachable && !job->stale.absent && hold_stale(index, pool, job)) {
+        int64_t fetched = job->stale.fetched;
         if (index->stats.old_pages++ == 0 || fetched < index->stats.oldest) index->stats.oldest = fetched;
-        job->page = job->stale;
         return take(index, pool, pages, job);
     }
     job->err = err;
@@ -211,14 +264,17 @@ static struct err *fail(struct index *index, struct pool *pool, struct index_pag
     return NULL;
 }
 
-/* What came, packed. What it is parsed into is many times as large, and goes. */
-static struct err *read_page(struct index *index, struct pool *pool, const struct job *job,
-                             const struct http_response *response, struct index_packed *ret) {
+/* Takes what came. What it is parsed into is many times as large as what the pool gets, and goes. */
+static struct err *read_page(struct index *index, struct pool *pool, struct job *job,
+                             const struct http_response *response) {
     struct simple_page page = {0};
     struct arena *scratch = arena_open();
     struct err *err = index_page_parse(scratch, response->body, response->content_type, &page);
     if (!err) err = index_page_check(scratch, &page, response->url);
-    if (!err) ret->bytes = str_copy(pool->arena, keep_page(index, scratch, job, &page, response).bytes);
+    if (!err) {
+        struct index_packed packed = keep_page(index, scratch, job, &page, response);
+        hold(index, pool, job, &packed, job->url);
+    }
     err = err_copy(index->arena, err);
     arena_close(scratch);
     return err;
@@ -243,7 +299,7 @@ static struct err *settle(struct index *index, struct pool *pool, struct index_p
     }
     struct err *err = index_check_secure(index, response->url); /* it may have been sent elsewhere */
     if (err) return fail(index, pool, pages, job, err, false);
-    err = read_page(index, pool, job, response, &job->page);
+    err = read_page(index, pool, job, response);
     if (err) {
         struct str masked = http_mask(index->arena, job->url);
         struct err *outer = err_make(index->arena, ERR_INDEX, "%.*s is no page of an index", FMT(masked));
@@ -368,9 +424,8 @@ static struct err *finish(struct index *index, struct pool *pool, struct job *jo
     if (job->found && job->pages.len && job->more) merge(index, pool, job);
     if (!job->err || !job->more) add_links(index, pool, job);
     if (job->found) {
-        bool plain = !index->linked.len && !job->more;
         record_page(index, pool->arena, job);
-        index_load(index, pool, job->id, &job->page, plain ? job->url : (struct str){0});
+        index_load(index, pool, job->id, &job->page);
         return NULL;
     }
     if (job->err) return job->err;

@@ -183,10 +183,12 @@ struct index_packed_file {
 struct str index_packed_release(const struct index_packed *packed, int32_t i, int32_t *ret_first, int32_t *ret_count);
 struct index_packed_file index_packed_file(const struct index_packed *packed, int32_t i);
 
-/* index_release.c: puts a packed page, or a view of it, into the pool. Where `url` is not empty, the page's view is
- * kept in the cache. */
-void index_load(struct index *index, struct pool *pool, struct project_id id, const struct index_packed *packed,
-                struct str url);
+/* index_release.c: puts a packed page, or a view of it, into the pool, whose texts stay borrowed from it. */
+void index_load(struct index *index, struct pool *pool, struct project_id id, const struct index_packed *packed);
+/* The view of a packed page for this environment and these wishes, in `arena`. Where `url` is not empty, it is kept in
+ * the cache as that of the page there. */
+struct index_packed index_view(struct index *index, struct arena *arena, struct str name,
+                               const struct index_packed *packed, struct str url);
 /* The identity of the view of the page at `url` for this environment and these wishes. */
 struct str index_view_identity(struct index *index, struct arena *arena, struct str url);
 

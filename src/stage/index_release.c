@@ -200,31 +200,51 @@ static struct terms terms_of(const struct index *index, const struct index_packe
                           !want || want_takes_wheels(want, name)};
 }
 
-void index_load(struct index *index, struct pool *pool, struct project_id id, const struct index_packed *packed,
-                struct str url) {
+/* The releases of a page or view, ascending, until index->scratch is rewound; what they point to is in `arena` and
+ * `packed`.
+ */
+static struct release *releases_of(struct index *index, struct arena *arena, struct str name,
+                                   const struct index_packed *packed, int32_t *ret_len) {
     int32_t len = index_packed_releases(packed), n = 0;
-    struct arena_mark mark = arena_mark(index->scratch);
     struct release *releases = arena_new(index->scratch, struct release, len);
     bool view = index_packed_is_view(packed);
-    struct index_status status = index_packed_status(packed);
-    const struct terms terms = terms_of(index, packed, pool->projects.data[id.n].name);
+    const struct terms terms = terms_of(index, packed, name);
     for (int32_t i = 0; i < len; i++) {
         int32_t first, count;
         struct version version;
         struct str text = index_packed_release(packed, i, &first, &count);
-        if (count == 0 || !version_try_parse(pool->arena, text, &version)) continue;
-        releases[n++] = view ? release_of_view(pool->arena, packed, first, &version)
-                             : release_of_page(index, pool->arena, packed, first, count, &version, &terms);
+        if (count == 0 || !version_try_parse(arena, text, &version)) continue;
+        releases[n++] = view ? release_of_view(arena, packed, first, &version)
+                             : release_of_page(index, arena, packed, first, count, &version, &terms);
     }
-    if (!view && url.len && index->cache.len) {
-        struct index_page_facts facts = index_packed_facts(packed);
-        struct index_packed made = index_pack_view(index->scratch, releases, n, &facts, status);
-        index_cache_write(index, "views", index_view_identity(index, index->scratch, url), made.bytes);
-    }
-    if (pool->projects.data[id.n].installed >= 0) bar_older_sdists(releases, n);
-    bool builds = index->options.want && want_names_build(index->options.want, pool->projects.data[id.n].name);
-    for (int32_t i = 0; i < n && builds; i++) releases[i].bars &= ~(uint32_t)BAR_WHEELS;
-    pool_add_page(pool, id, releases, n);
+    *ret_len = n;
+    return releases;
+}
+
+struct index_packed index_view(struct index *index, struct arena *arena, struct str name,
+                               const struct index_packed *packed, struct str url) {
+    struct arena_mark mark = arena_mark(index->scratch);
+    int32_t len;
+    struct release *releases = releases_of(index, index->scratch, name, packed, &len);
+    struct index_page_facts facts = index_packed_facts(packed);
+    struct index_packed view = index_pack_view(index->scratch, releases, len, &facts, index_packed_status(packed));
+    if (url.len && index->cache.len)
+        index_cache_write(index, "views", index_view_identity(index, index->scratch, url), view.bytes);
+    view.bytes = str_copy(arena, view.bytes);
+    arena_rewind(index->scratch, mark);
+    return view;
+}
+
+void index_load(struct index *index, struct pool *pool, struct project_id id, const struct index_packed *packed) {
+    int32_t len;
+    struct arena_mark mark = arena_mark(index->scratch);
+    struct str name = pool->projects.data[id.n].name;
+    struct release *releases = releases_of(index, pool->arena, name, packed, &len);
+    struct index_status status = index_packed_status(packed);
+    if (pool->projects.data[id.n].installed >= 0) bar_older_sdists(releases, len);
+    bool builds = index->options.want && want_names_build(index->options.want, name);
+    for (int32_t i = 0; i < len && builds; i++) releases[i].bars &= ~(uint32_t)BAR_WHEELS;
+    pool_add_page(pool, id, releases, len);
     pool->projects.data[id.n].status = status.status;
     pool->projects.data[id.n].status_reason = status.reason;
     arena_rewind(index->scratch, mark);

@@ -1,4 +1,5 @@
 """The index against a server that does everything right, and against one that does not, by build/tests/unit/index-run."""
+import asyncio
 import base64
 import gzip
 import hashlib
@@ -7,6 +8,7 @@ import json
 import os
 import random
 import subprocess
+import sys
 import tarfile
 import time
 import zipfile
@@ -18,6 +20,10 @@ from rude_server import RudeServer, closes, cut, floods, ranged, raw, stalls, th
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+# The most memory that the program in its arguments had, to standard error; a process of its own, for what forks lends its size to its child.
+PEAK = ("import resource, subprocess, sys; status = subprocess.run(sys.argv[1:]).returncode; "
+        "sys.stderr.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)); sys.exit(status)")
+PEAK_MAX = 56 << 20
 UNKNOWN, KNOWN, ABSENT = 0, 1, 2  # enum page_state
 META_KNOWN, META_UNREADABLE = 1, 2
 BAR_PYTHON, BAR_TAGS, BAR_SDIST, BAR_QUARANTINED, BAR_WHEELS = 1, 2, 8, 16, 32
@@ -527,3 +533,49 @@ def test_host_without_metadata_files_is_remembered(server, run):
     server.seen.clear()
     run(*[f"a=={i}.0" for i in range(1, 13)])
     assert [p for p in server.paths() if p.endswith(".metadata")] == [] and len(server.seen) == 3
+
+
+def together(count, body):
+    """Sends all but the end of a body, and the end only when `count` of them are so far."""
+    waiting = asyncio.Event()
+    begun = []
+
+    def route(name):
+        async def answer(request):
+            whole = body(name)
+            response = web.StreamResponse(headers={"Content-Type": "application/vnd.pypi.simple.v1+json", "Content-Length": str(len(whole))})
+            await response.prepare(request)
+            await response.write(whole[:-1])
+            begun.append(name)
+            if len(begun) == count:
+                waiting.set()
+            if len(begun) > 1:  # who asks learns from the first one whether others can share its connection
+                await waiting.wait()
+            await response.write(whole[-1:])
+            return response
+
+        return answer
+
+    return route
+
+
+def test_memory_does_not_grow_with_pages(server, tmp_path):
+    """Nine pages of 3 MB, eight of which come at the same time: they are neither all in memory at once, nor does what is parsed of them stay."""
+    names, files = [f"p{i}" for i in range(9)], 10000
+
+    def body(name):
+        entries = (f'{{"filename":"{name}-1.{i // 50}-cp3{i % 50}-none-any.whl","url":"/files/{i:0100}/{name}-1.{i // 50}-cp3{i % 50}-none-any.whl",'
+                   f'"hashes":{{"sha256":"{i:064x}"}},"size":{i},"requires-python":">=3.9","yanked":false}}' for i in range(files))
+        return f'{{"meta":{{"api-version":"1.1"}},"name":"{name}","files":[{",".join(entries)}]}}'.encode()
+
+    route = together(len(names), body)
+    for name in names:
+        server.routes[f"/simple/{name}/"] = route(name)
+    program = os.path.join(os.environ.get("UNPIN_BUILD", os.path.join(ROOT, "build")), "tests", "unit", "index-run")
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": server.url,
+           "UNPIN_CACHE_DIR": str(tmp_path / "cache"), "no_proxy": "*"}
+    done = subprocess.run([sys.executable, "-c", PEAK, program, *names], env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stderr) < PEAK_MAX, f"{int(done.stderr) >> 20} MiB"
+    found = json.loads(done.stdout)["projects"]
+    assert [len(found[name]["releases"]) for name in names] == [files // 50] * len(names)

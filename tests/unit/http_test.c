@@ -1,6 +1,11 @@
 #include "base/arena.h"
 #include "os/http.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,11 +69,47 @@ static void test_origin(void **state) {
     arena_close(arena);
 }
 
+/* A body of some megabytes is the same wherever it is kept, and leaves nothing behind. */
+static void test_spool(void **state) {
+    (void)state;
+    enum { SIZE = (3 << 20) + 5 };
+    struct arena *arena = arena_open();
+    char dir[] = "/tmp/unpin-http-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct str path = str_format(arena, "%s/body", dir);
+    char *bytes = arena_alloc(arena, SIZE);
+    for (ptrdiff_t i = 0; i < SIZE; i++) bytes[i] = (char)(i * 31 + i / 977);
+    FILE *out = fopen(path.data, "wb");
+    assert_true(out && fwrite(bytes, 1, SIZE, out) == SIZE && fclose(out) == 0);
+    const struct str spools[] = {str_of(dir), S("/nowhere/at/all"), {0}};
+    for (size_t i = 0; i < sizeof spools / sizeof *spools; i++) {
+        struct http *http;
+        struct http_response response;
+        const struct http_options options = {.retries = -1, .spool = spools[i]};
+        const struct http_request request = {.url = str_format(arena, "file://%.*s", FMT(path)), .limit = SIZE};
+        assert_null(http_open(arena, &options, &http));
+        for (int k = 0; k < 3; k++) http_add(http, &request);
+        for (int k = 0; k < 3; k++) {
+            assert_true(http_next(http, &response));
+            assert_null(response.err);
+            assert_int_equal(response.size, SIZE);
+            assert_int_equal(response.body.len, SIZE);
+            assert_memory_equal(response.body.data, bytes, SIZE);
+        }
+        assert_false(http_next(http, &response));
+        http_close(http);
+    }
+    assert_int_equal(unlink(path.data), 0);
+    assert_int_equal(rmdir(dir), 0);
+    arena_close(arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mask),
         cmocka_unit_test(test_credentials_in_sentences),
         cmocka_unit_test(test_origin),
+        cmocka_unit_test(test_spool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,6 +69,71 @@ static void test_refused(void **state) {
     arena_close(arena);
 }
 
+/* The elements of a list one by one: what they are, and that what is wrong is found wherever it is, as json_parse does.
+ */
+static struct err *walk(struct arena *arena, struct str text, struct json *ret, int32_t *ret_elements) {
+    struct str elements;
+    struct err *err = json_parse_outline(arena, text, LIMIT, S("files"), ret, &elements);
+    *ret_elements = elements.data ? 0 : -1;
+    for (bool any = !err && elements.data; any && !err; *ret_elements += any && !err) {
+        struct json one = {0};
+        err = json_parse_element(arena, text, &elements, &one, &any);
+        if (!err && any) assert_int_equal(one.kind, JSON_OBJECT);
+    }
+    return err;
+}
+
+static void test_elements(void **state) {
+    (void)state;
+    struct arena *arena = arena_open();
+    static const struct {
+        struct str text;
+        int32_t elements; /* -1: not found, so that they are in the tree */
+    } good[] = {
+        {S_INIT("{\"a\": 1, \"files\": [{\"x\": [1, \"]\"]}, {} , {\"y\": \"\\\"}\"}], \"b\": {\"files\": [3]}}"), 3},
+        {S_INIT("\xEF\xBB\xBF {\"files\":[]}"), 0},
+        {S_INIT("{\"files\":[ ]}"), 0},
+        {S_INIT("{\"b\": {\"files\": [3]}, \"c\": \"files\", \"files\" : [ {} ]}"), 1},
+        {S_INIT("{\"files\": {\"files\": [1]}}"), -1},
+        {S_INIT("{\"\\u0066iles\": [{}, {}]}"), -1},
+        {S_INIT("[\"files\", [1]]"), -1},
+        {S_INIT("{\"x\": \"files\"}"), -1},
+    };
+    static const struct str bad[] = {
+        S_INIT("{\"files\": [{},]}"),
+        S_INIT("{\"files\": [,{}]}"),
+        S_INIT("{\"files\": [{} {}]}"),
+        S_INIT("{\"files\": [{}}]"),
+        S_INIT("{\"files\": [{}]"),
+        S_INIT("{\"files\": [{}] 1}"),
+        S_INIT("{\"files\": [{\"a\": 1, \"a\": 2}]}"),
+        S_INIT("{\"files\": [], \"files\": []}"),
+        S_INIT("{\"files\": [], \"\\u0066iles\": []}"),
+        S_INIT("{\"files\": [{]}]}"),
+        S_INIT("{\"files\": [{}]}}"),
+        S_INIT("{\"files\": [{\"a\": \"\\u0000\"}]}"),
+        S_INIT("{\"files\": \"files\": [{}]}"),
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        struct json json, whole;
+        int32_t n;
+        struct err *err = walk(arena, good[i].text, &json, &n);
+        if (err || n != good[i].elements) fail_msg("%.*s: %d elements", FMT(good[i].text), n);
+        assert_null(json_parse(arena, good[i].text, LIMIT, &whole));
+        assert_int_equal(json.len, whole.len);
+        int32_t in_tree = json_find_array(&json, S("files"))->len, all = json_find_array(&whole, S("files"))->len;
+        assert_int_equal(in_tree + (n > 0 ? n : 0), all);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct json json;
+        int32_t n;
+        struct err *err = walk(arena, bad[i], &json, &n);
+        if (!err || err->kind != ERR_MALFORMED) fail_msg("%.*s is taken", FMT(bad[i]));
+        assert_non_null(json_parse(arena, bad[i], LIMIT, &json));
+    }
+    arena_close(arena);
+}
+
 static void test_limits(void **state) {
     (void)state;
     struct arena *arena = arena_open();
@@ -182,13 +247,10 @@ static void test_write_indented(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_place),
-        cmocka_unit_test(test_write),
-        cmocka_unit_test(test_write_indented),
-        cmocka_unit_test(test_write_what_steers),
+        cmocka_unit_test(test_values),         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_elements),       cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_place),          cmocka_unit_test(test_write),
+        cmocka_unit_test(test_write_indented), cmocka_unit_test(test_write_what_steers),
         cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
