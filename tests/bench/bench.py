@@ -44,9 +44,9 @@ DATA = os.environ.get("UNPIN_BENCH") or os.path.join(os.environ.get("XDG_CACHE_H
 WORK = os.environ.get("UNPIN_BENCH_WORK") or DATA
 TOOLS = os.path.join(DATA, "tools", "bin")
 PORT = 8090
-# An addition, one lift, lockstep lifts, a downgrade, and many changes; each possible for all tools once the lock is away.
 SAMPLE = 20
 LIMIT_S = 180  # for one tool and one scenario in `make bench`
+# An addition, one lift, lockstep lifts, a downgrade, and many changes; each possible for all tools once the lock is away.
 TIMED = "black-25.9.0,modelopt-0.27,transformers-ge-4.51,peft,jsonschema-lt-4.20"
 ADAPTERS = {"unpin": "unpin", "uv": "uv-nolock", "uv-lock": "uv-lock", "pip": "pip-nolock", "pip-lock": "pip-lock", "uv-expert": "uv-allbut"}
 

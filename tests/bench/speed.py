@@ -181,11 +181,10 @@ def main():
         run = bench.runner()
         run.PROXY_NOW = run.PROXY = index.url
         found = on(first, lambda room: measure(run, room, index.url, rows, tools, options.runs))
+    print_table(found, rows, tools, options.runs)
     durable, columns = {}, [t for t in DURABLE if t.split("-")[0] in tools]
     if real != "memory" and any(r in install.REQUESTS for r in rows):
         durable = on(real, lambda room: measure_installs(room, rows, columns, options.runs, 1))
-    print_table(found, rows, tools, options.runs)
-    if durable:
         print_durable(durable, rows, columns, options.runs, real)
     if options.out:
         with open(options.out, "w") as f:
