@@ -12,6 +12,7 @@ enum {
     ENV_MAX = 4096,
     MESSAGE_MAX = 400,
     IMPORT_ALONE_MAX = 2 << 20, /* bytes of Python for which a second interpreter does not pay */
+    IMPORT_AGAIN_MAX = 16,      /* modules of a group that are tried again by themselves */
 };
 
 /* Says how each module imports. The current directory is not searched, and no bytecode is written: the tree must stay
@@ -123,6 +124,23 @@ static struct err *imports_round(struct arena *arena, const struct apply_input *
     return NULL;
 }
 
+/* What fails beside others is tried in an interpreter of its own, where nothing was imported before it: a module may
+ * put things of its own into the place of another's for all that comes after it, as `awscli` does with `botocore`.
+ * A program that has only the one imports it. One that took too long is not given the time again. */
+static struct err *alone_try(struct arena *arena, const struct apply_input *input, struct import_check *checks,
+                             int32_t len) {
+    int32_t again = 0;
+    for (int32_t i = 1; i < len && again < IMPORT_AGAIN_MAX; i++) {
+        bool told = false;
+        if (checks[i].outcome != IMPORT_FAILED && checks[i].outcome != IMPORT_CRASHED) continue;
+        struct import_check alone = {.module = checks[i].module, .group = checks[i].group, .before = checks[i].before};
+        TRY(imports_round(arena, input, &alone, 1, &told));
+        checks[i] = alone;
+        again++;
+    }
+    return NULL;
+}
+
 /* The modules of one group, in memory of its own. */
 struct import_group {
     const struct apply_input *input;
@@ -141,7 +159,7 @@ static struct err *group_try(void *self, struct arena *arena, int32_t i) {
         if (all) break;
         TRY(imports_round(group->arena, group->input, group->checks, group->len, told));
     }
-    return NULL;
+    return alone_try(group->arena, group->input, group->checks, group->len);
 }
 
 struct err *imports_try(struct arena *arena, const struct apply_input *input, struct import_check *checks,

@@ -313,9 +313,46 @@ static void test_imports_side_by_side(void **state) {
     arena_close(arena);
 }
 
+static void module_make(struct rig *rig, const char *name, const char *text) {
+    FILE *file = fopen(str_format(rig->arena, "%s/%s.py", rig->dir, name).data, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* What a module does to those after it in one interpreter is nothing that those are to blame for. */
+static void test_import_beside_one_that_meddles(void **state) {
+    struct rig *rig = *state;
+    struct arena *arena = rig->arena;
+    struct environment env = {0};
+    assert_true(proc_find(arena, S("python3"), &env.python));
+    module_make(rig, "meddles", "import sys, json\nsys.modules['retries'] = json\n");
+    module_make(rig, "retries", "STANDARD = 1\n");
+    module_make(rig, "user_of_retries", "from retries import STANDARD\n");
+    module_make(rig, "user_of_nothing", "from retries import LEGACY\n");
+    const struct plan plan = {.env = &env};
+    const struct apply_input input = {.proc = proc_real(), .plan = &plan};
+    struct import_check checks[] = {
+        {.module = S("meddles")},
+        {.module = S("user_of_retries"), .before = true},
+        {.module = S("user_of_nothing")},
+    };
+    setenv("PYTHONPATH", rig->dir, 1);
+    struct err *err = imports_try(arena, &input, checks, sizeof checks / sizeof *checks);
+    unsetenv("PYTHONPATH");
+    if (err) fail_msg("%.*s", FMT(err_format(arena, err)));
+    assert_int_equal(checks[0].outcome, IMPORT_OK);
+    assert_int_equal(checks[1].outcome, IMPORT_OK);
+    assert_true(checks[1].before && checks[1].message.len == 0);
+    /* What fails by itself fails for its own reason, not for what the other did. */
+    assert_int_equal(checks[2].outcome, IMPORT_FAILED);
+    assert_true(str_find(checks[2].message, S("from 'retries'")) >= 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_import_groups),
+        cmocka_unit_test_setup_teardown(test_import_beside_one_that_meddles, setup, teardown),
         cmocka_unit_test(test_imports_side_by_side),
         cmocka_unit_test_setup_teardown(test_install_upgrade_undo, setup, teardown),
         cmocka_unit_test_setup_teardown(test_changed_since_the_plan, setup, teardown),
