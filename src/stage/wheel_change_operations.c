@@ -1,6 +1,7 @@
 #include "stage/wheel_change_parts.h"
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "os/digest.h"
 #include "os/term.h"
 
@@ -118,11 +119,27 @@ static bool is_fixed(const struct scheme *scheme, struct str dir) {
     return dir.len == 0 || scheme_root(scheme, dir).len == 0;
 }
 
-/* True if the bytecode of top-level modules is there, and some of it stays: that of other distributions. */
-static bool is_shared_cache(struct work *work, struct str dir) {
+/* The directories in which files stay as they are, since the new distribution has the same, and those above. */
+static struct map kept_directories(struct work *work) {
+    struct map kept = {0};
+    for (ptrdiff_t i = 0; i < work->items.len; i++) {
+        const struct item *item = &work->items.data[i];
+        if (!item->put || !item->exists || work_writes(work, item)) continue;
+        for (struct str dir = parent(item->path); !is_fixed(work->options->scheme, dir); dir = parent(dir)) {
+            if (map_find(&kept, dir) >= 0) break;
+            map_add(work->arena, &kept, dir, 0);
+        }
+    }
+    return kept;
+}
+
+/* True if bytecode is there, some of which stays: that of other distributions' top-level modules, or of sources that
+ * stay as they are. */
+static bool is_kept_cache(struct work *work, const struct map *kept, struct str dir) {
     struct str *names = NULL;
     int32_t len = 0, removed = 0;
-    if (!str_ends(dir, S("/__pycache__")) || !is_fixed(work->options->scheme, parent(dir))) return false;
+    if (!str_ends(dir, S("/__pycache__"))) return false;
+    if (!is_fixed(work->options->scheme, parent(dir)) && map_find(kept, parent(dir)) < 0) return false;
     if (sys_list(sys_real(), work->arena, str_copy_z(work->arena, dir), &names, &len)) return false;
     for (ptrdiff_t i = 0; i < work->ops.len; i++)
         removed += work->ops.data[i].kind == TRANSACTION_REMOVE && str_eq(parent(work->ops.data[i].path), dir);
@@ -145,9 +162,13 @@ static void add_directories(struct work *work) {
         for (struct str dir = dirs.data[i]; !is_fixed(work->options->scheme, dir); dir = parent(dir))
             *vec_push(work->arena, &dirs) = dir;
     unique(&dirs);
-    for (ptrdiff_t i = 0; i < dirs.len; i++)
-        if (!is_fixed(work->options->scheme, dirs.data[i]) && !is_shared_cache(work, dirs.data[i]))
-            add(work, TRANSACTION_RMDIR, dirs.data[i], 0);
+    const struct map kept = kept_directories(work);
+    for (ptrdiff_t i = 0; i < dirs.len; i++) {
+        struct str dir = dirs.data[i];
+        if (is_fixed(work->options->scheme, dir) || map_find(&kept, dir) >= 0 || is_kept_cache(work, &kept, dir))
+            continue;
+        add(work, TRANSACTION_RMDIR, dir, 0);
+    }
 }
 
 static int op_order(const void *a, const void *b) {

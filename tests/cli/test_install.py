@@ -221,6 +221,28 @@ def test_byte_code_of_replaced_modules_goes(env):
     assert done.stdout.startswith("8.1.8"), done.stderr
 
 
+def test_only_directories_that_were_to_go_are_told_to_stay(env, tmp_path):
+    """What is the same in both releases stays, with its byte code: nothing to tell. A file of somebody's is."""
+    wheels, same = str(tmp_path / "wheels"), {"halves/__init__.py": "", "halves/parts/same.py": "v = 0\n"}
+    worlds.stub_wheel(wheels, "halves", "1.0", files={**same, "halves/other.py": "v = 1\n", "halves/gone/old.py": "", "halves/left/old.py": ""})
+    worlds.stub_wheel(wheels, "halves", "2.0", files={**same, "halves/other.py": "v = 2\n"})
+    env.run("install", "-y", "halves==1.0", PIP_FIND_LINKS=wheels).ok()
+    package = os.path.join(env.site, "halves")
+    subprocess.run([env.python, "-m", "compileall", "-q", package], check=True)
+    compiled = os.listdir(os.path.join(package, "parts", "__pycache__"))
+    with open(os.path.join(env.site, "halves-1.0.dist-info", "RECORD"), "a") as f:  # as pip does
+        f.writelines(f"halves/parts/__pycache__/{name},,\n" for name in compiled)
+    with open(os.path.join(package, "left", "my_notes.txt"), "w") as f:
+        f.write("mine")
+    run = env.run("install", "-y", "halves==2.0", PIP_FIND_LINKS=wheels).ok()
+    stays = [line for line in run.err.splitlines() if "is not empty and stays" in line]
+    assert len(stays) == 1 and "halves/left'" in stays[0], run.err
+    assert not os.path.exists(os.path.join(package, "gone"))
+    assert os.listdir(os.path.join(package, "parts")) == ["same.py"]
+    cached = {name.split(".")[0] for name in os.listdir(os.path.join(package, "__pycache__"))}
+    assert "__init__" in cached and "other" not in cached
+
+
 @pytest.mark.parametrize("version", sorted(worlds.interpreters()), ids=lambda v: "py%d.%d" % v)
 def test_each_python(version, unpin_binary, tmp_path):
     """The whole way once with each version of Python that is here."""
