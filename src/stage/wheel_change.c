@@ -29,8 +29,10 @@ struct item *work_find(const struct work *work, struct str path) {
 
 static struct err *two_wheels(struct work *work, const struct item *a, const struct item *b) {
     struct str path = term_quote(work->arena, a->path);
-    return err_make(work->arena, ERR_CONFLICT, "%.*s and %.*s both bring the file %.*s, with different contents",
-                    FMT(work->changes[a->put_change].name), FMT(work->changes[b->put_change].name), FMT(path));
+    struct err *err =
+        err_make(work->arena, ERR_CONFLICT, "%.*s and %.*s both bring the file %.*s, with different contents",
+                 FMT(work->changes[a->put_change].name), FMT(work->changes[b->put_change].name), FMT(path));
+    return err_hint(work->arena, err, "one of them would break the other: install only one of the two");
 }
 
 /* Sorts the items and makes one of those with the same path. */
