@@ -136,7 +136,7 @@ def test_without_consent_there_is_no_layer(layer):
 
 
 def test_a_change_that_cannot_be_verified_leaves_no_layer(layer, index, tmp_path):
-    wheel = worlds.stub_wheel(str(tmp_path / "bad"), "badimport", "1.0", files={"badimport/__init__.py": "raise RuntimeError\n"})
+    wheel = worlds.stub_wheel(str(tmp_path / "bad"), "badimport", "1.0", files={"badimport/__init__.py": "from badimport import absent\n"})
     run = layer.install(wheel, "--json").ok(1)
     assert run.json["error"]["code"] == "U013"
     assert not os.path.exists(layer.dir)
