@@ -36,7 +36,6 @@ instruments:
 # (tests/bench/bench.py says what it makes, and where).
 bench: build/unpin
 	@python3 tests/bench/bench.py
-	@python3 tests/bench/scaling.py --runs 5
 
 # All judged requests, on every environment (hours at first).
 bench-requests: build/unpin

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """unpin, uv and pip on one environment of 296 distributions: how fast, and how good.
 
-    bench.py                     all stages of `make bench`, one after the other: the environment, times (speed.py), the
-                                 scenarios with unpin, uv and pip, and a sample of the judged requests. From nothing half an
+    bench.py                     all stages of `make bench`, one after the other: the environment, times (speed.py), sizes
+                                 (scaling.py), the scenarios with unpin, uv and pip, and a sample of the judged requests. From nothing half an
                                  hour on an idle machine with a network; what was made is kept, scenarios and requests that this
                                  very program was asked before are not asked again.
     bench.py time [--runs N] [--scenarios a,b] [--tools unpin,uv,pip] [--latency-ms N]
@@ -194,7 +194,7 @@ def program():
 
 def kept(out, resume):
     """{(scenario, tool): result} that `out` holds of this very program."""
-    if not resume or not os.path.exists(out):
+    if not resume or not out or not os.path.exists(out):
         return {}
     with open(out) as f:
         return {(r["scenario"], r["tool"]): r for r in json.load(f) if r.get("program") == program()}
@@ -335,6 +335,8 @@ def everything(known):
     install.Wheelhouse(0)
     stages, run = Stages(), runner()
     stages.run("times", "unpin, uv and pip for the same things, taking turns (speed.py)", lambda: times(3))
+    stages.run("sizes", "unpin and uv against the number of distributions (scaling.py)",
+               lambda: ("least of 5 runs", subprocess.run([sys.executable, os.path.join(HERE, "scaling.py"), "--runs", "5"]).returncode != 0))
     with Index(0) as index:
         run.PROXY_NOW = run.PROXY = index.url
         scenarios, tools = list(known.values()), ["unpin", "uv-lock", "uv", "pip-lock", "pip"]
