@@ -15,8 +15,9 @@ enum {
     IMPORT_AGAIN_MAX = 16,      /* modules of a group that are tried again by themselves */
 };
 
-/* Says how each module imports. The current directory is not searched, and no bytecode is written: the tree must stay
- * as the transaction left it. */
+/* Says how each module imports; an ImportError that was raised by hand (it names no module) lacks what the one that it
+ * was raised for lacks. The current directory is not searched, and no bytecode is written: the tree must stay as the
+ * transaction left it. */
 static const char script[] =
     "import sys, importlib\n"
     "if sys.path and sys.path[0] == '': del sys.path[0]\n"
@@ -26,16 +27,19 @@ static const char script[] =
     "    text = ' '.join(str(text).split())[:300]\n"
     "    out.write('\\nunpin-import %s %s %s\\n' % (what, name, text.encode('ascii', 'backslashreplace').decode()))\n"
     "    out.flush()\n"
+    "def lacking(e):\n"
+    "    for _ in range(9):\n"
+    "        if isinstance(e, ModuleNotFoundError): return e.name if e.name and '.' not in e.name else None\n"
+    "        if not isinstance(e, ImportError) or e.name: return None\n"
+    "        e = e.__cause__ or e.__context__\n"
     "for name in sys.argv[1:]:\n"
     "    say('try', name)\n"
     "    try:\n"
     "        importlib.import_module(name)\n"
-    "    except ModuleNotFoundError as e:\n"
-    "        text = '%s: %s' % (type(e).__name__, e)\n"
-    "        if e.name and '.' not in e.name: say('lacks', name, e.name + ' ' + text)\n"
-    "        else: say('wrong', name, text)\n"
     "    except wrong as e:\n"
-    "        say('wrong', name, type(e).__name__ + ': ' + str(e))\n"
+    "        text, lack = '%s: %s' % (type(e).__name__, e), lacking(e)\n"
+    "        if lack: say('lacks', name, lack + ' ' + text)\n"
+    "        else: say('wrong', name, text)\n"
     "    except BaseException as e:\n"
     "        say('raised', name, type(e).__name__ + ': ' + str(e))\n"
     "    else:\n"

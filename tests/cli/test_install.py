@@ -385,7 +385,7 @@ def test_packages_that_two_distributions_share(env, tmp_path):
 
 
 def test_modules_that_want_what_nothing_requires(env, tmp_path):
-    """matplotlib_inline imports matplotlib, which it does not require: a note. All else that does not import takes the
+    """matplotlib_inline imports matplotlib, which it does not require: a note; so is black's blackd, which says so in its own words. All else that does not import takes the
     change back: what imported before, what a distribution is named for, what is there but lacks a part."""
     wheels = str(tmp_path / "wheels")
 
@@ -398,9 +398,11 @@ def test_modules_that_want_what_nothing_requires(env, tmp_path):
     made("lost", "1.0", "import lost.gone\n")
     made("part", "1.0", "import click.no_such_part\n")
     made("name", "1.0", "from click import no_such_name\n")
-    run = env.run("install", "-y", "inline", "later==1.0", PIP_FIND_LINKS=wheels).ok()
-    assert "No module named 'nowhere_at_all'" in run.out + run.err
-    for words in (["later==2.0"], ["lost"], ["part"], ["name"]):
+    made("daemon", "1.0", "try:\n    import nowhere_at_all\nexcept ImportError as e:\n    raise ImportError('ask for daemon[d]') from e\n")
+    made("other", "1.0", "try:\n    import nowhere_at_all\nexcept ImportError:\n    from click import no_such_name\n")
+    run = env.run("install", "-y", "inline", "later==1.0", "daemon", PIP_FIND_LINKS=wheels).ok()
+    assert "No module named 'nowhere_at_all'" in run.out + run.err and "ask for daemon[d]" in run.out + run.err
+    for words in (["later==2.0"], ["lost"], ["part"], ["name"], ["other"]):
         before = env.tree()
         assert "does not import" in env.run("install", "-y", *words, PIP_FIND_LINKS=wheels).ok(1).err, words
         assert env.tree() == before
